@@ -1,0 +1,1 @@
+"""Siamese face verification: two photos in, a calibrated probability out."""

@@ -1,0 +1,140 @@
+"""The twins: networks that turn a picture into an embedding.
+
+One registry, `BACKBONES`, maps a name to a builder. A backbone maps (N, C, S, S) float pictures,
+already normalised, to (N, embedding_size). `layer_decay` gives the L2 factor of each weight.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Koch(nn.Module):
+    """The network of Koch, Zemel and Salakhutdinov 2015, section 3.3 and figure 4.
+
+    Four convolutions (64 of 10x10, 128 of 7x7, 128 of 4x4, 256 of 4x4), ReLU, max-pooling between
+    them, and one fully connected layer with sigmoid units: 4,096 of them in the paper.
+    Weights start as in section 3.2 of the paper.
+    """
+
+    # The paper searches layer-wise L2 factors in [0, 0.1] and does not print what it found; these
+    # are our choice: little for the shared filters, more for the large fully connected layer.
+    LAYER_DECAY = {"convolutions": 2e-4, "fully_connected": 1e-3}
+
+    def __init__(self, channels: int, image_size: int, embedding_size: int) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(channels, 64, 10), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(64, 128, 7), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(128, 128, 4), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(128, 256, 4), nn.ReLU(),
+        )  # fmt: skip
+        side = ((((image_size - 9) // 2 - 6) // 2 - 3) // 2) - 3
+        self.fully_connected = nn.Linear(256 * side * side, embedding_size)
+        for layer in self.convolutions:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.normal_(layer.weight, 0.0, 1e-2)
+                nn.init.normal_(layer.bias, 0.5, 1e-2)  # type: ignore[arg-type]
+        nn.init.normal_(self.fully_connected.weight, 0.0, 2e-1)
+        nn.init.normal_(self.fully_connected.bias, 0.5, 1e-2)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return torch.sigmoid(self.fully_connected(self.convolutions(pictures).flatten(1)))
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions around a shortcut (He et al. 2016); the second norm starts at zero.
+
+    A block that starts at zero is the identity, so a trained network can be made deeper without
+    changing what it computes.
+    """
+
+    def __init__(self, width_in: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width_in, width, 3, stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(width)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or width_in != width:
+            self.shortcut = nn.Sequential(
+                nn.AvgPool2d(stride, ceil_mode=True) if stride > 1 else nn.Identity(),
+                nn.Conv2d(width_in, width, 1, bias=False),
+                nn.BatchNorm2d(width),
+            )
+        nn.init.zeros_(self.norm2.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = F.relu(self.norm1(self.conv1(x)), inplace=True)
+        return F.relu(self.norm2(self.conv2(inner)) + self.shortcut(x), inplace=True)
+
+
+class Compact(nn.Module):
+    """A plain residual network of dense 3x3 convolutions; the default.
+
+    Stride-4 stem, three stages of residual blocks, a global depthwise convolution as in
+    MobileFaceNet (Chen et al. 2018, section 3.1), one linear layer, unit length. Dense convolutions
+    and plain ReLU, because on a CPU they train and answer faster than depthwise ones with PReLU.
+    """
+
+    WIDTHS = (64, 128, 256)
+    BLOCKS = (2, 2, 2)
+
+    def __init__(self, channels: int, image_size: int, embedding_size: int) -> None:
+        super().__init__()
+        stages: list[nn.Module] = []
+        width_in = self.WIDTHS[0]
+        for stage, (width, blocks) in enumerate(zip(self.WIDTHS, self.BLOCKS, strict=True)):
+            for block in range(blocks):
+                stages.append(Residual(width_in, width, 2 if stage and not block else 1))
+                width_in = width
+        half = self.WIDTHS[0] // 2
+        self.stem = nn.Sequential(
+            nn.Conv2d(channels, half, 3, 2, padding=1, bias=False),
+            nn.BatchNorm2d(half), nn.ReLU(inplace=True),
+            nn.Conv2d(half, self.WIDTHS[0], 3, 2, padding=1, bias=False),
+            nn.BatchNorm2d(self.WIDTHS[0]), nn.ReLU(inplace=True),
+        )  # fmt: skip
+        self.stages = nn.Sequential(*stages)
+        self.expand = nn.Sequential(
+            nn.Conv2d(width_in, embedding_size, 1, bias=False),
+            nn.BatchNorm2d(embedding_size), nn.ReLU(inplace=True),
+        )  # fmt: skip
+        side = -(-image_size // 16)
+        self.pool = nn.Sequential(
+            nn.Conv2d(embedding_size, embedding_size, side, groups=embedding_size, bias=False),
+            nn.BatchNorm2d(embedding_size),
+        )
+        self.project = nn.Linear(embedding_size, embedding_size)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        features = self.expand(self.stages(self.stem(pictures)))
+        return F.normalize(self.project(self.pool(features).flatten(1)).float())
+
+
+def _inception_resnet_v1(channels: int, image_size: int, embedding_size: int) -> nn.Module:
+    """facenet-pytorch's InceptionResnetV1 with fresh weights (Szegedy et al. 2016)."""
+    # Imported here: the other backbones, and `import siamese`, do without facenet-pytorch.
+    from facenet_pytorch import InceptionResnetV1
+
+    network = InceptionResnetV1(pretrained=None, classify=False)
+    network.conv2d_1a.conv = nn.Conv2d(channels, 32, 3, stride=2, bias=False)
+    network.last_linear = nn.Linear(1792, embedding_size, bias=False)
+    network.last_bn = nn.BatchNorm1d(embedding_size, eps=0.001, momentum=0.1)
+    del network.logits
+    return network
+
+
+BACKBONES: dict[str, Callable[[int, int, int], nn.Module]] = {
+    "compact": Compact,
+    "koch": Koch,
+    "inception_resnet_v1": _inception_resnet_v1,
+}
+
+
+def layer_decay(backbone: nn.Module, name: str, default: float) -> float:
+    """The L2 factor for the parameter `name` of `backbone`: the layer's own, or `default`."""
+    factors: dict[str, float] = getattr(backbone, "LAYER_DECAY", {})
+    return factors.get(name.partition(".")[0], default)

@@ -1,0 +1,232 @@
+"""Random changes of training pictures, as a Space's visitors would make them.
+
+`draw` makes all random decisions for a batch, `apply` carries them out; so a batch can be cut into
+slices for several processes and each gets what one process alone would have given it.
+"""
+
+import math
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """How strong and how often; probabilities in 0..1. Zero everywhere changes nothing."""
+
+    flip: float = 0.5
+    rotation: float = 8.0  # degrees, standard deviation half of it, cut off at it
+    scale: float = 0.10  # of the size
+    shift: float = 0.06  # of the side
+    shear: float = 0.0
+    fill_border: float = 0.7  # a black border is filled
+    cut_border: float = 0.15  # a border is cut into a picture that has none
+    grey: float = 0.15
+    colour: float = 0.8
+    low_resolution: float = 0.3  # shrunk to 1/1.5 ... 1/5 and enlarged again
+    jpeg: float = 0.2  # quality 15 ... 70
+    erase: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """The random decisions for B pictures; every tensor has B rows."""
+
+    matrix: Tensor  # (B, 2, 3) output -> input, in units of half the window
+    fill: Tensor  # (B,) 0 keep black, 1 colour, 2 noise, 3 smooth extension
+    paint: Tensor  # (B, C, 8, 8) colours for fills and erasures, 0..1
+    cut: Tensor  # (B, 4) fractions cut off at left, top, right, bottom
+    grey: Tensor  # (B,) bool
+    gain: Tensor  # (B, C) per-channel gain
+    contrast: Tensor  # (B,)
+    brightness: Tensor  # (B,)
+    gamma: Tensor  # (B,)
+    shrink: Tensor  # (B,) factor >= 1
+    quality: Tensor  # (B,) JPEG quality, 0 for none
+    box: Tensor  # (B, 4) erased x0, y0, x1, y1 as fractions; empty where x1 <= x0
+    box_noise: Tensor  # (B,) bool: noise rather than one colour
+
+    def rows(self, start: int, stop: int) -> "Draws":
+        """The decisions for pictures start ... stop - 1."""
+        return Draws(*(getattr(self, field.name)[start:stop] for field in fields(self)))
+
+
+def draw(size: int, channels: int, how: Augmentation, generator: torch.Generator) -> Draws:
+    """Draw the decisions for `size` pictures of `channels` channels."""
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(size, *shape, generator=generator)
+
+    def normal(limit: float, *shape: int) -> Tensor:
+        return (torch.randn(size, *shape, generator=generator) * limit / 2).clamp(-limit, limit)
+
+    def chance(probability: float) -> Tensor:
+        return uniform() < probability
+
+    angle = normal(how.rotation) * math.pi / 180
+    zoom = torch.exp(normal(how.scale))
+    mirror = torch.where(chance(how.flip), -1.0, 1.0)
+    cosine, sine, lean = angle.cos() / zoom, angle.sin() / zoom, normal(how.shear)
+    shift = normal(2 * how.shift, 2)
+    matrix = torch.stack(
+        [
+            torch.stack([cosine * mirror, -sine + lean, shift[:, 0]], 1),
+            torch.stack([sine * mirror, cosine, shift[:, 1]], 1),
+        ],
+        1,
+    )
+    kind = torch.randint(1, 4, (size,), generator=generator)
+    fill = torch.where(chance(how.fill_border), kind, 0)
+    cut = uniform(4).square() * 0.25 * chance(how.cut_border)[:, None]
+    colour = chance(how.colour)
+    mild = colour[:, None].float()
+    shrink = torch.where(chance(how.low_resolution), 1.5 + 3.5 * uniform().square(), 1.0)
+    quality = torch.where(chance(how.jpeg), 15 + 55 * uniform(), 0.0).int()
+    corner, extent = uniform(2), 0.12 + 0.33 * uniform(2)
+    extent = extent * chance(how.erase)[:, None]
+    return Draws(
+        matrix=matrix,
+        fill=fill,
+        paint=uniform(channels, 8, 8),
+        cut=cut,
+        grey=chance(how.grey),
+        gain=1 + mild * normal(0.15, channels),
+        contrast=torch.exp(colour * normal(0.5)),
+        brightness=colour * normal(0.25),
+        gamma=torch.exp(colour * normal(0.5)),
+        shrink=shrink,
+        quality=quality,
+        box=torch.cat([corner - extent / 2, corner + extent / 2], 1),
+        box_noise=chance(0.5),
+    )
+
+
+def apply(
+    pixels: Tensor, draws: Draws, window: tuple[float, float, float, float], size: int
+) -> Tensor:
+    """Carry out the decisions.
+
+    `pixels` is uint8 (B, C + 1, H, W), the last plane telling where the picture is visible (as
+    `people.read_pixels` gives); `window` is the x0, y0, x1, y1 of the canonical crop in it, px.
+    Returns float32 (B, C, size, size), values 0..1.
+    """
+    planes = pixels.float() / 255
+    pictures, visible = planes[:, :-1], planes[:, -1:]
+    visible = visible * _inside(draws.cut, visible)
+    pictures = _fill_borders(pictures * visible, visible, draws)
+    grid = _grid(draws.matrix, window, planes.shape[-2:], size)
+    pictures = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+    pictures = _erase(_recolour(pictures, draws), draws)
+    return _jpeg(_lower_resolution(pictures, draws.shrink), draws.quality)
+
+
+def plain(pixels: Tensor, window: tuple[float, float, float, float], size: int) -> Tensor:
+    """The canonical crop without any change: what the product shows the network.
+
+    Shapes and ranges as in `apply`.
+    """
+    pictures = pixels[:, :-1].float() / 255
+    identity = torch.eye(2, 3).expand(len(pictures), 2, 3)
+    grid = _grid(identity, window, pictures.shape[-2:], size)
+    return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+
+
+def _grid(
+    matrix: Tensor, window: tuple[float, float, float, float], shape: torch.Size, size: int
+) -> Tensor:
+    """Sampling positions (B, size, size, 2) in grid_sample's units for a window and a matrix."""
+    height, width = shape
+    x0, y0, x1, y1 = window
+    half = torch.tensor([(x1 - x0) / width, (y1 - y0) / height])
+    centre = torch.tensor([(x0 + x1) / width - 1, (y0 + y1) / height - 1])
+    grid = F.affine_grid(matrix, [len(matrix), 1, size, size], align_corners=False)
+    return grid * half + centre
+
+
+def _inside(cut: Tensor, like: Tensor) -> Tensor:
+    """1 inside what is left after cutting fractions (left, top, right, bottom) off, else 0."""
+    height, width = like.shape[-2:]
+    x = (torch.arange(width) + 0.5) / width
+    y = (torch.arange(height) + 0.5) / height
+    left, top, right, bottom = cut.T[:, :, None]
+    across = (x >= left) & (x <= 1 - right)
+    down = (y >= top) & (y <= 1 - bottom)
+    return (down[:, None, :, None] & across[:, None, None, :]).float()
+
+
+def _fill_borders(pictures: Tensor, visible: Tensor, draws: Draws) -> Tensor:
+    rows = draws.fill.nonzero().flatten()
+    if not len(rows):
+        return pictures
+    shape = pictures.shape[-2:]
+    kind = draws.fill[rows].view(-1, 1, 1, 1)
+    paint = draws.paint[rows]
+    colour = paint[:, :, :1, :1].expand(-1, -1, *shape)
+    noise = F.interpolate(paint, shape, mode="bilinear")
+    extension = _extend(pictures[rows], visible[rows])
+    filling = torch.where(kind == 1, colour, torch.where(kind == 2, noise, extension))
+    mixed = pictures[rows] + (1 - visible[rows]) * filling
+    return pictures.index_copy(0, rows, mixed)
+
+
+def _extend(pictures: Tensor, visible: Tensor) -> Tensor:
+    """Continue a picture smoothly into its border: averages of what is visible, coarse to fine."""
+    levels = []
+    for _ in range(5):
+        pictures, visible = F.avg_pool2d(pictures, 2), F.avg_pool2d(visible, 2)
+        levels.append((pictures, visible))
+    extension = levels[-1][0].mean((2, 3), keepdim=True) / levels[-1][1].mean(
+        (2, 3), keepdim=True
+    ).clamp(min=1e-3)
+    for pictures, visible in reversed(levels):
+        extension = F.interpolate(extension, pictures.shape[-2:], mode="bilinear")
+        known = (visible * 4).clamp(max=1)
+        extension = extension * (1 - known) + pictures / visible.clamp(min=1e-3) * known
+    return F.interpolate(extension, scale_factor=2, mode="bilinear")
+
+
+def _recolour(pictures: Tensor, draws: Draws) -> Tensor:
+    grey = pictures.mean(1, keepdim=True).expand_as(pictures)
+    pictures = torch.where(draws.grey.view(-1, 1, 1, 1), grey, pictures * draws.gain[..., None, None])
+    pictures = pictures.clamp(1e-4, 1).pow(draws.gamma.view(-1, 1, 1, 1))
+    middle = pictures.mean((1, 2, 3), keepdim=True)
+    pictures = (pictures - middle) * draws.contrast.view(-1, 1, 1, 1) + middle
+    return (pictures + draws.brightness.view(-1, 1, 1, 1)).clamp(0, 1)
+
+
+def _erase(pictures: Tensor, draws: Draws) -> Tensor:
+    size = pictures.shape[-1]
+    position = (torch.arange(size) + 0.5) / size
+    x0, y0, x1, y1 = draws.box.T[:, :, None]
+    across = (position >= x0) & (position < x1)
+    down = (position >= y0) & (position < y1)
+    inside = down[:, None, :, None] & across[:, None, None, :]
+    noise = F.interpolate(draws.paint, pictures.shape[-2:])
+    colour = draws.paint[:, :, :1, :1]
+    cover = torch.where(draws.box_noise.view(-1, 1, 1, 1), noise, colour)
+    return torch.where(inside, cover, pictures)
+
+
+def _lower_resolution(pictures: Tensor, shrink: Tensor) -> Tensor:
+    """Shrink and enlarge again; factors are rounded to a few sizes so that they go in batches."""
+    size = pictures.shape[-1]
+    sides = (size / shrink / 8).round().int() * 8
+    result = pictures
+    for side in sides[shrink > 1].unique().tolist():
+        rows = ((sides == side) & (shrink > 1)).nonzero().flatten()
+        small = F.interpolate(pictures[rows], (side, side), mode="bilinear", antialias=True)
+        large = F.interpolate(small, (size, size), mode="bilinear", antialias=True)
+        result = result.index_copy(0, rows, large)
+    return result
+
+
+def _jpeg(pictures: Tensor, quality: Tensor) -> Tensor:
+    mode = ImageReadMode.RGB if pictures.shape[1] == 3 else ImageReadMode.GRAY
+    for row in quality.nonzero().flatten().tolist():
+        picture = (pictures[row] * 255).round().to(torch.uint8)
+        coded = encode_jpeg(picture, int(quality[row]))
+        pictures[row] = decode_jpeg(coded, mode).float() / 255
+    return pictures

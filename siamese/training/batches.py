@@ -1,0 +1,94 @@
+"""Which pictures make up which batch: a pure function of (seed, step), so a run can be resumed."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from siamese.training.people import Picture, family
+
+
+class ShuffledBatches:
+    """Every picture once per epoch, in an order that the seed and the epoch fix."""
+
+    def __init__(self, count: int, batch_size: int, seed: int) -> None:
+        self.count, self.batch_size, self.seed = count, min(batch_size, count), seed
+
+    def __getitem__(self, step: int) -> np.ndarray:
+        """Indices of batch number `step`: int64 (batch_size,)."""
+        per_epoch = self.count // self.batch_size
+        epoch, position = divmod(step, per_epoch)
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
+        return order[position * self.batch_size : (position + 1) * self.batch_size]
+
+
+class RelatedBatches:
+    """Batches of people with several pictures each, relatives and look-alikes together.
+
+    A batch is made of groups: a random person, then members of the same family, then the people
+    nearest to the first by `centroids` until the group is full; `per_person` pictures of each.
+    """
+
+    GROUP = 4  # people
+
+    def __init__(
+        self,
+        pictures: Sequence[Picture],
+        centroids: np.ndarray,
+        batch_size: int,
+        seed: int,
+        per_person: int = 4,
+    ) -> None:
+        by_person: dict[str, list[int]] = defaultdict(list)
+        for index, picture in enumerate(pictures):
+            by_person[picture.identity].append(index)
+        self.people = [np.array(rows) for rows in by_person.values()]
+        self.seed, self.per_person = seed, per_person
+        self.groups = max(1, batch_size // (self.GROUP * per_person))
+        relatives: dict[str, list[int]] = defaultdict(list)
+        for person, identity in enumerate(by_person):
+            relatives[family(identity)].append(person)
+        self.relatives = [
+            np.array([other for other in relatives[family(identity)] if other != person], np.int64)
+            for person, identity in enumerate(by_person)
+        ]
+        self.nearest = nearest_people(centroids, 20)
+
+    def __getitem__(self, step: int) -> np.ndarray:
+        """Indices of batch number `step`: int64 (groups * GROUP * per_person,)."""
+        random = np.random.default_rng([self.seed, step])
+        chosen: list[int] = []
+        for first in random.permutation(len(self.people))[: self.groups]:
+            chosen.extend(self._group(int(first), random))
+        rows = [
+            random.choice(self.people[p], self.per_person, replace=len(self.people[p]) < self.per_person)
+            for p in chosen
+        ]
+        return np.concatenate(rows)
+
+    def _group(self, first: int, random: np.random.Generator) -> Iterator[int]:
+        kin = random.permutation(self.relatives[first])[: self.GROUP // 2]
+        near = [p for p in random.permutation(self.nearest[first]) if p not in kin and p != first]
+        yield from [first, *kin.tolist(), *near][: self.GROUP]
+
+
+def centroids_of(pictures: Sequence[Picture], embeddings: np.ndarray) -> np.ndarray:
+    """Mean embedding of each person, float32 (people, D), in order of first appearance."""
+    number: dict[str, int] = {}
+    owner = np.array([number.setdefault(picture.identity, len(number)) for picture in pictures])
+    sums = np.zeros((len(number), embeddings.shape[1]), np.float32)
+    np.add.at(sums, owner, embeddings.astype(np.float32))
+    return sums / np.bincount(owner)[:, None]
+
+
+def nearest_people(centroids: np.ndarray, count: int) -> np.ndarray:
+    """The `count` nearest others of each centroid by cosine: int64 (people, <= count)."""
+    unit = centroids / np.linalg.norm(centroids, axis=1, keepdims=True).clip(1e-9)
+    count = min(count, len(unit) - 1)
+    nearest = np.empty((len(unit), count), np.int64)
+    for start in range(0, len(unit), 1024):
+        similarity = unit[start : start + 1024] @ unit.T
+        rows = np.arange(len(similarity))
+        similarity[rows, start + rows] = -np.inf
+        nearest[start : start + 1024] = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
+    return nearest

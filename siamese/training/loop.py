@@ -1,0 +1,248 @@
+"""One stage of training: batches in, a trained network out; resumable to the bit.
+
+Everything random is a function of (seed, step). The state on disk is the network, the optimiser
+and the step; a stage that was killed goes on from there and ends with the same weights.
+Several processes (`accelerate launch -m siamese train ...`) share each batch: each takes a slice.
+"""
+
+import csv
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from siamese.backbones import layer_decay
+from siamese.errors import InputError
+from siamese.network import SiameseNetwork
+from siamese.training.augment import Augmentation, apply, draw
+from siamese.training.objectives import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how fast one stage learns."""
+
+    pictures: int  # shown in total
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02  # L2, decoupled (AdamW); see `parameter_groups`
+    warmup: float = 0.03  # share of the steps; then a half cosine down to `final_rate`
+    final_rate: float = 0.005  # of the learning rate
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    save_every: int = 250  # steps
+    validate_every: int = 500  # steps
+
+    @property
+    def steps(self) -> int:
+        """Number of optimiser steps."""
+        return max(1, self.pictures // self.batch_size)
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, as a share of `learning_rate`."""
+        warm = max(1, round(self.steps * self.warmup))
+        if step < warm:
+            return (step + 1) / warm
+        progress = (step - warm) / max(1, self.steps - warm)
+        return self.final_rate + (1 - self.final_rate) * (1 + math.cos(math.pi * progress)) / 2
+
+
+class Batches(Protocol):
+    """Row numbers of the pictures of batch number `step`."""
+
+    def __getitem__(self, step: int) -> np.ndarray: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """What a stage learns from; row i of every array is picture i."""
+
+    pixels: np.ndarray  # uint8 (N, C + 1, H, W), see people.read_pixels
+    targets: np.ndarray  # float16 (N, D), zeros where there is none
+    identities: np.ndarray  # int64 (N,), -1 where nobody knows
+    families: np.ndarray  # int64 (N,), -1 where nobody knows
+    window: tuple[float, float, float, float]  # canonical crop in the pixels, x0 y0 x1 y1
+
+    def batch(self, rows: np.ndarray, pictures: Tensor) -> Batch:
+        """The batch of these rows with pictures that were made from them."""
+        return Batch(
+            pictures,
+            torch.from_numpy(self.targets[rows]).float(),
+            torch.from_numpy(self.identities[rows]),
+            torch.from_numpy(self.families[rows]),
+        )
+
+
+def parameter_groups(network: SiameseNetwork, weight_decay: float) -> list[dict[str, object]]:
+    """Parameters by their L2 factor: none on biases and norms, a layer's own where it has one."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        factor = 0.0
+        if parameter.ndim > 1:
+            inner = name.removeprefix("backbone.")
+            factor = layer_decay(network.backbone, inner, weight_decay)
+        groups.setdefault(factor, []).append(parameter)
+    return [{"params": found, "weight_decay": factor} for factor, found in groups.items()]
+
+
+def run_stage(
+    objective: nn.Module,
+    network: SiameseNetwork,
+    data: Data,
+    batches: Batches,
+    schedule: Schedule,
+    folder: Path,
+    validate: Callable[[SiameseNetwork], dict[str, float]] | None = None,
+    cpu: bool = False,
+) -> None:
+    """Train `network` in place by `objective`, which holds it.
+
+    Writes `folder`/log.csv (a row every 50 steps and at each validation) and `folder`/state.pt
+    (removed at the end). Raises InputError where the state in `folder` is of another schedule.
+    """
+    accelerator = Accelerator(mixed_precision=_precision(cpu), cpu=cpu)
+    optimizer = torch.optim.AdamW(
+        parameter_groups(network, schedule.weight_decay), schedule.learning_rate
+    )
+    state = _State(folder / "state.pt", network, optimizer, schedule)
+    first = state.restore()
+    network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    wrapped, optimizer = accelerator.prepare(objective, optimizer)
+    log = _Log(folder / "log.csv", first) if accelerator.is_main_process else None
+    steps = range(first, schedule.steps)
+    bar = tqdm(steps, "training", disable=log is None, unit="step", initial=first, mininterval=5)
+    bar.total = schedule.steps
+    network.train()
+    for step in bar:
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.learning_rate * schedule.rate(step)
+        batch = _batch(data, batches[step], schedule, step, accelerator, network)
+        with accelerator.autocast():
+            loss, parts = wrapped(batch)
+        if not torch.isfinite(loss):
+            raise InputError(f"The loss is no longer finite at step {step}; lower --learning-rate.")
+        optimizer.zero_grad()
+        accelerator.backward(loss)
+        optimizer.step()
+        network.constrain()
+        done = step + 1
+        if log is None:
+            continue
+        row = {"loss": loss.detach(), **parts}
+        measured = validate is not None and done % schedule.validate_every == 0
+        if measured and validate is not None:
+            row |= {name: torch.tensor(value) for name, value in validate(network).items()}
+            network.train()
+        if done % 50 == 0 or measured or done == schedule.steps:
+            values = {name: float(value) for name, value in row.items()}
+            log.write(done, done * schedule.batch_size, values)
+            bar.set_postfix({"loss": f"{values['loss']:.3f}"})
+        if done % schedule.save_every == 0:
+            state.save(done)
+    if log is not None:
+        log.close()
+        state.path.unlink(missing_ok=True)
+
+
+def _precision(cpu: bool) -> str:
+    """bf16 where the processor multiplies it natively, else full precision."""
+    if torch.cuda.is_available() and not cpu:
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "no"
+
+
+def _batch(
+    data: Data,
+    rows: np.ndarray,
+    schedule: Schedule,
+    step: int,
+    accelerator: Accelerator,
+    network: SiameseNetwork,
+) -> Batch:
+    """This process's slice of a batch, augmented; the draws are the same for any slicing."""
+    generator = torch.Generator().manual_seed((schedule.seed << 32) + step)
+    draws = draw(len(rows), network.config.channels, schedule.augmentation, generator)
+    share = len(rows) // accelerator.num_processes
+    start = accelerator.process_index * share
+    rows = rows[start : start + share]
+    pixels = torch.from_numpy(data.pixels[np.sort(rows)][np.argsort(np.argsort(rows))])
+    size = network.config.image_size
+    pictures = apply(pixels, draws.rows(start, start + share), data.window, size)
+    batch = data.batch(rows, pictures.contiguous(memory_format=torch.channels_last))
+    device = accelerator.device
+    return Batch(
+        batch.pictures.to(device),
+        batch.targets.to(device),
+        batch.identities.to(device),
+        batch.families.to(device),
+    )
+
+
+class _State:
+    """What a killed stage needs to go on; tied to the schedule that it belongs to."""
+
+    def __init__(
+        self,
+        path: Path,
+        network: SiameseNetwork,
+        optimizer: torch.optim.Optimizer,
+        schedule: Schedule,
+    ) -> None:
+        self.path, self.network, self.optimizer = path, network, optimizer
+        self.schedule = repr(schedule)
+
+    def restore(self) -> int:
+        """Load the state, if there is one; returns the step to go on with."""
+        if not self.path.exists():
+            return 0
+        state = torch.load(self.path, map_location="cpu", weights_only=True)
+        if state["schedule"] != self.schedule:
+            raise InputError(
+                f"{self.path.parent} holds an unfinished stage with other settings; finish that one"
+                " with its own settings, or choose another folder."
+            )
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        return int(state["step"])
+
+    def save(self, step: int) -> None:
+        """Write the state beside the old one, then replace it: a kill never leaves half a file."""
+        state = {
+            "schedule": self.schedule,
+            "step": step,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        part = self.path.with_suffix(".part")
+        torch.save(state, part)
+        part.replace(self.path)
+
+
+class _Log:
+    """A CSV with one column a value; rows after the step a resumed run starts from are dropped."""
+
+    def __init__(self, path: Path, first: int) -> None:
+        rows: list[dict[str, str]] = []
+        if first and path.exists():
+            with path.open(newline="") as file:
+                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= first]
+        self.path, self.rows = path, rows
+
+    def write(self, step: int, pictures: int, values: dict[str, float]) -> None:
+        row = {"step": str(step), "pictures": str(pictures)}
+        self.rows.append(row | {name: f"{value:.6g}" for name, value in values.items()})
+        self.close()
+
+    def close(self) -> None:
+        columns = list(dict.fromkeys(name for row in self.rows for name in row))
+        with self.path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(self.rows)

@@ -1,0 +1,204 @@
+"""Folders and zips of people -> pictures with an identity, a split, and pixels in one array.
+
+A source is a folder or a zip with one folder per identity: `IDENTITY/picture.webp`. The identity is
+the path of that folder, so `Alphabet/character01/0709_01.png` has identity `Alphabet/character01`.
+A folder named `FAMILY_MIDn` is a member of `FAMILY`; relatives always fall into the same part.
+"""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from siamese.errors import InputError
+
+SUFFIXES = {".webp", ".jpg", ".jpeg", ".png"}
+VALIDATION_SHARE = 0.05
+CALIBRATION_SHARE = 0.10
+NEARLY_BLACK = 12  # lossy compression leaves a little noise in what was black
+
+
+class Part(StrEnum):
+    """Which use a person is kept for; the three never share one."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    CALIBRATION = "calibration"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture of a source: its path in there, and who it shows ("" where nobody knows)."""
+
+    source: str
+    name: str
+    identity: str
+
+
+def family(identity: str) -> str:
+    """The family an identity belongs to; itself where the name tells of none."""
+    return identity.partition("_MID")[0]
+
+
+def part_of(identity: str) -> Part:
+    """The part an identity belongs to: a hash of its family decides, so it never moves."""
+    digest = hashlib.sha256(family(identity).encode()).digest()
+    share = int.from_bytes(digest[:8], "big") / 2**64
+    if share < VALIDATION_SHARE:
+        return Part.VALIDATION
+    if share < VALIDATION_SHARE + CALIBRATION_SHARE:
+        return Part.CALIBRATION
+    return Part.TRAIN
+
+
+def list_pictures(source: Path, labelled: bool = True) -> list[Picture]:
+    """All pictures of a folder or zip, in the order of their names.
+
+    Raises InputError where there is nothing to train on.
+    """
+    names = sorted(name for name in _names(source) if PurePosixPath(name).suffix.lower() in SUFFIXES)
+    if not names:
+        raise InputError(f"{source} holds no pictures; expected IDENTITY/picture.webp inside.")
+    pictures = [Picture(str(source), name, _identity(name) if labelled else "") for name in names]
+    if labelled and any(not picture.identity for picture in pictures):
+        raise InputError(f"{source} holds pictures outside any person's folder.")
+    return pictures
+
+
+def read_pixels(pictures: Sequence[Picture], side: int, channels: int, cache: Path) -> np.ndarray:
+    """Decode pictures into one array, kept on disk so that the next run need not decode again.
+
+    Returns uint8 (N, channels + 1, side, side), memory-mapped. The last plane is 255 where the
+    picture shows something and 0 in a black border (see `visible`).
+    """
+    key = hashlib.sha256(f"{side} {channels} {NEARLY_BLACK}".encode())
+    for source in dict.fromkeys(picture.source for picture in pictures):
+        key.update(fingerprint(Path(source)).encode())
+    for picture in pictures:
+        key.update(picture.name.encode())
+    path = cache / f"pixels-{key.hexdigest()[:16]}.npy"
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        shape = (len(pictures), channels + 1, side, side)
+        pixels = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+        for index, image in enumerate(tqdm(_decode(pictures), "decoding", len(pictures))):
+            if image.size != (side, side):
+                raise InputError(
+                    f"{pictures[index].name} is {image.width}x{image.height} px, not {side}x{side};"
+                    " align raw photos first with `python -m siamese align`."
+                )
+            planes = np.asarray(image.convert("RGB" if channels == 3 else "L"))
+            planes = planes.reshape(side, side, channels).transpose(2, 0, 1)
+            pixels[index, :channels] = planes
+            pixels[index, channels] = visible(planes) * np.uint8(255)
+        pixels.flush()
+        part.rename(path)
+    return np.load(path, mmap_mode="r")
+
+
+def visible(planes: np.ndarray) -> np.ndarray:
+    """Where an aligned crop shows the photo and not the black beyond its edge.
+
+    `planes` is uint8 (C, H, W); the result is bool (H, W). What lies outside a photo is black and
+    reaches the crop's edge. The photo is convex, so from every point outside it one of the four
+    axis directions leads to the edge over black alone: four running products find it exactly.
+    """
+    black = planes.max(axis=0) <= NEARLY_BLACK
+    outside = np.zeros_like(black)
+    for axis in (0, 1):
+        for flip in (False, True):
+            view = np.flip(black, axis) if flip else black
+            run = np.logical_and.accumulate(view, axis=axis)
+            outside |= np.flip(run, axis) if flip else run
+    grown = outside.copy()  # one pixel more: interpolation darkened the rim
+    grown[1:] |= outside[:-1]
+    grown[:-1] |= outside[1:]
+    grown[:, 1:] |= outside[:, :-1]
+    grown[:, :-1] |= outside[:, 1:]
+    return ~grown
+
+
+def fingerprint(source: Path) -> str:
+    """SHA-256 of a zip's bytes, or of a folder's names and sizes."""
+    if source.is_dir():
+        listing = "\n".join(f"{name} {(source / name).stat().st_size}" for name in _names(source))
+        return hashlib.sha256(listing.encode()).hexdigest()
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_targets(files: Sequence[Path], pictures: Sequence[Picture]) -> np.ndarray:
+    """Target embeddings of `pictures` from .npz files with `names` and `embedding`.
+
+    Returns float16 (N, D), unit length; a row of zeros where no file knows the picture.
+    """
+    rows: dict[str, np.ndarray] = {}
+    for file in files:
+        with np.load(file) as content:
+            rows.update(zip(content["names"].tolist(), content["embedding"], strict=True))
+    size = len(next(iter(rows.values())))
+    targets = np.zeros((len(pictures), size), np.float16)
+    for index, picture in enumerate(pictures):
+        row = rows.get(picture.name)
+        if row is not None:
+            targets[index] = row / np.linalg.norm(row.astype(np.float32))
+    return targets
+
+
+def close_to_any(targets: np.ndarray, others: np.ndarray, limit: float) -> np.ndarray:
+    """Which rows have a cosine above `limit` to any row of `others`: bool (N,).
+
+    Both are unit-length target embeddings (N, D) and (M, D). Sources name people independently, so
+    the same person may stand in two of them under two names; targets tell.
+    """
+    others = others.astype(np.float32)
+    blocks = [targets[i : i + 2048].astype(np.float32) for i in range(0, len(targets), 2048)]
+    return np.concatenate([(block @ others.T).max(axis=1) > limit for block in blocks])
+
+
+def _identity(name: str) -> str:
+    parent = str(PurePosixPath(name).parent)
+    return "" if parent == "." else parent
+
+
+def _names(source: Path) -> list[str]:
+    if source.is_dir():
+        files = (path for path in sorted(source.rglob("*")) if path.is_file())
+        return [path.relative_to(source).as_posix() for path in files]
+    if zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            return [info.filename for info in archive.infolist() if not info.is_dir()]
+    raise InputError(f"{source} is neither a folder nor a zip file.")
+
+
+def _decode(pictures: Sequence[Picture]) -> Iterator[Image.Image]:
+    archives: dict[str, zipfile.ZipFile] = {}
+
+    def read(picture: Picture) -> bytes:
+        source = Path(picture.source)
+        if source.is_dir():
+            return (source / picture.name).read_bytes()
+        if picture.source not in archives:
+            archives[picture.source] = zipfile.ZipFile(source)
+        return archives[picture.source].read(picture.name)
+
+    def decode(content: bytes) -> Image.Image:
+        image = Image.open(io.BytesIO(content))
+        image.load()
+        return image
+
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, len(pictures), 512):
+            batch = [read(picture) for picture in pictures[start : start + 512]]
+            yield from pool.map(decode, batch)
+    for archive in archives.values():
+        archive.close()
