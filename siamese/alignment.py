@@ -137,12 +137,9 @@ def _with_edges(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Ima
     patch = image.crop(inside)
     if inside == box:
         return patch
-    edges = (
-        (inside[1] - y0, y1 - inside[3]),
-        (inside[0] - x0, x1 - inside[2]),
-        (0, 0),
-    )
-    return Image.fromarray(np.pad(np.asarray(patch), edges, mode="edge"))
+    columns = np.clip(np.arange(x0, x1), inside[0], inside[2] - 1) - inside[0]
+    rows = np.clip(np.arange(y0, y1), inside[1], inside[3] - 1) - inside[1]
+    return Image.fromarray(np.asarray(patch)[rows[:, None], columns])
 
 
 def _as_complex(points: Sequence[Point]) -> np.ndarray:

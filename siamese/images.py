@@ -155,7 +155,7 @@ def load(source: Source, name: str | None = None) -> Photo:
     """Take a photo in; reads the header, not yet the pixels.
 
     Args:
-        source: a path, the bytes of a file, an open binary file, a PIL picture (its EXIF orientation
+        source: a path, the bytes of a file, an open binary file, a PIL picture (its EXIF
             counts) or an array: (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA; uint8, uint16
             (0-65535), bool, or floats from 0 to 1.
         name: what to call it in messages; by default the file's name, or "photo".

@@ -1,0 +1,211 @@
+"""Faces in photos: found, put in order, cut out upright and aligned.
+
+How a photo is searched, in looks that go from cheap to dear:
+1. at a working size (short side 640 px), every photo;
+2. where that finds nothing: turned by 90, 180 and 270 degrees, since a photo may lie on its side
+   without saying so in its EXIF data; and with a border around it, since a face that fills the
+   whole picture is missed without;
+3. where that finds nothing, or on request: at a larger size, for small faces in large photos.
+
+Which face comes first when there are several: the most prominent, that is the widest, where a face
+in a corner counts half of one in the centre. The plain largest is often somebody passing close by
+at the edge; the best score says only how sure it is that there is a face.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from siamese.alignment import TEMPLATE, Alignment, Point, crop_scale, cut, misfit, source_box
+from siamese.images import Box, Photo
+from siamese.mtcnn import Cascade, Found
+
+__all__ = ["TEMPLATE", "Alignment", "Face", "FaceDetector"]
+
+WORKING_SIDE = 640  # px; the short side at the first look
+WORKING_PIXELS = 1_000_000  # bounds the first look at panoramas
+LARGER_SIDE = 2200  # px; the short side at the larger look
+LARGER_PIXELS = 7_000_000
+SMALLEST = 20.0  # px at the looked-at size; the networks were made for no smaller faces
+ACCEPTED_SCORE = 0.9
+# How far the landmarks may be from the shape of a face, in template px.
+ACCEPTED_MISFIT = 12.0
+SAME_FACE = 0.4  # intersection over union from which two looks have seen the same face
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One face. Coordinates are px of the photo as delivered (upright by its EXIF data).
+
+    Attributes:
+        box: x0, y0, x1, y1; may reach over the border a little.
+        landmarks: five (x, y): left eye, right eye, nose, left and right mouth corner; left and
+            right as seen once the photo is upright.
+        score: the detector's, 0 to 1.
+        crop: uint8 (S, S, 3), RGB, aligned and upright.
+        turned: degrees clockwise (0, 90, 180, 270) by which the photo as delivered has to be turned
+            to be upright. The coordinates are those of the photo before that.
+    """
+
+    box: Box
+    landmarks: tuple[Point, ...]
+    score: float
+    crop: np.ndarray
+    turned: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the crop, ready for JSON."""
+        return {
+            "box": list(self.box),
+            "landmarks": [list(point) for point in self.landmarks],
+            "score": self.score,
+            "turned": self.turned,
+        }
+
+
+class FaceDetector:
+    """Finds faces; keeps nothing between calls, so threads may share one."""
+
+    def __init__(self, alignment: Alignment | None = None) -> None:
+        """`alignment` says what the crops show; by default `Alignment()`.
+
+        Raises:
+            CheckpointError: the networks' files are not those we know.
+        """
+        self.alignment = alignment or Alignment()
+        self._cascade = Cascade()
+
+    def detect(self, photos: Sequence[Photo], more: bool = False) -> list[list[Face]]:
+        """The faces of each photo, most prominent first; an empty list where there is none.
+
+        Args:
+            photos: any number, of any sizes; read one after the other, never all at once.
+            more: look again at a larger size, for small faces beside large ones.
+
+        Raises:
+            ImageError: a photo is damaged.
+        """
+        return [self._search(photo, more) for photo in photos]
+
+    def sharpen(self, photo: Photo, face: Face) -> Face:
+        """The same face; its crop cut again from more pixels where there are more to be had."""
+        have = min(1.0, _working_scale(photo.size, WORKING_SIDE, WORKING_PIXELS))
+        want = min(1.0, crop_scale(face.landmarks, self.alignment))
+        if want <= have:
+            return face
+        x0, y0, x1, y1 = source_box(face.landmarks, self.alignment)
+        part = (
+            float(min(max(x0, 0), photo.size[0] - 1)), float(min(max(y0, 0), photo.size[1] - 1)),
+            float(max(min(x1, photo.size[0]), 1)), float(max(min(y1, photo.size[1]), 1)),
+        )  # fmt: skip
+        image = photo.at(want, part)
+        fx, fy = image.width / (part[2] - part[0]), image.height / (part[3] - part[1])
+        landmarks = [((x - part[0]) * fx, (y - part[1]) * fy) for x, y in face.landmarks]
+        return replace(face, crop=cut(image, landmarks, self.alignment))
+
+    def _search(self, photo: Photo, more: bool) -> list[Face]:
+        scale = _working_scale(photo.size, WORKING_SIDE, WORKING_PIXELS)
+        image = photo.at(scale)
+        faces = self._look(photo, image, scale)
+        if not faces:
+            faces = self._look_turned(photo, image, scale)
+        larger = _working_scale(photo.size, LARGER_SIDE, LARGER_PIXELS)
+        if larger > scale and (more or not faces):
+            faces = _merged(faces, self._look(photo, photo.at(larger), larger))
+        return sorted(faces, key=lambda face: -prominence(face.box, photo.size))
+
+    def _look(self, photo: Photo, image: Image.Image, scale: float) -> list[Face]:
+        found = self._cascade.find([image], SMALLEST)[0]
+        return self._accepted(photo, image, found, scale, 0)
+
+    def _look_turned(self, photo: Photo, image: Image.Image, scale: float) -> list[Face]:
+        for turned in (90, 270, 180):
+            upright = _turn(image, turned)
+            found = self._cascade.find([upright], SMALLEST)[0]
+            faces = self._accepted(photo, upright, found, scale, turned)
+            if faces:
+                return faces
+        return []
+
+    def _accepted(
+        self, photo: Photo, image: Image.Image, found: Found, scale: float, turned: int
+    ) -> list[Face]:
+        faces = []
+        for box, score, landmarks in zip(found.boxes, found.scores, found.landmarks, strict=True):
+            points = [(float(x), float(y)) for x, y in landmarks]
+            if score < ACCEPTED_SCORE or misfit(points, self.alignment) > ACCEPTED_MISFIT:
+                continue
+            crop = cut(image, points, self.alignment)
+            corners = [(float(box[0]), float(box[1])), (float(box[2]), float(box[3]))]
+            (x0, y0), (x1, y1) = _turn_back(corners, image.size, turned, scale)
+            back = tuple(_turn_back(points, image.size, turned, scale))
+            whole = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+            faces.append(Face(whole, back, float(score), crop, turned))
+        return faces
+
+
+def prominence(box: Box, size: tuple[int, int]) -> float:
+    """How much a face stands out: its width and height in px, less towards the picture's corners.
+
+    The geometric mean of the sides, times 1 in the centre of the photo (width, height) down to 1/2
+    in its corners.
+    """
+    side = math.sqrt(max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1]))
+    half = math.hypot(size[0], size[1]) / 2
+    offset = math.hypot((box[0] + box[2] - size[0]) / 2, (box[1] + box[3] - size[1]) / 2)
+    return side * (1 - 0.5 * min(1.0, offset / half))
+
+
+def _working_scale(size: tuple[int, int], side: int, pixels: int) -> float:
+    width, height = size
+    return min(1.0, side / min(size), math.sqrt(pixels / (width * height)))
+
+
+def _merged(faces: list[Face], others: list[Face]) -> list[Face]:
+    """`faces`, and those of `others` that are not among them."""
+    return faces + [
+        other
+        for other in others
+        if all(_overlap(other.box, face.box) < SAME_FACE for face in faces)
+    ]
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Intersection over union."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+def _turn(image: Image.Image, degrees: int) -> Image.Image:
+    """Turned clockwise by 0, 90, 180 or 270 degrees."""
+    turns = {
+        90: Image.Transpose.ROTATE_270,  # Pillow counts the other way round
+        180: Image.Transpose.ROTATE_180,
+        270: Image.Transpose.ROTATE_90,
+    }
+    return image.transpose(turns[degrees]) if degrees else image
+
+
+def _turn_back(
+    points: Sequence[Point], size: tuple[int, int], turned: int, scale: float
+) -> list[Point]:
+    """Points of a picture turned clockwise, in px of the photo before it was turned and reduced.
+
+    `size` is that of the turned picture.
+    """
+    width, height = size
+    back = {
+        0: lambda x, y: (x, y),
+        90: lambda x, y: (y, width - x),
+        180: lambda x, y: (width - x, height - y),
+        270: lambda x, y: (height - y, x),
+    }[turned]
+    return [tuple(value / scale for value in back(x, y)) for x, y in points]  # type: ignore[misc]

@@ -1,0 +1,280 @@
+"""The face detector's networks and the cascade that runs them.
+
+MTCNN (Zhang et al. 2016, "Joint face detection and alignment using multitask cascaded convolutional
+networks") with the networks and weights of facenet-pytorch. The cascade around them is our own,
+because facenet-pytorch's crashes on small pictures, wants pictures of equal size in a batch,
+stretches candidates that reach over the border, and spends half of its time reducing pictures.
+
+What it does not do: turn, pad or enlarge pictures, choose among faces. See `faces`.
+"""
+
+import hashlib
+import threading
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from siamese.errors import CheckpointError
+
+# The networks come as pickles inside the pinned package; nothing else is loaded.
+WEIGHTS_SHA256 = {
+    "pnet.pt": "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
+    "rnet.pt": "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
+    "onet.pt": "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
+}
+# The proposal network looks at windows of 12 x 12 px, one every 2 px.
+_CELL, _STRIDE = 12, 2
+_PYRAMID_STEP = 0.709  # half the area from one level to the next, as in the paper
+_PROPOSE, _REFINE, _OUTPUT = 0.6, 0.7, 0.7  # the paper's score thresholds of the three stages
+_CHUNK = 256  # candidates a network sees at once; bounds the memory
+
+_loading = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """The faces in one picture: boxes (N, 4) x0 y0 x1 y1, scores (N,), landmarks (N, 5, 2).
+
+    float64; px of the picture that was searched, continuous (its left edge is 0).
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    landmarks: np.ndarray
+
+
+@dataclass(slots=True, eq=False)
+class _Candidates:
+    """Boxes (N, 4) with scores (N,) in several pictures; owners (N,) says in which."""
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    owners: np.ndarray
+
+    def pick(self, chosen: np.ndarray) -> "_Candidates":
+        return _Candidates(self.boxes[chosen], self.scores[chosen], self.owners[chosen])
+
+
+class Cascade:
+    """The three networks; stateless after construction, so threads may share one."""
+
+    def __init__(self) -> None:
+        """Load the networks.
+
+        Raises:
+            CheckpointError: facenet-pytorch's weight files are not those we know.
+        """
+        detector = _load_networks()
+        self._propose_net = detector.pnet
+        self._refine_net = detector.rnet
+        self._output_net = detector.onet
+
+    @torch.inference_mode()
+    def find(
+        self, images: Sequence[Image.Image], smallest: float, largest: float = float("inf")
+    ) -> list[Found]:
+        """Search RGB pictures of any sizes for faces from `smallest` to about `largest` px."""
+        candidates = self._refine(images, self._propose(images, smallest, largest))
+        boxes, scores, owners, landmarks = self._output(images, candidates)
+        found = []
+        for owner in range(len(images)):
+            mine = np.flatnonzero(owners == owner)
+            mine = mine[_distinct(boxes[mine], scores[mine], 0.7)]
+            found.append(Found(boxes[mine], scores[mine], landmarks[mine]))
+        return found
+
+    def _propose(
+        self, images: Sequence[Image.Image], smallest: float, largest: float
+    ) -> _Candidates:
+        """Stage 1: the proposal network over a pyramid of each picture."""
+        parts = []
+        for owner, image in enumerate(images):
+            levels = [_empty(owner)]
+            for scale in _pyramid(image.size, smallest, largest):
+                size = round(image.width * scale), round(image.height * scale)
+                level = image.resize(size, Image.Resampling.BOX)
+                shifts, scores = self._propose_net(_as_tensor([level]))
+                levels.append(_cells(shifts[0], scores[0, 1], image.size, size, owner))
+            everything = _concatenate(levels)
+            parts.append(everything.pick(_keep(everything, 0.7)))
+        return _concatenate(parts)
+
+    def _refine(self, images: Sequence[Image.Image], candidates: _Candidates) -> _Candidates:
+        """Stage 2: most proposals are dropped, the others moved."""
+        candidates.boxes = _clipped(candidates, images)
+        shifts, scores = _run(self._refine_net, images, candidates, 24)
+        good = scores[:, 1] > _REFINE
+        refined = _Candidates(
+            _shifted(candidates.boxes, shifts)[good], scores[good, 1], candidates.owners[good]
+        )
+        original = candidates.pick(good)
+        original.scores = refined.scores
+        kept = refined.pick(_keep(original, 0.7))
+        kept.boxes = _squared(kept.boxes)
+        return kept
+
+    def _output(
+        self, images: Sequence[Image.Image], candidates: _Candidates
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Stage 3: final boxes (N, 4), scores (N,), owners (N,) and landmarks (N, 5, 2)."""
+        candidates.boxes = _clipped(candidates, images)
+        shifts, points, scores = _run(self._output_net, images, candidates, 48)
+        good = scores[:, 1] > _OUTPUT
+        boxes = candidates.boxes[good]
+        sides = boxes[:, 2:] - boxes[:, :2]
+        # The network gives five x, then five y, in units of the box.
+        landmarks = points[good].reshape(-1, 2, 5).transpose(0, 2, 1)
+        landmarks = boxes[:, None, :2] + landmarks * sides[:, None, :]
+        return _shifted(boxes, shifts[good]), scores[good, 1], candidates.owners[good], landmarks
+
+
+def _load_networks() -> Any:
+    with _loading, warnings.catch_warnings():
+        # Imported here because it takes torchvision along; and its __init__ installs a filter for
+        # warnings, which catch_warnings takes back.
+        import facenet_pytorch
+
+        folder = Path(facenet_pytorch.__file__).parent / "data"
+        for name, expected in WEIGHTS_SHA256.items():
+            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
+                raise CheckpointError(
+                    f"The face detector's file {name} is not the known one; "
+                    "please install facenet-pytorch 2.5.3 again."
+                )
+        return facenet_pytorch.MTCNN(keep_all=True).eval()
+
+
+def _pyramid(size: tuple[int, int], smallest: float, largest: float) -> list[float]:
+    """Scales at which faces of `smallest`, `smallest` / 0.709, ... px fill a cell."""
+    scales = []
+    scale = _CELL / smallest
+    while min(size) * scale >= _CELL and _CELL / scale <= largest:
+        scales.append(scale)
+        scale *= _PYRAMID_STEP
+    return scales
+
+
+def _cells(
+    shifts: Tensor, scores: Tensor, size: tuple[int, int], level: tuple[int, int], owner: int
+) -> _Candidates:
+    """The cells (y, x) of one pyramid level that may hold a face, as boxes of the picture."""
+    rows, columns = (scores >= _PROPOSE).nonzero(as_tuple=True)
+    chosen = scores[rows, columns].numpy().astype(np.float64)
+    moves = shifts[:, rows, columns].numpy().T.astype(np.float64)
+    corner = np.stack([columns.numpy(), rows.numpy()], axis=1) * float(_STRIDE)
+    ratio = np.array(size) / np.array(level)
+    boxes = np.concatenate([corner * ratio, (corner + _CELL) * ratio], axis=1)
+    cells = _Candidates(boxes, chosen, np.full(len(boxes), owner))
+    kept = _keep(cells, 0.5)
+    cells = cells.pick(kept)
+    cells.boxes = _squared(_shifted(cells.boxes, moves[kept]))
+    return cells
+
+
+def _clipped(candidates: _Candidates, images: Sequence[Image.Image]) -> np.ndarray:
+    """The boxes' parts inside their pictures, in whole px, at least 1 x 1.
+
+    A face that is cut off by the border is thus seen stretched, as in facenet-pytorch, where the
+    networks recognise it better than beside a black area (measured); but what they say is
+    understood in units of the part that they saw.
+    """
+    sizes = np.array([image.size for image in images], dtype=np.float64).reshape(-1, 2)
+    limit = sizes[candidates.owners]
+    low = np.clip(np.floor(candidates.boxes[:, :2]), 0, limit - 1)
+    high = np.clip(np.floor(candidates.boxes[:, 2:]), low + 1, limit)
+    return np.concatenate([low, high], axis=1)
+
+
+def _run(
+    network: Any, images: Sequence[Image.Image], candidates: _Candidates, side: int
+) -> tuple[np.ndarray, ...]:
+    """A network's outputs, float64, for every candidate cut out at side x side px."""
+    outputs = []
+    for start in range(0, max(1, len(candidates.boxes)), _CHUNK):
+        pieces = [
+            _piece(images[owner], box, side)
+            for box, owner in zip(
+                candidates.boxes[start : start + _CHUNK],
+                candidates.owners[start : start + _CHUNK],
+                strict=True,
+            )
+        ]
+        outputs.append([part.numpy() for part in network(_as_tensor(pieces, side))])
+    return tuple(np.concatenate(part).astype(np.float64) for part in zip(*outputs, strict=True))
+
+
+def _piece(image: Image.Image, box: np.ndarray, side: int) -> Image.Image:
+    """The box, which lies inside the picture, at side x side px."""
+    return image.resize((side, side), Image.Resampling.BOX, tuple(box.tolist()))
+
+
+def _as_tensor(pictures: Sequence[Image.Image], side: int = 0) -> Tensor:
+    """RGB pictures of one size -> float32 (N, 3, H, W), about -1 to 1."""
+    if not pictures:
+        return torch.empty((0, 3, side, side))
+    stack = torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures]))
+    return (stack.permute(0, 3, 1, 2).float() - 127.5) * (1 / 128)
+
+
+def _empty(owner: int) -> _Candidates:
+    return _Candidates(np.empty((0, 4)), np.empty(0), np.full(0, owner))
+
+
+def _concatenate(parts: Sequence[_Candidates]) -> _Candidates:
+    parts = parts or [_empty(0)]
+    return _Candidates(
+        np.concatenate([part.boxes for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.owners for part in parts]),
+    )
+
+
+def _shifted(boxes: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Each edge moved by its shift, given in widths and heights of the box."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return np.asarray(boxes + shifts * np.tile(sides, 2))
+
+
+def _squared(boxes: np.ndarray) -> np.ndarray:
+    """The smallest squares with the same centres."""
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    half = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
+    return np.concatenate([centre - half, centre + half], axis=1)
+
+
+def _keep(candidates: _Candidates, limit: float) -> np.ndarray:
+    """Indices that non-maximum suppression leaves, within each picture."""
+    from torchvision.ops import batched_nms
+
+    chosen = batched_nms(
+        torch.from_numpy(candidates.boxes),
+        torch.from_numpy(candidates.scores),
+        torch.from_numpy(candidates.owners),
+        limit,
+    )
+    return np.asarray(chosen.numpy())
+
+
+def _distinct(boxes: np.ndarray, scores: np.ndarray, limit: float) -> np.ndarray:
+    """Indices, best first, of boxes not covered by a better one.
+
+    Covered: the intersection is more than `limit` of the smaller box, which also drops a box inside
+    another.
+    """
+    kept: list[int] = []
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    for index in np.argsort(-scores, kind="stable"):
+        overlap = np.minimum(boxes[kept, 2:], boxes[index, 2:]) - np.maximum(
+            boxes[kept, :2], boxes[index, :2]
+        )
+        common = np.prod(np.maximum(overlap, 0), axis=1)
+        if np.all(common <= limit * np.minimum(areas[kept], areas[index])):
+            kept.append(int(index))
+    return np.array(kept, dtype=np.int64)
