@@ -1,0 +1,411 @@
+"""Photos in, answers out: `Verifier` joins detector, network and decision rule.
+
+It keeps nothing between calls, so one instance serves any number of threads.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from siamese import checkpoint as checkpoints
+from siamese import images
+from siamese.calibration import OperatingPoint, check_prior, pick_probabilities, probability
+from siamese.checkpoint import Checkpoint
+from siamese.errors import CheckpointError, ImageError, InputError, NoFaceError, SiameseError
+from siamese.faces import Alignment, Face, FaceDetector
+from siamese.gallery import Gallery
+from siamese.images import Photo, Source
+from siamese.quality import warnings_for
+from siamese.results import Candidate, Origin, PhotoFaces, Pick, Unusable, Verification
+from siamese.whole_picture import WholePicture
+
+Support = Mapping[str, Source | Sequence[Source]] | Sequence[Source] | str | Path
+Progress = Callable[[int, int], None]  # photos done, photos in all
+
+BATCH = 32  # photos in memory at a time
+PICTURE_SUFFIXES = {
+    ".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".gif", ".tif", ".tiff", ".bmp",
+}  # fmt: skip
+
+
+class Detector(Protocol):
+    """Finds what the network compares; see `faces.FaceDetector` and `faces.WholePicture`."""
+
+    def detect(self, photos: Sequence[Photo], more: bool = False) -> list[list[Face]]:
+        """The faces of each photo, best first."""
+        ...
+
+    def sharpen(self, photo: Photo, face: Face) -> Face:
+        """The same face with the best crop that the photo has."""
+        ...
+
+
+class Verifier:
+    """Compares photos of faces by a calibrated siamese network."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Wire a loaded checkpoint; CheckpointError if it was never calibrated."""
+        if checkpoint.config.decision is None:
+            raise CheckpointError(
+                f"The network in {checkpoint.origin} has not been calibrated, so its number is not"
+                " a probability; run `python -m siamese calibrate` on it first."
+            )
+        self.rule = checkpoint.config.decision
+        self.origin = Origin(checkpoint.origin, checkpoint.sha256)
+        self.config = checkpoint.config
+        self._network = checkpoint.network
+        self._weights = -checkpoint.network.head.weight.detach().numpy()[0]
+        self._bias = float(checkpoint.network.head.bias.detach())
+        self._detector: Detector = detector_for(checkpoint)
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path | None = None) -> "Verifier":
+        """Load a checkpoint: a folder, or the embedded one for None.
+
+        Raises CheckpointError, one sentence, where it cannot be had or trusted.
+        """
+        return cls(checkpoints.load_folder(Path(source or checkpoints.EMBEDDED)))
+
+    def verify(
+        self,
+        first: Source,
+        second: Source,
+        *,
+        operating_point: str | None = None,
+        prior: float = 0.5,
+        first_face: int | None = None,
+        second_face: int | None = None,
+        more_faces: bool = False,
+    ) -> Verification:
+        """Compare the people in two photos.
+
+        Args:
+            first, second: path, bytes, open file, PIL picture, or uint8 array (H, W[, 3]).
+            operating_point: its name; the checkpoint's first one by default.
+            prior: how probable "same" was beforehand, in (0, 1); moves the probability only.
+            first_face, second_face: which face, counted from 0 in the order of `PhotoFaces.faces`;
+                by default the largest near the centre.
+            more_faces: look for small faces even where there are large ones (slower).
+
+        Raises:
+            ImageError, NoFaceError: naming the photo. InputError: a parameter makes no sense.
+        """
+        point = self.rule.point(operating_point)
+        check_prior(prior)
+        clock = _Clock()
+        with clock("load"):
+            photos = [
+                images.load(first, _label("the first photo", first)),
+                images.load(second, _label("the second photo", second)),
+            ]
+        a, b = self._find(photos, [first_face, second_face], more_faces, clock)
+        with clock("embed"):
+            embeddings = self._embed([a.face, b.face])
+        with clock("compare"):
+            logit = float(self.logits(embeddings[0], embeddings[1]))
+        return Verification(
+            probability=probability(logit, prior),
+            decision=self.rule.decide(logit, point),
+            logit=logit,
+            prior=prior,
+            operating_point=point,
+            first=a,
+            second=b,
+            origin=self.origin,
+            milliseconds=clock.milliseconds,
+        )
+
+    def verify_many(
+        self, pairs: Iterable[tuple[Source, Source]], *, operating_point: str | None = None
+    ) -> Iterator[Verification | SiameseError]:
+        """Compare many pairs; a pair that cannot be compared yields its error and the rest goes on."""
+        for first, second in pairs:
+            try:
+                yield self.verify(first, second, operating_point=operating_point)
+            except (ImageError, NoFaceError) as error:
+                yield error
+
+    def pick(
+        self,
+        query: Source,
+        support: Support | Gallery,
+        *,
+        operating_point: str | None = None,
+        none_prior: float = 0.5,
+        query_face: int | None = None,
+        more_faces: bool = False,
+        progress: Progress | None = None,
+    ) -> Pick:
+        """Find the person of a query photo in a support set, or none of them (one-shot).
+
+        Args:
+            query: a photo as in `verify`.
+            support: identity -> photo or photos; or photos, whose file names are the identities; or
+                a folder (see `read_support`); or a `Gallery`, which costs no photo to be read.
+            operating_point: at which each candidate's decision is made.
+            none_prior: how probable "none of these" was beforehand, in (0, 1).
+            query_face: which face of the query, counted from 0.
+            more_faces: look for small faces in the query too.
+            progress: called with (done, total) photos.
+
+        Raises:
+            ImageError, NoFaceError: for the query. InputError: no support photo could be used.
+        """
+        point = self.rule.point(operating_point)
+        check_prior(none_prior)
+        clock = _Clock()
+        with clock("load"):
+            photo = images.load(query, _label("the query photo", query))
+        (asked,) = self._find([photo], [query_face], more_faces, clock)
+        with clock("support"):
+            gallery, unusable = self._gallery_of(support, progress)
+        with clock("embed"):
+            embedding = self._embed([asked.face])[0]
+        with clock("compare"):
+            ranking, none = self._rank(embedding, gallery, point, none_prior)
+        runners = sorted([*(c.probability for c in ranking), none], reverse=True)
+        return Pick(
+            identity=ranking[0].identity if ranking[0].probability > none else None,
+            margin=runners[0] - runners[1],
+            ranking=ranking,
+            none_probability=none,
+            none_prior=none_prior,
+            operating_point=point,
+            query=asked,
+            unusable=unusable,
+            origin=self.origin,
+            milliseconds=clock.milliseconds,
+        )
+
+    def gallery(
+        self, support: Support, progress: Progress | None = None
+    ) -> tuple[Gallery, tuple[Unusable, ...]]:
+        """Embed a support set once; photos without a usable face are left out and reported.
+
+        Raises InputError where not one photo could be used.
+        """
+        photos = read_support(support)
+        rows: dict[str, list[np.ndarray]] = {}
+        unusable: list[Unusable] = []
+        for start in range(0, len(photos), BATCH):
+            batch = photos[start : start + BATCH]
+            for (identity, _), found in zip(batch, self._embed_batch(batch), strict=True):
+                if isinstance(found, Unusable):
+                    unusable.append(found)
+                else:
+                    rows.setdefault(identity, []).append(found)
+            if progress:
+                progress(min(start + BATCH, len(photos)), len(photos))
+        if not rows:
+            reasons = " ".join(dict.fromkeys(photo.reason for photo in unusable))
+            raise InputError(f"No photo of the support set could be used. {reasons}".strip())
+        photos_of = {identity: np.stack(found) for identity, found in rows.items()}
+        return Gallery(photos_of, self.origin.sha256), tuple(unusable)
+
+    def embed(self, photos: Sequence[Source]) -> np.ndarray:
+        """Embeddings of the default face of each photo: float32 (N, D).
+
+        Raises ImageError or NoFaceError for the first photo that has none.
+        """
+        rows = []
+        for start in range(0, len(photos), BATCH):
+            loaded = [
+                images.load(source, _label(f"photo {number + 1}", source))
+                for number, source in enumerate(photos[start : start + BATCH], start)
+            ]
+            found = self._find(loaded, [None] * len(loaded), False, _Clock())
+            rows.append(self._embed([photo.face for photo in found]))
+        return np.concatenate(rows) if rows else np.empty((0, len(self._weights)), np.float32)
+
+    def logits(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Calibrated logits of embeddings (..., D) against (..., D), broadcast; symmetric."""
+        return self._bias - np.abs(a - b) @ self._weights
+
+    def _find(
+        self,
+        photos: Sequence[Photo],
+        choices: Sequence[int | None],
+        more: bool,
+        clock: "_Clock",
+    ) -> list[PhotoFaces]:
+        with clock("detect"):
+            detected = self._detector.detect(photos, more)
+        with clock("align"):
+            return [
+                self._choose(photo, faces, choice)
+                for photo, faces, choice in zip(photos, detected, choices, strict=True)
+            ]
+
+    def _choose(self, photo: Photo, faces: Sequence[Face], choice: int | None) -> PhotoFaces:
+        if not faces:
+            raise NoFaceError(
+                f"No face was found in {photo.name}; use a photo that shows the face from the"
+                " front, larger and well lit."
+            )
+        index = 0 if choice is None else choice
+        if not 0 <= index < len(faces):
+            raise InputError(
+                f"Face {index} was asked for in {photo.name}, which has {len(faces)}"
+                f" (0 to {len(faces) - 1})."
+            )
+        chosen = self._detector.sharpen(photo, faces[index])
+        all_faces = (*faces[:index], chosen, *faces[index + 1 :])
+        warnings = warnings_for(chosen, len(faces) if choice is None else 1)
+        return PhotoFaces(photo.name, photo.size, all_faces, index, warnings)
+
+    @torch.inference_mode()
+    def _embed(self, faces: Sequence[Face]) -> np.ndarray:
+        """Embeddings (N, D) of aligned crops, in one batch."""
+        crops = np.stack([face.crop for face in faces]).transpose(0, 3, 1, 2)
+        pictures = torch.from_numpy(np.ascontiguousarray(crops)).float() / 255
+        return self._network.embed(pictures).numpy()
+
+    def _embed_batch(self, batch: Sequence[tuple[str, Source]]) -> list[np.ndarray | Unusable]:
+        """The embedding of each support photo, or why there is none."""
+        found: list[np.ndarray | Unusable | None] = [None] * len(batch)
+        photos: dict[int, Photo] = {}
+        for row, (identity, source) in enumerate(batch):
+            name = _file_name(source) or identity
+            try:
+                photos[row] = images.load(source, name)
+            except ImageError as error:
+                found[row] = Unusable(identity, name, error.code, str(error))
+        chosen: dict[int, Face] = {}
+        for row, faces in zip(photos, self._detect_each(list(photos.values())), strict=True):
+            try:
+                if isinstance(faces, ImageError):
+                    raise faces
+                chosen[row] = self._choose(photos[row], faces, None).face
+            except (ImageError, NoFaceError) as error:
+                found[row] = Unusable(batch[row][0], photos[row].name, error.code, str(error))
+        if chosen:
+            for row, embedding in zip(chosen, self._embed(list(chosen.values())), strict=True):
+                found[row] = embedding
+        return [item for item in found if item is not None]
+
+    def _detect_each(self, photos: Sequence[Photo]) -> list[list[Face] | ImageError]:
+        """Faces of each photo; one that proves damaged while it is decoded spoils no other."""
+        try:
+            return list(self._detector.detect(photos))
+        except ImageError:
+            results: list[list[Face] | ImageError] = []
+            for photo in photos:
+                try:
+                    results.extend(self._detector.detect([photo]))
+                except ImageError as error:
+                    results.append(error)
+            return results
+
+    def _gallery_of(
+        self, support: Support | Gallery, progress: Progress | None
+    ) -> tuple[Gallery, tuple[Unusable, ...]]:
+        if not isinstance(support, Gallery):
+            return self.gallery(support, progress)
+        if support.sha256 != self.origin.sha256:
+            raise InputError("This gallery was made by another checkpoint; embed its photos again.")
+        if not len(support):
+            raise InputError("The support set is empty; add at least one photo.")
+        return support, ()
+
+    def _rank(
+        self, query: np.ndarray, gallery: Gallery, point: OperatingPoint, none_prior: float
+    ) -> tuple[tuple[Candidate, ...], float]:
+        """Candidates, most probable first, and the probability of "none of these"."""
+        means, counts = gallery.means()
+        logits = self.rule.identity_logit(self.logits(query, means), counts)
+        shares, none = pick_probabilities(logits, none_prior)
+        names = list(gallery.photos)
+        order = np.argsort(-shares, kind="stable")
+        ranking = tuple(
+            Candidate(
+                names[k],
+                float(shares[k]),
+                float(logits[k]),
+                int(counts[k]),
+                self.rule.decide(float(logits[k]), point),
+            )
+            for k in order
+        )
+        return ranking, none
+
+
+def detector_for(checkpoint: Checkpoint) -> Detector:
+    """The detector that a checkpoint's network was trained for."""
+    size = checkpoint.config.network.image_size
+    if checkpoint.config.detector == "none":
+        return WholePicture(size, checkpoint.config.network.channels)
+    return FaceDetector(Alignment(size=size, window=checkpoint.config.window))
+
+
+def read_support(support: Support) -> list[tuple[str, Source]]:
+    """A support set as (identity, photo) pairs.
+
+    A folder's pictures are identities by file name; its sub-folders are identities with several
+    photos. Photos in a list are identities by file name too, or "person 1", ... where they have
+    none. Raises InputError where there is no photo.
+    """
+    if isinstance(support, (str, Path)):
+        support = _support_folder(Path(support))
+    pairs: list[tuple[str, Source]] = []
+    if isinstance(support, Mapping):
+        for identity, photos in support.items():
+            several = isinstance(photos, Sequence) and not isinstance(photos, (str, bytes))
+            pairs.extend((identity, photo) for photo in (photos if several else [photos]))  # type: ignore[list-item,union-attr]
+    else:
+        for number, photo in enumerate(support, 1):
+            name = _file_name(photo)
+            pairs.append((Path(name).stem if name else f"person {number}", photo))
+    if not pairs:
+        raise InputError("The support set is empty; add at least one photo.")
+    return pairs
+
+
+def _support_folder(folder: Path) -> dict[str, list[Source]]:
+    if not folder.is_dir():
+        raise InputError(f"The support set {folder} is not a folder.")
+    found: dict[str, list[Source]] = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            photos = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
+            if photos:
+                found[path.name] = list(photos)
+        elif path.suffix.lower() in PICTURE_SUFFIXES:
+            found.setdefault(path.stem, []).append(path)
+    if not found:
+        raise InputError(f"The support set {folder} holds no pictures.")
+    return found
+
+
+def _file_name(source: Source) -> str | None:
+    """The file name of a source, None where it has none (bytes, arrays)."""
+    if isinstance(source, (str, Path)):
+        return Path(source).name
+    name = getattr(source, "name", None)
+    return Path(name).name if isinstance(name, str) else None
+
+
+def _label(role: str, source: Source) -> str:
+    """How messages call a photo: its role, and its file name where it has one."""
+    name = _file_name(source)
+    return f"{role} ({name})" if name else role
+
+
+class _Clock:
+    """Milliseconds spent in each named stage."""
+
+    def __init__(self) -> None:
+        self.milliseconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = (time.perf_counter() - start) * 1000
+            self.milliseconds[stage] = self.milliseconds.get(stage, 0.0) + spent
