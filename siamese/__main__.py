@@ -1,0 +1,263 @@
+"""The command line: `python -m siamese COMMAND`.
+
+Answers go to stdout, everything else to stderr. Exit codes, for scripts:
+
+    0  same person, or somebody was picked; any other command: done
+    1  different people
+    2  an input that cannot be used, or a wrong command line
+    3  uncertain
+    4  none of these
+
+What a command needs is imported when it runs, so that `verify` does not wait for the trainer.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from siamese.errors import SiameseError
+
+SAME, DIFFERENT, INPUT_ERROR, UNCERTAIN, NONE = range(5)
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; errors become one sentence on stderr."""
+    options = _parser().parse_args(arguments)
+    command: Command = options.command
+    try:
+        return command(options)
+    except SiameseError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return INPUT_ERROR
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Compare two photos."""
+    answer = _verifier(options).verify(
+        options.first,
+        options.second,
+        operating_point=options.operating_point,
+        prior=options.prior,
+        first_face=options.first_face,
+        second_face=options.second_face,
+        more_faces=options.more_faces,
+    )
+    if options.json:
+        _print_json(answer.to_dict())
+    else:
+        point = answer.operating_point
+        print(f"{answer.decision.value}: {answer.probability:.1%} that both show the same person")
+        print(f"prior {answer.prior:g}, operating point {point.name}: {_rates(point)}")
+        for photo in (answer.first, answer.second):
+            for warning in photo.warnings:
+                print(f"{photo.name}: {warning.message}", file=sys.stderr)
+    return {"same": SAME, "different": DIFFERENT, "uncertain": UNCERTAIN}[answer.decision.value]
+
+
+def pick(options: argparse.Namespace) -> int:
+    """Find the person of a photo among others."""
+    from siamese.gallery import Gallery
+
+    support = options.support
+    answer = _verifier(options).pick(
+        options.query,
+        Gallery.load(support) if support.is_file() else support,
+        operating_point=options.operating_point,
+        none_prior=options.prior,
+        query_face=options.query_face,
+        more_faces=options.more_faces,
+    )
+    if options.json:
+        _print_json(answer.to_dict())
+    else:
+        print(answer.identity if answer.identity is not None else "none of these")
+        shown = [(c.probability, c.identity) for c in answer.ranking[: options.top]]
+        for share, name in sorted([*shown, (answer.none_probability, "(none of these)")])[::-1]:
+            print(f"{share:7.1%}  {name}")
+        for photo in answer.unusable:
+            print(f"left out: {photo.reason}", file=sys.stderr)
+    return NONE if answer.identity is None else SAME
+
+
+def gallery(options: argparse.Namespace) -> int:
+    """Embed a support set once and save it."""
+    from tqdm import tqdm
+
+    with tqdm(unit="photo", disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        found, unusable = _verifier(options).gallery(options.support, progress)
+    found.save(options.out)
+    for photo in unusable:
+        print(f"left out: {photo.reason}", file=sys.stderr)
+    print(f"{len(found)} identities in {options.out}")
+    return SAME
+
+
+def train(options: argparse.Namespace) -> int:
+    """Run one stage of a recipe."""
+    from siamese.network import NetworkConfig
+    from siamese.training.loop import Schedule
+    from siamese.training.stage import StageOptions
+    from siamese.training.stage import train as run
+
+    schedule = Schedule(
+        pictures=options.pictures,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay,
+        seed=options.seed,
+    )
+    network = NetworkConfig(options.backbone, options.image_size, 3, options.embedding_size)
+    stage = StageOptions(
+        objective=options.objective,
+        data=tuple(options.data),
+        schedule=schedule,
+        unlabelled=tuple(options.unlabelled),
+        targets=tuple(options.targets),
+        init=options.init,
+        network=network,
+        cpu=options.cpu,
+        **({"cache": options.cache} if options.cache else {}),
+    )
+    run(stage, options.out)
+    print(f"trained: {options.out}")
+    return SAME
+
+
+def calibrate(options: argparse.Namespace) -> int:
+    """Fit the probability and the operating points on calibration people."""
+    from siamese.evaluation.calibrate import calibrate as run
+
+    run(options.checkpoint, tuple(options.data), tuple(options.targets), options.out)
+    print(f"calibrated: {options.out}")
+    return SAME
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Measure a checkpoint and write its metrics, plots and model card."""
+    from siamese.evaluation import evaluate as run
+
+    run(options.checkpoint, options.data, options.out, options.protocol)
+    return SAME
+
+
+def _verifier(options: argparse.Namespace) -> Any:
+    from siamese.verifier import Verifier
+
+    return Verifier.from_pretrained(options.checkpoint or os.environ.get("SIAMESE_CHECKPOINT"))
+
+
+def _rates(point: Any) -> str:
+    def said(rate: Any) -> str:
+        return f"{rate.value:.2%} ({rate.errors} of {rate.trials:,})"
+
+    return (
+        f"false matches {said(point.fmr)}, false non-matches {said(point.fnmr)},"
+        f" measured on {point.measured_on}"
+    )
+
+
+def _print_json(answer: dict[str, Any]) -> None:
+    print(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="siamese", description="Siamese face verification.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_answers(commands)
+    _add_training(commands)
+    return parser
+
+
+def _command(commands: Any, run: Command, name: str | None = None) -> argparse.ArgumentParser:
+    """A sub-command named and described after its function."""
+    text = (run.__doc__ or "").strip()
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name or run.__name__, help=text, description=text
+    )
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _add_answers(commands: Any) -> None:
+    def shared(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--checkpoint",
+            help="a folder, or owner/name@revision on the Hub; default: the environment variable"
+            " SIAMESE_CHECKPOINT, else the embedded checkpoint",
+        )
+
+    def judged(parser: argparse.ArgumentParser, prior: str) -> None:
+        shared(parser)
+        parser.add_argument("--json", action="store_true", help="print the whole answer as JSON")
+        parser.add_argument("--operating-point", help="balanced (default), fmr_1 or fmr_0_1")
+        parser.add_argument("--prior", type=float, default=0.5, help=prior)
+        parser.add_argument("--more-faces", action="store_true", help="look for small faces too")
+
+    parser = _command(commands, verify)
+    parser.add_argument("first", type=Path)
+    parser.add_argument("second", type=Path)
+    judged(parser, "how probable 'same' was beforehand (default 0.5)")
+    parser.add_argument("--first-face", type=int, help="which face of the first photo, from 0")
+    parser.add_argument("--second-face", type=int, help="which face of the second photo, from 0")
+
+    parser = _command(commands, pick)
+    parser.add_argument("query", type=Path)
+    parser.add_argument("support", type=Path, help="a folder of photos, or a saved gallery")
+    judged(parser, "how probable 'none of these' was beforehand (default 0.5)")
+    parser.add_argument("--query-face", type=int, help="which face of the query, from 0")
+    parser.add_argument("--top", type=int, default=5, help="how many candidates to print")
+
+    parser = _command(commands, gallery)
+    parser.add_argument("support", type=Path, help="a folder: FILE or IDENTITY/FILE")
+    parser.add_argument("out", type=Path, help="the gallery file to write")
+    shared(parser)
+
+
+def _add_training(commands: Any) -> None:
+    parser = _command(commands, train)
+    parser.add_argument("out", type=Path, help="the checkpoint folder to write")
+    parser.add_argument("--objective", choices=("distill", "verify"), default="verify")
+    sources = {"type": Path, "nargs": "+", "metavar": "FOLDER_OR_ZIP"}
+    parser.add_argument("--data", required=True, help="people: IDENTITY/picture.webp", **sources)
+    parser.add_argument("--unlabelled", default=[], help="pictures of nobody in particular", **sources)
+    parser.add_argument("--targets", type=Path, nargs="+", default=[], metavar="NPZ")
+    parser.add_argument("--init", type=Path, help="start from this checkpoint")
+    parser.add_argument("--pictures", type=int, required=True, help="how many to show in total")
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--weight-decay", type=float, default=0.02)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--backbone", default="compact")
+    parser.add_argument("--image-size", type=int, default=96)
+    parser.add_argument("--embedding-size", type=int, default=512)
+    parser.add_argument("--cache", type=Path, help="where decoded pictures are kept")
+    parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
+
+    parser = _command(commands, calibrate)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("out", type=Path, help="the checkpoint folder to write")
+    parser.add_argument("--data", required=True, help="the sources it was trained on", **sources)
+    parser.add_argument("--targets", type=Path, nargs="+", default=[], metavar="NPZ")
+
+    parser = _command(commands, evaluate)
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint folder")
+    parser.add_argument("--data", type=Path, required=True, help="the folder of the test sets")
+    parser.add_argument("--out", type=Path, help="default: the checkpoint's folder")
+    parser.add_argument("--protocol", nargs="+", help="some protocols only")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
