@@ -1,0 +1,1 @@
+"""Measuring a checkpoint: metrics, protocols, calibration, report. Never imported by the app."""

@@ -1,0 +1,247 @@
+"""Error rates, curves, thresholds and calibration errors of scores: pure functions of arrays.
+
+Scores are logits; a pair is accepted ("match") when its score is at or above a threshold, never
+below it. Words are those of ISO/IEC 19795-1: genuine and impostor pairs, false match rate (FMR,
+accepted impostors), false non-match rate (FNMR, rejected genuine pairs). Nothing here knows of
+photos: pairs that never got a score (failures to acquire) are counted by the protocols.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import beta
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score, roc_curve
+
+from siamese.calibration import Rate
+from siamese.errors import InputError
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Scores of genuine and of impostor pairs: float64 (G,) and (I,), higher is more alike."""
+
+    genuine: np.ndarray
+    impostor: np.ndarray
+
+    def __post_init__(self) -> None:
+        for kind, values in (("genuine", self.genuine), ("impostor", self.impostor)):
+            if not len(values):
+                raise InputError(f"There are no {kind} pairs to measure.")
+            if not np.isfinite(values).all():
+                raise InputError(f"Some scores of {kind} pairs are not finite numbers.")
+
+    @classmethod
+    def from_labels(cls, scores: np.ndarray, same: np.ndarray) -> "Scores":
+        """Split scores (N,) by `same`, bool (N,); scores that are NaN (no face) are left out."""
+        scores, known = np.asarray(scores, np.float64), ~np.isnan(scores)
+        same = np.asarray(same, bool)
+        return cls(scores[same & known], scores[~same & known])
+
+    def labelled(self) -> tuple[np.ndarray, np.ndarray]:
+        """All scores (N,) and whether each is genuine, bool (N,)."""
+        same = np.repeat([True, False], [len(self.genuine), len(self.impostor)])
+        return np.concatenate([self.genuine, self.impostor]).astype(np.float64), same
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """FMR and FNMR (K,) at descending thresholds (K,): an ROC or DET curve."""
+
+    thresholds: np.ndarray
+    fmr: np.ndarray
+    fnmr: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class TrueAcceptRate:
+    """The share of genuine pairs accepted where at most `far` of the impostors are."""
+
+    far: float
+    tar: Rate  # errors counts the accepted pairs here, not the rejected ones
+    threshold: float
+    impostor_pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """One bar of a reliability diagram."""
+
+    probability: float  # mean predicted
+    frequency: float  # share that really was the same person
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationError:
+    """How far probabilities are from what happened; `bins` hold equal numbers of pairs."""
+
+    ece: float
+    count: int
+    bins: tuple[Bin, ...]
+
+
+def rate(errors: int, trials: int) -> Rate:
+    """An error rate with its exact (Clopper-Pearson) 95 % interval; (0, 1) where nothing was tried.
+
+    The trials are taken to be independent. Raises InputError unless 0 <= errors <= trials.
+    """
+    if not 0 <= errors <= trials:
+        raise InputError(f"{errors} errors in {trials} trials is not a rate.")
+    tail = (1 - CONFIDENCE) / 2
+    low = float(beta.ppf(tail, errors, trials - errors + 1)) if errors else 0.0
+    high = float(beta.ppf(1 - tail, errors + 1, trials - errors)) if errors < trials else 1.0
+    return Rate(int(errors), int(trials), low, high)
+
+
+def false_match_rate(impostor: np.ndarray, threshold: float) -> Rate:
+    """Impostor pairs at or above the threshold."""
+    return rate(int(np.count_nonzero(impostor >= threshold)), len(impostor))
+
+
+def false_non_match_rate(genuine: np.ndarray, threshold: float) -> Rate:
+    """Genuine pairs below the threshold."""
+    return rate(int(np.count_nonzero(genuine < threshold)), len(genuine))
+
+
+def curve(scores: Scores) -> Curve:
+    """FMR and FNMR at every score there is, from (0, 1) to (1, 0)."""
+    values, same = scores.labelled()
+    fmr, tar, thresholds = roc_curve(same, values, drop_intermediate=False)
+    return Curve(thresholds, fmr, 1 - tar)
+
+
+def auc(scores: Scores) -> float:
+    """The chance that a genuine pair scores above an impostor pair, a tie counting one half."""
+    values, same = scores.labelled()
+    return float(roc_auc_score(same, values))
+
+
+def equal_error_rate(scores: Scores) -> float:
+    """The rate at which FMR and FNMR are equal, on the straight line between the two ROC points
+    on either side of it."""
+    found = curve(scores)
+    gap = found.fmr - found.fnmr  # from -1 up to 1 as the threshold falls
+    after = int(np.argmax(gap >= 0))
+    step = gap[after] - gap[after - 1]
+    share = -gap[after - 1] / step
+    return float(found.fmr[after - 1] + share * (found.fmr[after] - found.fmr[after - 1]))
+
+
+def threshold_at_eer(scores: Scores) -> float:
+    """The threshold at which |FMR - FNMR| is least; the middle of the range where that is so."""
+    levels = np.unique(scores.labelled()[0])
+    between = np.concatenate([levels[:1], (levels[1:] + levels[:-1]) / 2, [levels[-1] + 1e-9]])
+    genuine, impostor = np.sort(scores.genuine), np.sort(scores.impostor)
+    fnmr = np.searchsorted(genuine, between, side="left") / len(genuine)
+    fmr = 1 - np.searchsorted(impostor, between, side="left") / len(impostor)
+    gap = np.abs(fmr - fnmr)
+    best = between[gap <= gap.min() + 1e-12]
+    return float((best[0] + best[-1]) / 2)
+
+
+def threshold_at_fmr(impostor: np.ndarray, target: float) -> float:
+    """The lowest threshold at which FMR <= target; never more errors than that.
+
+    Of tied scores either all are accepted or none: where accepting them would be too many, none.
+    The threshold lies just above the highest score that must be rejected.
+    """
+    _check_share(target)
+    ordered = np.sort(np.asarray(impostor, np.float64))
+    allowed = int(np.floor(target * len(ordered) + 1e-9))
+    return float(np.nextafter(ordered[len(ordered) - 1 - allowed], np.inf))
+
+
+def threshold_at_fnmr(genuine: np.ndarray, target: float) -> float:
+    """The highest threshold at which FNMR <= target: the lowest genuine score that is accepted."""
+    _check_share(target)
+    ordered = np.sort(np.asarray(genuine, np.float64))
+    return float(ordered[int(np.floor(target * len(ordered) + 1e-9))])
+
+
+def tar_at_far(scores: Scores, far: float) -> TrueAcceptRate:
+    """Accepted genuine pairs at the lowest threshold whose FMR is at most `far`."""
+    threshold = threshold_at_fmr(scores.impostor, far)
+    accepted = int(np.count_nonzero(scores.genuine >= threshold))
+    return TrueAcceptRate(far, rate(accepted, len(scores.genuine)), threshold, len(scores.impostor))
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of logits at a prior of one half, without overflow."""
+    return np.exp(-np.logaddexp(0.0, -np.asarray(logits, np.float64)))
+
+
+def calibration_error(
+    probabilities: np.ndarray,
+    same: np.ndarray,
+    num_bins: int = 15,
+    within: tuple[float, float] = (0, 1),
+) -> CalibrationError:
+    """Expected calibration error with bins of equal mass, over the pairs `within` a range.
+
+    `probabilities` (N,) in 0..1 and `same` bool (N,). Equal probabilities share a bin, so bins can
+    differ in size where there are ties, and a constant has one bin only. With few pairs in a bin
+    the error is overstated: chance alone makes a bin of n pairs differ by about 0.4 / sqrt(n).
+    """
+    chosen = (probabilities >= within[0]) & (probabilities <= within[1])
+    order = np.argsort(probabilities[chosen], kind="stable")
+    predicted, happened = probabilities[chosen][order], np.asarray(same)[chosen][order]
+    if not len(predicted):
+        return CalibrationError(0.0, 0, ())
+    starts = np.round(np.arange(num_bins) * len(predicted) / num_bins).astype(int)
+    starts = starts[starts < len(predicted)]
+    starts = np.unique(np.searchsorted(predicted, predicted[starts], side="left"))
+    counts = np.diff(np.append(starts, len(predicted)))
+    means = np.add.reduceat(predicted, starts) / counts
+    shares = np.add.reduceat(happened.astype(np.float64), starts) / counts
+    ece = float(np.abs(means - shares) @ counts / len(predicted))
+    bins = zip(means.tolist(), shares.tolist(), counts.tolist(), strict=True)
+    return CalibrationError(ece, len(predicted), tuple(Bin(*values) for values in bins))
+
+
+def probability_report(scores: Scores) -> dict[str, Any]:
+    """ECE (all, and within 0.05..0.95), Brier score and log loss, as data.
+
+    It speaks of a prior of one half, so both kinds of pairs should be equal in number. A constant
+    probability of one half would have the Brier score and the log loss that stand beside them.
+    """
+    values, same = scores.labelled()
+    probabilities = sigmoid(values)
+    middle = calibration_error(probabilities, same, within=(0.05, 0.95))
+    return {
+        "pairs": len(values),
+        "ece": calibration_error(probabilities, same).ece,
+        "ece_middle": middle.ece,
+        "pairs_middle": middle.count,
+        "brier": float(brier_score_loss(same, probabilities)),
+        "brier_constant": 0.25,
+        "log_loss": float(log_loss(same, probabilities, labels=[False, True])),
+        "log_loss_constant": float(np.log(2.0)),
+        "bins": [asdict(item) for item in calibration_error(probabilities, same).bins],
+    }
+
+
+def curve_report(scores: Scores) -> dict[str, Any]:
+    """AUC, EER, and TAR at FAR 1 % and 0.1 % with counts, as data."""
+    accepted = {
+        "tar_at_far_1": tar_at_far(scores, 0.01),
+        "tar_at_far_0_1": tar_at_far(scores, 0.001),
+    }
+    return {
+        "genuine_pairs": len(scores.genuine),
+        "impostor_pairs": len(scores.impostor),
+        "auc": auc(scores),
+        "eer": equal_error_rate(scores),
+        **{
+            name: share.tar.to_dict()
+            | {"threshold": share.threshold, "impostor_pairs": share.impostor_pairs}
+            for name, share in accepted.items()
+        },
+    }
+
+
+def _check_share(target: float) -> None:
+    if not 0 <= target < 1:
+        raise InputError(f"An error rate to aim at must be at least 0 and below 1, not {target}.")
