@@ -1,0 +1,66 @@
+"""Embeddings of many photos, and the network's head as a function of arrays.
+
+A photo in which no face was found (a failure to acquire) keeps its row, filled with NaN; every
+score it takes part in is NaN, and the protocols count it instead of dropping it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from siamese.network import SiameseNetwork
+
+BLOCK = 4096  # pairs compared at a time, to bound memory
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """The head of a network: logit = bias - sum of weights * |a - b|.
+
+    `weights` (D,) are the head's with the sign turned, so at least 0.
+    """
+
+    weights: np.ndarray
+    bias: float
+
+    @classmethod
+    def of(cls, network: SiameseNetwork) -> "Comparison":
+        """The comparison that `network` makes."""
+        weights = -network.head.weight.detach().cpu().double().numpy()[0]
+        return cls(weights, float(network.head.bias.detach()))
+
+    def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Logits (N,) of N pairs; `a` and `b` are embeddings (N, D)."""
+        logits = np.empty(len(a))
+        for start in range(0, len(a), BLOCK):
+            rows = slice(start, start + BLOCK)
+            logits[rows] = self.bias - np.abs(a[rows] - b[rows]) @ self.weights
+        return logits
+
+    def matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Logits (A, B) of every row of `a` (A, D) against every row of `b` (B, D)."""
+        return self.bias - cdist(a * self.weights, b * self.weights, "cityblock")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embeddings:
+    """Named photos and their embeddings: float32 (N, D), a row of NaN where no face was found."""
+
+    names: tuple[str, ...]
+    vectors: np.ndarray
+
+    @property
+    def found(self) -> np.ndarray:
+        """Which photos have a face: bool (N,)."""
+        return ~np.isnan(self.vectors[:, 0])
+
+    def failures(self) -> list[str]:
+        """Names of the photos in which no face was found."""
+        return [name for name, found in zip(self.names, self.found, strict=True) if not found]
+
+    def rows(self, names: Sequence[str]) -> np.ndarray:
+        """Row numbers of these names, int64; KeyError for a name that is not here."""
+        number = {name: row for row, name in enumerate(self.names)}
+        return np.array([number[name] for name in names], np.int64)

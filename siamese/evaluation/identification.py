@@ -1,0 +1,239 @@
+"""One query against several people: N-way one-shot, open-set identification, the product's pick.
+
+Pure functions of embeddings and identity labels, with seeded draws. A photo without a face (a row
+of NaN) stays in the draw: as a query it is an error, as the only photo of a person in the gallery
+it makes that person impossible to find.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from siamese.calibration import Rate, pick_probabilities
+from siamese.errors import InputError
+from siamese.evaluation import metrics
+from siamese.evaluation.comparison import Comparison
+
+IdentityLogits = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(queries (Q, D), support (K, S, D)) -> one logit for each query and identity (Q, K)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneShot:
+    """N-way one-shot: how often the query's own person scored highest."""
+
+    ways: int
+    shots: int
+    correct: Rate  # errors counts the right answers
+    chance: float
+    people: int  # that the draws were made from
+
+
+@dataclass(frozen=True, slots=True)
+class PickCounts:
+    """What the pick says: to people who are in the support set, and to strangers."""
+
+    ways: int
+    shots: int
+    right_name: Rate
+    wrong_name: Rate
+    none: Rate
+    stranger_named: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSet:
+    """Searches of enrolled people and of strangers in one gallery."""
+
+    enrolled: int
+    strangers: int
+    shots: int
+    fpir: float  # aimed at
+    threshold: float
+    dir: Rate  # errors counts the searches that found the right person above the threshold
+    rank_one: Rate  # the same without a threshold
+
+
+def mean_embedding(compare: Comparison) -> IdentityLogits:
+    """Identity logits by comparing with the mean embedding of the photos that have a face."""
+
+    def logits(queries: np.ndarray, support: np.ndarray) -> np.ndarray:
+        return compare.matrix(queries, _known_mean(support, axis=1))
+
+    return logits
+
+
+def mean_logit(compare: Comparison) -> IdentityLogits:
+    """Identity logits as the mean of the logits of the photos that have a face."""
+
+    def logits(queries: np.ndarray, support: np.ndarray) -> np.ndarray:
+        people, shots, size = support.shape
+        each = compare.matrix(queries, support.reshape(people * shots, size))
+        return _known_mean(each.reshape(len(queries), people, shots), axis=2)
+
+    return logits
+
+
+def photos_of(identities: Sequence[str]) -> dict[str, np.ndarray]:
+    """Row numbers of each identity's photos, in the order of first appearance."""
+    rows: dict[str, list[int]] = {}
+    for row, identity in enumerate(identities):
+        rows.setdefault(identity, []).append(row)
+    return {identity: np.array(found, np.int64) for identity, found in rows.items()}
+
+
+def one_shot(
+    logits: IdentityLogits,
+    vectors: np.ndarray,
+    identities: Sequence[str],
+    ways: int,
+    shots: int,
+    trials: int = 10_000,
+    seed: int = 0,
+) -> OneShot:
+    """Each trial draws `ways` people, `shots` support photos of each, and another photo of one.
+
+    The answer is right when that person's logit is above all others (a tie is an error). People
+    with fewer than shots + 1 photos are not drawn.
+    """
+    photos = _people_with(identities, shots + 1, ways)
+    random = np.random.default_rng([seed, ways, shots])
+    correct = 0
+    for _ in range(trials):
+        query, support = _draw(photos, ways, shots, random)
+        found = _searchable(logits(vectors[query][None], vectors[support])[0])
+        correct += bool(found[0] > found[1:].max())
+    return OneShot(ways, shots, metrics.rate(correct, trials), 1 / ways, len(photos))
+
+
+def pick_counts(
+    logits: IdentityLogits,
+    vectors: np.ndarray,
+    identities: Sequence[str],
+    ways: int,
+    shots: int,
+    none_prior: float = 0.5,
+    trials: int = 10_000,
+    seed: int = 0,
+) -> PickCounts:
+    """The product's answers: the largest of the K + 1 probabilities names a person or nobody.
+
+    `logits` must be calibrated for this number of photos. Each trial asks twice: with a photo of
+    somebody in the support set, and with a photo of somebody who is not.
+    """
+    photos = _people_with(identities, shots + 1, ways + 1)
+    random = np.random.default_rng([seed, ways, shots])
+    answers = []
+    for _ in range(trials):
+        query, support = _draw(photos, ways + 1, shots, random)
+        # The last person drawn lends a photo as the stranger and is not in the support set.
+        queries = vectors[[query, support[-1, 0]]]
+        found = logits(queries, vectors[support[:-1]])
+        answers.append([_answer(row, none_prior) for row in found])
+    enrolled, stranger = np.array(answers).T
+    return PickCounts(
+        ways,
+        shots,
+        right_name=_share(enrolled == 0),
+        wrong_name=_share(enrolled > 0),
+        none=_share(enrolled < 0),
+        stranger_named=_share(stranger >= 0),
+    )
+
+
+def open_set(
+    logits: IdentityLogits,
+    vectors: np.ndarray,
+    identities: Sequence[str],
+    shots: int,
+    min_photos: int = 4,
+    fpir: float = 0.01,
+    seed: int = 0,
+) -> OpenSet:
+    """Everybody with `min_photos` is enrolled with `shots` of them and searched with all others.
+
+    All other people are strangers and searched with one photo each. The threshold on the best
+    logit of a search lets at most `fpir` of the strangers through; DIR is the share of searches of
+    enrolled people whose best is the right person at or above it. A query without a face finds
+    nobody, whoever it shows.
+    """
+    random = np.random.default_rng([seed, shots])
+    photos = {name: random.permutation(rows) for name, rows in photos_of(identities).items()}
+    enrolled = [rows for rows in photos.values() if len(rows) >= max(min_photos, shots + 1)]
+    strangers = [rows[0] for rows in photos.values() if len(rows) < max(min_photos, shots + 1)]
+    if len(enrolled) < 2 or not strangers:
+        raise InputError(f"Open set needs two people with {min_photos} photos, and strangers.")
+    support = vectors[np.array([rows[:shots] for rows in enrolled])]
+    queries = np.concatenate([rows[shots:] for rows in enrolled])
+    owner = np.repeat(np.arange(len(enrolled)), [len(rows) - shots for rows in enrolled])
+    false = _searchable(logits(vectors[strangers], support)).max(axis=1)
+    threshold = metrics.threshold_at_fmr(false, fpir)
+    found = _searchable(logits(vectors[queries], support))
+    right = (found.argmax(axis=1) == owner) & np.isfinite(found.max(axis=1))
+    return OpenSet(
+        enrolled=len(enrolled),
+        strangers=len(strangers),
+        shots=shots,
+        fpir=fpir,
+        threshold=threshold,
+        dir=_share(right & (found.max(axis=1) >= threshold)),
+        rank_one=_share(right),
+    )
+
+
+def as_data(result: OneShot | PickCounts | OpenSet) -> dict[str, Any]:
+    """A result as plain data, the value of each rate included."""
+    rates = {
+        name: value.to_dict()
+        for name in result.__slots__
+        if isinstance(value := getattr(result, name), Rate)
+    }
+    return asdict(result) | rates
+
+
+def _people_with(identities: Sequence[str], least: int, needed: int) -> list[np.ndarray]:
+    photos = [rows for rows in photos_of(identities).values() if len(rows) >= least]
+    if len(photos) < needed:
+        raise InputError(
+            f"This needs {needed} people with {least} photos or more; there are {len(photos)}."
+        )
+    return photos
+
+
+def _draw(
+    photos: Sequence[np.ndarray], ways: int, shots: int, random: np.random.Generator
+) -> tuple[int, np.ndarray]:
+    """A query and the support rows (ways, shots) of a trial; person 0 is the one asked for."""
+    people = random.choice(len(photos), ways, replace=False)
+    first = random.permutation(photos[people[0]])[: shots + 1]
+    others = [random.permutation(photos[person])[:shots] for person in people[1:]]
+    return int(first[-1]), np.array([first[:-1], *others])
+
+
+def _answer(found: np.ndarray, none_prior: float) -> int:
+    """Number of the person that the pick names, -1 for none of them."""
+    known = np.flatnonzero(~np.isnan(found))
+    if not len(known):
+        return -1
+    shares, none = pick_probabilities(found[known], none_prior)
+    best = int(shares.argmax())
+    return int(known[best]) if shares[best] > none else -1
+
+
+def _searchable(logits: np.ndarray) -> np.ndarray:
+    """What has no face cannot win."""
+    return np.where(np.isnan(logits), -np.inf, logits)
+
+
+def _share(hits: np.ndarray) -> Rate:
+    return metrics.rate(int(np.count_nonzero(hits)), len(hits))
+
+
+def _known_mean(values: np.ndarray, axis: int) -> np.ndarray:
+    with warnings.catch_warnings():
+        # All NaN means that none of the photos has a face; the mean is NaN then, as it should be.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanmean(values, axis=axis)

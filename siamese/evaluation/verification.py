@@ -1,0 +1,164 @@
+"""Verification protocols on pairs: LFW View 2, and rates at published operating points.
+
+Pure functions of score arrays, beside the parser of LFW's list of pairs. A score of NaN stands for
+a pair one of whose photos had no face.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siamese.calibration import OperatingPoint
+from siamese.errors import InputError
+from siamese.evaluation import metrics
+from siamese.evaluation.metrics import Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two photos by name, whether they show one person, and the fold they belong to."""
+
+    a: str
+    b: str
+    same: bool
+    fold: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """Accuracy over folds; the threshold of each is the best one of all other folds."""
+
+    accuracy: float  # mean over folds; pairs without a score are errors
+    standard_error: float  # of that mean
+    accuracy_scored: float  # the same over pairs that have a score
+    accuracies: tuple[float, ...]
+    thresholds: tuple[float, ...]
+    failed_pairs: int
+
+
+def read_lfw_pairs(path: Path) -> list[Pair]:
+    """LFW's list: "folds, pairs" first, then `name i j` (genuine) or `name i name j` (impostor).
+
+    Photos are named `Person/Person_0001.jpg`. Raises InputError where the list breaks its promise.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        folds, size = (int(word) for word in lines[0].split())
+        pairs = [
+            _lfw_pair(line.split("\t"), position // (2 * size))
+            for position, line in enumerate(lines[1:])
+        ]
+    except (ValueError, IndexError) as error:
+        raise InputError(f"{path} is not a list of pairs in LFW's format ({error}).") from error
+    same = np.array([pair.same for pair in pairs])
+    if len(pairs) != 2 * size * folds or same.sum() != size * folds:
+        raise InputError(f"{path} promises {folds} folds of {size} + {size} pairs and differs.")
+    return pairs
+
+
+def fold_accuracy(scores: np.ndarray, same: np.ndarray, folds: np.ndarray) -> Folds:
+    """Accuracy with a threshold fitted on the other folds; `scores` (N,), NaN where there is none.
+
+    A pair without a score counts as an error in `accuracy`, whatever it shows, and fits nothing.
+    """
+    known = ~np.isnan(scores)
+    right, right_scored, thresholds = [], [], []
+    for fold in np.unique(folds):
+        inside, outside = (folds == fold) & known, (folds != fold) & known
+        threshold = best_threshold(scores[outside], same[outside])
+        hits = int(np.count_nonzero((scores[inside] >= threshold) == same[inside]))
+        right.append(hits / int(np.count_nonzero(folds == fold)))
+        right_scored.append(hits / max(1, int(np.count_nonzero(inside))))
+        thresholds.append(threshold)
+    deviation = float(np.std(right, ddof=1)) if len(right) > 1 else 0.0
+    return Folds(
+        accuracy=float(np.mean(right)),
+        standard_error=deviation / float(np.sqrt(len(right))),
+        accuracy_scored=float(np.mean(right_scored)),
+        accuracies=tuple(right),
+        thresholds=tuple(thresholds),
+        failed_pairs=int(np.count_nonzero(~known)),
+    )
+
+
+def best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
+    """The threshold with the most pairs on their right side; the middle one where several tie."""
+    levels, position = np.unique(scores, return_inverse=True)
+    genuine = np.bincount(position, weights=same, minlength=len(levels))
+    impostor = np.bincount(position, weights=~same, minlength=len(levels))
+    # Right answers with the threshold under level k: impostors below it, genuine from it upwards.
+    below = np.concatenate([[0.0], np.cumsum(impostor)])
+    above = np.concatenate([[0.0], np.cumsum(genuine[::-1])])[::-1]
+    best = np.flatnonzero(below + above == (below + above).max())
+    place = int(best[len(best) // 2])
+    edges = np.concatenate([[levels[0] - 1], levels, [levels[-1] + 1]])
+    return float((edges[place] + edges[place + 1]) / 2)
+
+
+def verification_report(scores: np.ndarray, pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Everything a list of pairs is good for: accuracy, curve, calibration, counts; as data."""
+    same = np.array([pair.same for pair in pairs])
+    folds = np.array([pair.fold for pair in pairs])
+    known = Scores.from_labels(scores, same)
+    report: dict[str, Any] = {"pairs": len(pairs), **metrics.curve_report(known)}
+    report["failures"] = {
+        "pairs": int(np.isnan(scores).sum()),
+        "genuine": int(np.isnan(scores[same]).sum()),
+        "impostor": int(np.isnan(scores[~same]).sum()),
+    }
+    if len(set(folds.tolist())) > 1:
+        found = fold_accuracy(scores, same, folds)
+        report |= {
+            "accuracy": found.accuracy,
+            "standard_error": found.standard_error,
+            "accuracy_without_failures": found.accuracy_scored,
+            "fold_accuracies": list(found.accuracies),
+            "fold_thresholds": list(found.thresholds),
+        }
+    report["calibration"] = metrics.probability_report(known)
+    return report
+
+
+def measured_point(name: str, threshold: float, scores: Scores, on: str) -> OperatingPoint:
+    """An operating point with its FMR and FNMR as measured on these scores."""
+    fmr = metrics.false_match_rate(scores.impostor, threshold)
+    fnmr = metrics.false_non_match_rate(scores.genuine, threshold)
+    return OperatingPoint(name, threshold, fmr, fnmr, on)
+
+
+def decisions_report(
+    scores: Scores, points: Sequence[OperatingPoint], different_below: float
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Same / uncertain / different, as counted on genuine and on impostor pairs at each point."""
+
+    def shares(logits: np.ndarray, threshold: float) -> dict[str, float]:
+        same = logits >= threshold
+        different = ~same & (logits < different_below)
+        return {
+            "same": float(same.mean()),
+            "uncertain": float((~same & ~different).mean()),
+            "different": float(different.mean()),
+        }
+
+    return {
+        point.name: {
+            "genuine": shares(scores.genuine, point.threshold),
+            "impostor": shares(scores.impostor, point.threshold),
+        }
+        for point in points
+    }
+
+
+def _lfw_pair(words: Sequence[str], fold: int) -> Pair:
+    if len(words) == 3:
+        name, first, second = words
+        return Pair(_lfw_photo(name, first), _lfw_photo(name, second), True, fold)
+    name, first, other, second = words
+    return Pair(_lfw_photo(name, first), _lfw_photo(other, second), False, fold)
+
+
+def _lfw_photo(name: str, number: str) -> str:
+    return f"{name}/{name}_{int(number):04d}.jpg"
