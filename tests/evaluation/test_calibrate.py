@@ -1,0 +1,164 @@
+"""Calibration on made-up people and on scores whose truth is known.
+
+pytest tests/evaluation/test_calibrate.py
+"""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from siamese.errors import InputError
+from siamese.evaluation import calibrate, metrics
+from siamese.evaluation.calibrate import Platt, Support
+from siamese.evaluation.metrics import Scores
+from siamese.training.people import family
+from tests.evaluation.toys import comparison, people
+
+
+def test_platt_recovers_a_known_map() -> None:
+    """Unit normals at +-1 have the log likelihood ratio 2x, seen here through (logit - 1) / 3."""
+    random = np.random.default_rng(0)
+    scores = Scores(random.normal(1, 1, 100_000) / 6, random.normal(-1, 1, 300_000) / 6)
+    shifted = Scores(scores.genuine + 5, scores.impostor + 5)
+    found = calibrate.fit_platt(shifted)
+    assert found.scale == pytest.approx(12, rel=0.02)
+    assert found.offset == pytest.approx(-60, rel=0.02)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_platt_by_a_plain_optimiser(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    scores = Scores(random.normal(2, 1.5, 50), random.normal(-3, 2, 400))
+
+    def loss(values: np.ndarray) -> float:
+        scale, offset = values
+        return float(
+            np.mean(np.logaddexp(0, -(scale * scores.genuine + offset)))
+            + np.mean(np.logaddexp(0, scale * scores.impostor + offset))
+        )
+
+    best = minimize(loss, [1.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-12})
+    found = calibrate.fit_platt(scores)
+    assert (found.scale, found.offset) == pytest.approx(tuple(best.x), abs=1e-4)
+
+
+def test_platt_does_not_mind_how_many_impostors_there_are() -> None:
+    random = np.random.default_rng(1)
+    genuine, impostor = random.normal(2, 2, 300), random.normal(-2, 2, 300)
+    one = calibrate.fit_platt(Scores(genuine, impostor))
+    many = calibrate.fit_platt(Scores(genuine, np.tile(impostor, 20)))
+    assert (one.scale, one.offset) == pytest.approx((many.scale, many.offset), abs=1e-6)
+
+
+def test_calibrated_logits_need_no_correction() -> None:
+    random = np.random.default_rng(2)
+    scores = Scores(random.normal(0, 2, 400), random.normal(-3, 2, 400))
+    first = calibrate.fit_platt(scores)
+    corrected = Scores(*(first.scale * s + first.offset for s in (scores.genuine, scores.impostor)))
+    second = calibrate.fit_platt(corrected)
+    assert (second.scale, second.offset) == pytest.approx((1, 0), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("genuine", "impostor", "why"),
+    [([2, 3], [0, 1], "overlap"), ([0, 1, 2], [1, 2, 3], "train"), ([1, 1], [1, 1], "equal")],
+)
+def test_fits_of_nothing_are_refused(genuine: list[int], impostor: list[int], why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        calibrate.fit_platt(Scores(np.array(genuine, float), np.array(impostor, float)))
+
+
+def test_folding_equals_correcting() -> None:
+    compare, (vectors, _) = comparison(), people(10, 2)
+    found = calibrate.folded(compare, Platt(0.7, -1.5))(vectors[::2], vectors[1::2])
+    np.testing.assert_allclose(found, 0.7 * compare(vectors[::2], vectors[1::2]) - 1.5)
+
+
+def test_pairs_are_of_the_kind_they_say() -> None:
+    identities = [f"F{i // 9:03d}_MID{i // 3 % 3}" for i in range(450)]  # 50 families of 3
+    pairs = calibrate.draw_pairs(identities, impostors=20_000)
+    names = np.array(identities)
+    assert (names[pairs.genuine[:, 0]] == names[pairs.genuine[:, 1]]).all()
+    assert (pairs.genuine[:, 0] != pairs.genuine[:, 1]).all()
+    assert len({tuple(sorted(row)) for row in pairs.genuine.tolist()}) == 150 * 3
+    families = np.array([family(name) for name in identities])
+    assert len(pairs.impostor) == 20_000
+    assert (families[pairs.impostor[:, 0]] != families[pairs.impostor[:, 1]]).all()
+    again = calibrate.draw_pairs(identities, impostors=20_000)
+    assert (again.impostor == pairs.impostor).all()
+    assert len(calibrate.draw_pairs(identities, impostors=None).impostor) == 450
+
+
+def test_people_are_drawn_uniformly_whatever_their_number_of_pictures() -> None:
+    """One person has 500 pictures of 598, and is still one of 50 people."""
+    identities = ["busy"] * 500 + [f"person{i // 2}" for i in range(98)]
+    pairs = calibrate.draw_pairs(identities, impostors=50_000)
+    share = np.mean((pairs.impostor < 500).any(axis=1))
+    assert share == pytest.approx(2 / 50, abs=0.005)
+    assert np.count_nonzero((pairs.genuine < 500).all(axis=1)) == calibrate.GENUINE_PER_PERSON
+    for person in range(49):  # and each picture of a person is as likely as the other
+        counts = [np.count_nonzero(pairs.impostor == 500 + 2 * person + i) for i in (0, 1)]
+        assert 0.8 < counts[0] / counts[1] < 1.25
+
+
+def test_halves_keep_families_together_and_are_halves() -> None:
+    names = [f"F{i:04d}_MID{j}" for i in range(2000) for j in range(3)]
+    half = [calibrate.fits(name) for name in names]
+    assert half[::3] == half[1::3] == half[2::3]
+    assert 0.45 < np.mean(half) < 0.55
+
+
+def test_the_half_is_independent_of_the_part() -> None:
+    """Both are hashes of the family; the same bytes would put whole parts into one half."""
+    from siamese.training.people import Part, part_of
+
+    kept = [n for n in map(str, range(20_000)) if part_of(n) is Part.CALIBRATION]
+    assert 0.45 < np.mean([calibrate.fits(name) for name in kept]) < 0.55
+
+
+def test_thresholds_keep_their_promises() -> None:
+    random = np.random.default_rng(3)
+    scores = Scores(random.normal(3, 2, 5000), random.normal(-3, 2, 100_000))
+    found = calibrate.fit_thresholds(scores)
+    points = found.points
+    assert list(points) == ["balanced", "fmr_1", "fmr_0_1"]
+    assert metrics.false_match_rate(scores.impostor, points["fmr_1"]).value == 0.01
+    assert metrics.false_match_rate(scores.impostor, points["fmr_0_1"]).value == 0.001
+    assert metrics.false_non_match_rate(scores.genuine, found.different_below).value == 0.01
+    assert points["balanced"] == pytest.approx(0, abs=0.2)
+
+
+@pytest.mark.parametrize("method", list(Support))
+def test_several_photos_are_calibrated(method: Support) -> None:
+    """Raw logits of three photos are overconfident or not confident enough; the fit mends that."""
+    vectors, identities = people(400, 6, noise=0.9)
+    pairs = calibrate.draw_pairs(identities, impostors=20_000).scores(comparison(), vectors)
+    compare = calibrate.folded(comparison(), calibrate.fit_platt(pairs))
+    scales = calibrate.fit_support(compare, vectors, identities, method)
+    assert len(scales) == 4 and scales[0] == (1.0, 0.0)
+    fresh, names = people(400, 6, noise=0.9, seed=8)
+    for photos in (2, 3, 4):
+        scores = calibrate.support_scores(compare, fresh, names, photos, method)
+        scale, offset = scales[photos - 1]
+        mended = Scores(scale * scores.genuine + offset, scale * scores.impostor + offset)
+        before, after = map(metrics.probability_report, (scores, mended))
+        assert after["ece"] < 0.02 < before["ece"]
+        assert after["log_loss"] < before["log_loss"]
+
+
+def test_support_never_holds_the_query() -> None:
+    """With no noise a leaked query would change nothing; with its own noise it scores the bias."""
+    vectors, identities = people(30, 3, noise=1.0)
+    scores = calibrate.support_scores(comparison(), vectors, identities, 1, Support.MEAN_LOGIT)
+    assert scores.genuine.max() < comparison().bias
+    assert len(scores.genuine) == len(scores.impostor) == 300
+
+
+def test_too_few_people_fall_back_or_are_said() -> None:
+    vectors, identities = people(30, 3)
+    scales = calibrate.fit_support(comparison(), vectors, identities, Support.MEAN_LOGIT)
+    assert scales[2] == scales[3] == scales[1]
+    with pytest.raises(InputError, match="needs 20 people with 4 pictures"):
+        calibrate.support_scores(comparison(), vectors, identities, 3, Support.MEAN_LOGIT)
+    with pytest.raises(InputError, match="there are 3"):
+        calibrate.draw_pairs(["a", "a", "b", "b", "c", "c"])
