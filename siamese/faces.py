@@ -1,11 +1,14 @@
 """Faces in photos: found, put in order, cut out upright and aligned.
 
 How a photo is searched, in looks that go from cheap to dear:
-1. at a working size (short side 640 px), every photo;
-2. where that finds nothing: turned by 90, 180 and 270 degrees, since a photo may lie on its side
-   without saying so in its EXIF data; and with a border around it, since a face that fills the
-   whole picture is missed without;
-3. where that finds nothing, or on request: at a larger size, for small faces in large photos.
+1. every photo at a working size (short side 640 px);
+2. where that finds nothing: with a border around it, because the detector misses most faces that
+   fill the whole picture (of 152 cut to the eyes, nose and mouth it found 35, and 116 more with a
+   border);
+3. where the best face so far scores under 0.998: turned by 90, 180 and 270 degrees, because a photo
+   may lie on its side without saying so in its EXIF data. The detector does find some faces lying
+   or upside down, with wrong landmarks, but seldom with such a score; the best orientation wins;
+4. where all that finds nothing, or on request: at a larger size, for small faces in large photos.
 
 Which face comes first when there are several: the most prominent, that is the widest, where a face
 in a corner counts half of one in the centre. The plain largest is often somebody passing close by
@@ -18,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from siamese.alignment import TEMPLATE, Alignment, Point, crop_scale, cut, misfit, source_box
 from siamese.images import Box, Photo
@@ -32,9 +35,14 @@ LARGER_SIDE = 2200  # px; the short side at the larger look
 LARGER_PIXELS = 7_000_000
 SMALLEST = 20.0  # px at the looked-at size; the networks were made for no smaller faces
 ACCEPTED_SCORE = 0.9
-# How far the landmarks may be from the shape of a face, in template px.
+# Upright faces score above this in 96 % of photos, lying ones in none of 1,095 (measured on LFW).
+UPRIGHT_SCORE = 0.998
+# How far landmarks may be from the shape of a face, in template px; 99 % of upright ones: under 6.
 ACCEPTED_MISFIT = 12.0
 SAME_FACE = 0.4  # intersection over union from which two looks have seen the same face
+BORDER_SIDE = 320  # px; the short side at the look with a border, where faces are large
+BORDER = 0.25  # of the longer side, on all sides
+BORDER_SMALLEST = 0.4  # of the short side; smaller faces need no border to be found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,41 +118,53 @@ class FaceDetector:
     def _search(self, photo: Photo, more: bool) -> list[Face]:
         scale = _working_scale(photo.size, WORKING_SIDE, WORKING_PIXELS)
         image = photo.at(scale)
-        faces = self._look(photo, image, scale)
-        if not faces:
-            faces = self._look_turned(photo, image, scale)
+        faces = self._look(image, scale) or self._look_with_border(image, scale)
+        if _best_score(faces) < UPRIGHT_SCORE:
+            faces = self._look_turned(image, scale, faces)
         larger = _working_scale(photo.size, LARGER_SIDE, LARGER_PIXELS)
         if larger > scale and (more or not faces):
-            faces = _merged(faces, self._look(photo, photo.at(larger), larger))
+            turned = faces[0].turned if faces else 0
+            faces = _merged(faces, self._look(photo.at(larger), larger, turned))
         return sorted(faces, key=lambda face: -prominence(face.box, photo.size))
 
-    def _look(self, photo: Photo, image: Image.Image, scale: float) -> list[Face]:
-        found = self._cascade.find([image], SMALLEST)[0]
-        return self._accepted(photo, image, found, scale, 0)
+    def _look(self, image: Image.Image, scale: float, turned: int = 0) -> list[Face]:
+        """The faces of an upright picture, which is `scale` times the photo, looked at turned."""
+        found = self._cascade.find([_turn(image, turned)], SMALLEST)[0]
+        return self._faces(image, scale, turned, found)
 
-    def _look_turned(self, photo: Photo, image: Image.Image, scale: float) -> list[Face]:
-        for turned in (90, 270, 180):
-            upright = _turn(image, turned)
-            found = self._cascade.find([upright], SMALLEST)[0]
-            faces = self._accepted(photo, upright, found, scale, turned)
-            if faces:
-                return faces
-        return []
+    def _look_with_border(self, image: Image.Image, scale: float, turned: int = 0) -> list[Face]:
+        """Only the faces that fill most of the picture."""
+        shrink = min(1.0, BORDER_SIDE / min(image.size))
+        size = max(1, round(image.width * shrink)), max(1, round(image.height * shrink))
+        small = _turn(image.resize(size, Image.Resampling.BOX), turned)
+        border = round(BORDER * max(size))
+        framed = ImageOps.expand(small, border, fill=(128, 128, 128))
+        found = self._cascade.find([framed], max(SMALLEST, BORDER_SMALLEST * min(size)))[0]
+        inside = Found(
+            (found.boxes - border) / shrink, found.scores, (found.landmarks - border) / shrink
+        )
+        return self._faces(image, scale, turned, inside)
 
-    def _accepted(
-        self, photo: Photo, image: Image.Image, found: Found, scale: float, turned: int
-    ) -> list[Face]:
+    def _look_turned(self, image: Image.Image, scale: float, upright: list[Face]) -> list[Face]:
+        """The faces of the orientation with the best score, which may be the `upright` one."""
+        best = upright
+        for turned in (90, 180, 270):
+            faces = self._look(image, scale, turned) or self._look_with_border(image, scale, turned)
+            best = max(best, faces, key=_best_score)
+        return best
+
+    def _faces(self, image: Image.Image, scale: float, turned: int, found: Found) -> list[Face]:
+        """Those found in the turned picture that can be relied on."""
         faces = []
         for box, score, landmarks in zip(found.boxes, found.scores, found.landmarks, strict=True):
-            points = [(float(x), float(y)) for x, y in landmarks]
+            points = _turn_back(landmarks, image.size, turned)
             if score < ACCEPTED_SCORE or misfit(points, self.alignment) > ACCEPTED_MISFIT:
                 continue
             crop = cut(image, points, self.alignment)
-            corners = [(float(box[0]), float(box[1])), (float(box[2]), float(box[3]))]
-            (x0, y0), (x1, y1) = _turn_back(corners, image.size, turned, scale)
-            back = tuple(_turn_back(points, image.size, turned, scale))
-            whole = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
-            faces.append(Face(whole, back, float(score), crop, turned))
+            corners = np.array(_turn_back(box.reshape(2, 2), image.size, turned)) / scale
+            x0, y0, x1, y1 = (float(v) for v in (*corners.min(axis=0), *corners.max(axis=0)))
+            original = tuple((x / scale, y / scale) for x, y in points)
+            faces.append(Face((x0, y0, x1, y1), original, float(score), crop, turned))
         return faces
 
 
@@ -194,18 +214,21 @@ def _turn(image: Image.Image, degrees: int) -> Image.Image:
     return image.transpose(turns[degrees]) if degrees else image
 
 
-def _turn_back(
-    points: Sequence[Point], size: tuple[int, int], turned: int, scale: float
-) -> list[Point]:
-    """Points of a picture turned clockwise, in px of the photo before it was turned and reduced.
+def _turn_back(points: np.ndarray, size: tuple[int, int], turned: int) -> list[Point]:
+    """Points (N, 2) of a picture turned clockwise, in px of the picture before that.
 
-    `size` is that of the turned picture.
+    `size` is that of the picture before it was turned.
     """
+    x, y = points[:, 0], points[:, 1]
     width, height = size
-    back = {
-        0: lambda x, y: (x, y),
-        90: lambda x, y: (y, width - x),
-        180: lambda x, y: (width - x, height - y),
-        270: lambda x, y: (height - y, x),
+    before = {
+        0: (x, y),
+        90: (y, height - x),
+        180: (width - x, height - y),
+        270: (width - y, x),
     }[turned]
-    return [tuple(value / scale for value in back(x, y)) for x, y in points]  # type: ignore[misc]
+    return list(zip(before[0].tolist(), before[1].tolist(), strict=True))
+
+
+def _best_score(faces: Sequence[Face]) -> float:
+    return max((face.score for face in faces), default=0.0)

@@ -196,18 +196,15 @@ def _run(
     network: Any, images: Sequence[Image.Image], candidates: _Candidates, side: int
 ) -> tuple[np.ndarray, ...]:
     """A network's outputs, float64, for every candidate cut out at side x side px."""
-    outputs = []
-    for start in range(0, max(1, len(candidates.boxes)), _CHUNK):
-        pieces = [
-            _piece(images[owner], box, side)
-            for box, owner in zip(
-                candidates.boxes[start : start + _CHUNK],
-                candidates.owners[start : start + _CHUNK],
-                strict=True,
-            )
-        ]
-        outputs.append([part.numpy() for part in network(_as_tensor(pieces, side))])
-    return tuple(np.concatenate(part).astype(np.float64) for part in zip(*outputs, strict=True))
+    if not len(candidates.boxes):
+        # The networks cannot take an empty batch, but their outputs have a shape.
+        return tuple(part[:0].numpy() for part in network(torch.zeros(1, 3, side, side)))
+    pieces = [
+        _piece(images[owner], box, side)
+        for box, owner in zip(candidates.boxes, candidates.owners, strict=True)
+    ]
+    outputs = [network(_as_tensor(pieces[i : i + _CHUNK])) for i in range(0, len(pieces), _CHUNK)]
+    return tuple(torch.cat(part).double().numpy() for part in zip(*outputs, strict=True))
 
 
 def _piece(image: Image.Image, box: np.ndarray, side: int) -> Image.Image:
@@ -215,10 +212,8 @@ def _piece(image: Image.Image, box: np.ndarray, side: int) -> Image.Image:
     return image.resize((side, side), Image.Resampling.BOX, tuple(box.tolist()))
 
 
-def _as_tensor(pictures: Sequence[Image.Image], side: int = 0) -> Tensor:
+def _as_tensor(pictures: Sequence[Image.Image]) -> Tensor:
     """RGB pictures of one size -> float32 (N, 3, H, W), about -1 to 1."""
-    if not pictures:
-        return torch.empty((0, 3, side, side))
     stack = torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures]))
     return (stack.permute(0, 3, 1, 2).float() - 127.5) * (1 / 128)
 
