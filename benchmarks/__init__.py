@@ -1,0 +1,1 @@
+"""Scenes and timings; not part of the product."""
