@@ -41,6 +41,8 @@ Box = tuple[float, float, float, float]
 MAX_PIXELS = 110_000_000
 # An uncompressed TIFF of 100 megapixels has 300 MB. Larger files are read no further than this.
 MAX_BYTES = 320 * 2**20
+# WebP pictures with more pixels than this are decoded by a thriftier library than Pillow.
+LARGE_WEBP = 16_000_000
 # Decoded pictures are flattened to RGB in bands of about this many pixels, to spare memory.
 BAND_PIXELS = 4_000_000
 
@@ -64,10 +66,11 @@ _ORIENTATION_TAG = 0x0112
 def _open_heif(file: BinaryIO) -> Image.Image:
     """Open HEIC through pillow-heif without registering it with Pillow for everybody else."""
     # Imported here: the library takes 50 ms to load and most photos are not HEIC.
-    import pillow_heif
+    from pillow_heif.as_plugin import HeifImageFile
 
     # A lazy picture: the header is read now, the pixels at load().
-    return pillow_heif.HeifImagePlugin.HeifImageFile(file)
+    picture: Image.Image = HeifImageFile(file)
+    return picture
 
 
 # The classes are called directly, not through Image.open: its decompression-bomb guard warns and
@@ -219,19 +222,36 @@ def _from_bytes(content: bytes, name: str) -> Photo:
         raise ImageError(
             f"The photo {name} {_looks_like(content)}; please give a picture as {_ACCEPTED}."
         )
-    return _checked(name, lambda: opener(io.BytesIO(content)))
-
-
-def _checked(name: str, open_picture: Callable[[], Image.Image]) -> Photo:
-    """A Photo, once the header has been read and the size found acceptable."""
     try:
-        picture = open_picture()
+        picture = opener(io.BytesIO(content))
     except DECODER_ERRORS as error:
         raise ImageError(
-            f"The photo {name} is damaged and cannot be opened; please save or send it again."
+            f"The photo {name} is damaged or of an unusual kind and cannot be opened; "
+            "please save it as a JPEG and try again."
         ) from error
     _check_size(name, picture.size)
-    return Photo(name, picture.size, _orientation(picture), open_picture)
+    size, orientation = picture.size, _orientation(picture)
+    if isinstance(picture, WebPImagePlugin.WebPImageFile) and size[0] * size[1] > LARGE_WEBP:
+        if picture.is_animated:
+            raise ImageError(
+                f"The photo {name} is a very large animation; please give a single picture."
+            )
+        mode = picture.mode
+        return Photo(name, size, orientation, lambda: _large_webp(content, mode))
+    return Photo(name, size, orientation, lambda: opener(io.BytesIO(content)))
+
+
+def _large_webp(content: bytes, mode: str) -> Image.Image:
+    """Decode a still WebP at 4 bytes a pixel; Pillow's decoder, made for animations, takes 16."""
+    # Imported here: only these pictures need it.
+    import torch
+    from torchvision.io import ImageReadMode, decode_webp
+
+    encoded = torch.from_numpy(np.frombuffer(content, dtype=np.uint8).copy())
+    pixels = decode_webp(encoded, ImageReadMode.RGB_ALPHA).permute(1, 2, 0).contiguous().numpy()
+    size = (pixels.shape[1], pixels.shape[0])
+    wanted = "RGBA" if mode == "RGBA" else "RGBX"
+    return Image.frombuffer(wanted, size, pixels, "raw", wanted, 0, 1)
 
 
 def _looks_like(content: bytes) -> str:
