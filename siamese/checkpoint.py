@@ -18,18 +18,25 @@ from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save_file
 
 from siamese.calibration import DecisionRule, OperatingPoint, Rate
 from siamese.errors import CheckpointError
 from siamese.network import NetworkConfig, SiameseNetwork
+from siamese.reference import locate
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 EMBEDDED = Path(__file__).resolve().parent.parent / "weights"
 MAX_CONFIG_BYTES = 1 << 20
 MAX_PARAMETERS = 200_000_000
+MAX_WEIGHTS_BYTES = 4 * MAX_PARAMETERS + MAX_CONFIG_BYTES
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 DETECTORS = ("mtcnn", "none")
+
+# Kinds of numbers that a file may hold, in the words of the safetensors format.
+FLOATS, COUNTERS = ("F16", "BF16", "F32"), ("I64",)
 
 T = TypeVar("T")
 
@@ -61,6 +68,7 @@ class Checkpoint:
     config: CheckpointConfig
     sha256: str  # of model.safetensors
     origin: str  # the folder, or repo@commit
+    note: str = ""  # a sentence where it may not be the newest one
 
 
 def save(folder: Path, network: SiameseNetwork, config: CheckpointConfig) -> str:
@@ -85,28 +93,72 @@ def write_config(folder: Path, config: CheckpointConfig, sha256: str) -> None:
     (folder / CONFIG).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def load_folder(folder: Path, origin: str | None = None) -> Checkpoint:
+def load(
+    source: str | Path | None = None, revision: str | None = None, refresh: bool = False
+) -> Checkpoint:
+    """Load a checkpoint: a folder, `owner/name[@revision][#sha256=...]`, or None: the embedded one.
+
+    A name is a folder where such a folder exists; `revision` (branch, tag or commit) says that it
+    is not. A branch or tag that is in the cache answers as it is there unless `refresh` is set.
+
+    Raises CheckpointError, one sentence, where it cannot be had or trusted.
+    """
+    if source is None and revision is None:
+        return load_folder(EMBEDDED)
+    if source is None:
+        raise CheckpointError(f"The revision '{revision}' of what? Name a checkpoint too.")
+    found = locate(source, revision)
+    if isinstance(found, Path):
+        return load_folder(found)
+    # Imported here: a checkpoint in a folder needs nothing of the Hub's client.
+    from siamese.hub import Hub
+
+    fetched = Hub().fetch(found, refresh)
+    return load_folder(fetched.folder, fetched.origin, found.sha256, fetched.note)
+
+
+def load_folder(
+    folder: Path, origin: str | None = None, sha256: str | None = None, note: str = ""
+) -> Checkpoint:
     """Load a checkpoint from a folder; the network is on the CPU and in evaluation mode.
 
-    Raises CheckpointError, one sentence, where anything is missing, damaged or not ours.
+    `origin` says where it comes from (the folder by default); `sha256`, where given, is what the
+    caller expects of the weights. Raises CheckpointError, one sentence, where anything is missing,
+    damaged or not ours.
     """
+    origin = origin or str(folder)
+    if not folder.is_dir():
+        raise CheckpointError(f"There is no folder {folder}, so there is no checkpoint in it.")
     content = read_config(folder)
     config = _config_from(content)
     path = folder / WEIGHTS
     if not path.is_file():
         raise CheckpointError(_no_weights(folder))
     shapes = _expected_shapes(config.network)
-    _check_size(path, shapes)
+    _check_header(path, shapes)
     blob = path.read_bytes()
-    sha256 = hashlib.sha256(blob).hexdigest()
-    if sha256 != content["weights_sha256"]:
+    found = hashlib.sha256(blob).hexdigest()
+    if found != content["weights_sha256"]:
         raise CheckpointError(
-            f"The weights in {folder} are not those that its {CONFIG} names (SHA-256"
-            f" {sha256[:12]}..., expected {str(content['weights_sha256'])[:12]}...); get both again."
+            f"The weights of {origin} are not those that its {CONFIG} names (SHA-256"
+            f" {found[:12]}..., expected {str(content['weights_sha256'])[:12]}...); get both again,"
+            " from the Hub with --refresh."
         )
+    if sha256 not in (None, found):
+        raise CheckpointError(
+            f"The weights of {origin} have the SHA-256 {found[:12]}..., not the"
+            f" {str(sha256)[:12]}... that was asked for."
+        )
+    tensors = _read_tensors(blob, path)
     network = SiameseNetwork(config.network)
-    network.load_state_dict(_read_tensors(blob, shapes, path), strict=True)
-    return Checkpoint(network.eval(), config, sha256, origin or str(folder))
+    network.load_state_dict(tensors, strict=True)
+    return Checkpoint(network.eval(), config, found, origin, note)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -118,7 +170,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} is larger than 1 MB, which no {CONFIG} of ours is.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not valid JSON ({error}).") from error
     version = content.get("format_version") if isinstance(content, dict) else None
     if not isinstance(version, int) or version < 1:
@@ -145,9 +197,11 @@ def _config_from(content: Mapping[str, Any]) -> CheckpointConfig:
             CheckpointConfig,
             values | {"network": network, "window": window, "decision": rule, "training": training},
         )
+        _check_values(config)
+        if rule is not None:
+            _check_decision(rule)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{CONFIG} is damaged: {error!r}.") from error
-    _check_values(config)
     return config
 
 
@@ -164,6 +218,19 @@ def _check_values(config: CheckpointConfig) -> None:
         raise CheckpointError(f"{CONFIG} names an unknown detector, '{config.detector}'.")
     if len(config.window) != 4 or not all(math.isfinite(v) for v in config.window):
         raise CheckpointError(f"{CONFIG} has no sensible crop window: {config.window}.")
+
+
+def _check_decision(rule: DecisionRule) -> None:
+    numbers = [rule.different_below, *(point.threshold for point in rule.operating_points)]
+    numbers += [number for pair in rule.support_scales for number in pair]
+    rates = [rate for point in rule.operating_points for rate in (point.fmr, point.fnmr)]
+    numbers += [number for rate in rates for number in (rate.low, rate.high)]
+    if not rule.operating_points or not rule.support_scales:
+        raise CheckpointError(f"{CONFIG} has a decision rule without operating points or scales.")
+    if not all(math.isfinite(number) for number in numbers):
+        raise CheckpointError(f"{CONFIG} has a decision rule with numbers that are not finite.")
+    if not all(0 <= rate.errors <= rate.trials for rate in rates):
+        raise CheckpointError(f"{CONFIG} has error rates with more errors than trials.")
 
 
 def _decision_from(content: Mapping[str, Any]) -> DecisionRule:
@@ -202,47 +269,73 @@ def _expected_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _check_size(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Compare the file's header with what the network needs, before the file is read."""
+def _check_header(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Compare the tensors that the file announces with what the network needs, reading no tensor.
+
+    The format: 8 bytes, the length of the header; the header, JSON, with dtype, shape and place of
+    each tensor; the tensors.
+    """
     size = path.stat().st_size
-    most = 8 * sum(math.prod(shape) for shape in shapes.values()) + MAX_CONFIG_BYTES
+    most = 4 * sum(math.prod(shape) for shape in shapes.values()) + MAX_CONFIG_BYTES
     if size > most:
         raise CheckpointError(f"{path} has {size:,} bytes, more than this network can have.")
     with path.open("rb") as file:
         start = file.read(8)
-    if start[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04"):
-        raise CheckpointError(f"{path} is a pickle, not safetensors; pickles are never loaded.")
-    if len(start) < 8 or struct.unpack("<Q", start)[0] > min(size - 8, MAX_CONFIG_BYTES):
-        raise CheckpointError(f"{path} is not a safetensors file, or only a part of one.")
+        if start[:2] == b"PK" or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
+            raise CheckpointError(
+                f"{path} is a pickle under another name; pickles can run any program and are"
+                " never loaded."
+            )
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
+        if length > min(size - 8, MAX_CONFIG_BYTES):
+            raise CheckpointError(f"{path} is not a safetensors file, or only a part of one.")
+        announced = _parse_header(file.read(length), path)
+    odd = sorted(announced.keys() ^ shapes.keys())
+    if odd:
+        raise CheckpointError(f"{path} has missing or extra tensors: {', '.join(odd[:5])}.")
+    for name, (dtype, shape) in announced.items():
+        if shape != shapes[name]:
+            raise CheckpointError(f"{path}: '{name}' has shape {shape}, expected {shapes[name]}.")
+        if dtype not in (COUNTERS if name.endswith("num_batches_tracked") else FLOATS):
+            raise CheckpointError(f"{path}: '{name}' has numbers of an unexpected kind, {dtype}.")
 
 
-def _read_tensors(
-    blob: bytes, shapes: Mapping[str, tuple[int, ...]], path: Path
-) -> dict[str, torch.Tensor]:
+def _parse_header(header: bytes, path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Dtype and shape of each tensor that a safetensors header announces."""
     try:
-        tensors = load(blob)
+        content = json.loads(header)
+        return {
+            name: (str(item["dtype"]), tuple(item["shape"]))
+            for name, item in content.items()
+            if name != "__metadata__"
+        }
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} is not a safetensors file, or only a part of one."
+        ) from error
+
+
+def _read_tensors(blob: bytes, path: Path) -> dict[str, torch.Tensor]:
+    try:
+        tensors = load_tensors(blob)
     except SafetensorError as error:
         raise CheckpointError(f"{path} is damaged ({error}); get it again.") from error
-    if tensors.keys() != shapes.keys():
-        odd = sorted(tensors.keys() ^ shapes.keys())
-        raise CheckpointError(f"{path} has missing or extra tensors: {', '.join(odd[:5])}.")
     for name, value in tensors.items():
-        if tuple(value.shape) != shapes[name]:
-            raise CheckpointError(
-                f"{path}: '{name}' has shape {tuple(value.shape)}, expected {shapes[name]}."
-            )
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise CheckpointError(f"{path}: '{name}' holds numbers that are not finite.")
+        if name.endswith("running_var") and bool((value < 0).any()):
+            raise CheckpointError(f"{path}: '{name}' holds negative variances.")
     if bool((tensors["head.weight"] > 0).any()):
         raise CheckpointError(f"{path}: the head has positive weights, so it is not one of ours.")
     return tensors
 
 
 def _no_weights(folder: Path) -> str:
-    pickles = [p.name for p in folder.iterdir() if p.suffix in (".bin", ".pt", ".pth", ".pkl")]
+    pickles = sorted(p.name for p in folder.iterdir() if p.suffix in PICKLES)
     if pickles:
         return (
-            f"{folder} has only a pickle ({pickles[0]}), which is never loaded; ask its owner for"
-            f" {WEIGHTS}, or convert it on your own machine."
+            f"{folder} has only a pickle ({pickles[0]}), which can run any program and is never"
+            f" loaded; ask its owner for {WEIGHTS}, or convert it on your own machine with"
+            " `python -m siamese convert`."
         )
     return f"{folder} has no {WEIGHTS}."

@@ -57,6 +57,7 @@ class Verifier:
             )
         self.rule = checkpoint.config.decision
         self.origin = Origin(checkpoint.origin, checkpoint.sha256)
+        self.note = checkpoint.note  # a sentence where the checkpoint may not be the newest one
         self.config = checkpoint.config
         self._network = checkpoint.network
         self._weights = -checkpoint.network.head.weight.detach().numpy()[0]
@@ -64,12 +65,21 @@ class Verifier:
         self._detector: Detector = detector_for(checkpoint)
 
     @classmethod
-    def from_pretrained(cls, source: str | Path | None = None) -> "Verifier":
-        """Load a checkpoint: a folder, or the embedded one for None.
+    def from_pretrained(
+        cls,
+        source: str | Path | None = None,
+        *,
+        revision: str | None = None,
+        refresh: bool = False,
+    ) -> "Verifier":
+        """Load a checkpoint: a folder, `owner/name` on the Hub, or the embedded one for None.
 
-        Raises CheckpointError, one sentence, where it cannot be had or trusted.
+        A name on the Hub may be `owner/name@revision#sha256=...`; `revision` is a branch, a tag or
+        a commit. A branch or tag that is in the cache answers as it is there, and `note` says so;
+        `refresh` asks the Hub. Raises CheckpointError, one sentence, where the checkpoint cannot be
+        had or trusted.
         """
-        return cls(checkpoints.load_folder(Path(source or checkpoints.EMBEDDED)))
+        return cls(checkpoints.load(source, revision, refresh))
 
     def verify(
         self,
