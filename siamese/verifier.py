@@ -6,6 +6,7 @@ It keeps nothing between calls, so one instance serves any number of threads.
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -45,6 +46,18 @@ class Detector(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """A photo whose faces have been found: another one can be chosen without a second search.
+
+    `faces` are most prominent first, never empty. Only the chosen one's crop is cut again from more
+    pixels, since that costs a decode for each face.
+    """
+
+    photo: Photo
+    faces: tuple[Face, ...]
+
+
 class Verifier:
     """Compares photos of faces by a calibrated siamese network."""
 
@@ -81,10 +94,24 @@ class Verifier:
         """
         return cls(checkpoints.load(source, revision, refresh))
 
+    def find(
+        self, source: Source | Photo, *, name: str | None = None, more_faces: bool = False
+    ) -> Sighting:
+        """Find the faces of a photo once, to compare them as often as one likes.
+
+        `name` is what to call the photo in messages, by default its file name. What comes back
+        takes the place of a photo in `verify`, `pick`, `embed` and `all_pairs`.
+
+        Raises ImageError and NoFaceError, which name the photo.
+        """
+        if not isinstance(source, Photo):
+            source = images.load(source, name or _label("the photo", source))
+        return self._sighting(source, self._detector.detect([source], more_faces)[0])
+
     def verify(
         self,
-        first: Source,
-        second: Source,
+        first: Source | Sighting,
+        second: Source | Sighting,
         *,
         operating_point: str | None = None,
         prior: float = 0.5,
@@ -95,7 +122,8 @@ class Verifier:
         """Compare the people in two photos.
 
         Args:
-            first, second: path, bytes, open file, PIL picture, or uint8 array (H, W[, 3]).
+            first, second: path, bytes, open file, PIL picture, or uint8 array (H, W[, 3]); or what
+                `find` returned.
             operating_point: its name; the checkpoint's first one by default.
             prior: how probable "same" was beforehand, in (0, 1); moves the probability only.
             first_face, second_face: which face, counted from 0 in the order of `PhotoFaces.faces`;
@@ -109,10 +137,7 @@ class Verifier:
         check_prior(prior)
         clock = _Clock()
         with clock("load"):
-            photos = [
-                images.load(first, _label("the first photo", first)),
-                images.load(second, _label("the second photo", second)),
-            ]
+            photos = [_load("the first photo", first), _load("the second photo", second)]
         a, b = self._find(photos, [first_face, second_face], more_faces, clock)
         with clock("embed"):
             embeddings = self._embed([a.face, b.face])
@@ -140,9 +165,24 @@ class Verifier:
             except (ImageError, NoFaceError) as error:
                 yield error
 
+    def all_pairs(self, first: Source | Sighting, second: Source | Sighting) -> np.ndarray:
+        """Logits of every face of one photo against every face of another: float64 (n, m).
+
+        Rows and columns are in the order of `PhotoFaces.faces`. Raises as `verify` does.
+        """
+        embeddings = []
+        for role, source in (("the first photo", first), ("the second photo", second)):
+            photo = _load(role, source)
+            if isinstance(photo, Photo):
+                photo = self._sighting(photo, self._detector.detect([photo])[0])
+            faces = [self._detector.sharpen(photo.photo, face) for face in photo.faces]
+            embeddings.append(self._embed(faces))
+        logits = self.logits(embeddings[0][:, None], embeddings[1][None])
+        return np.asarray(logits, dtype=np.float64)
+
     def pick(
         self,
-        query: Source,
+        query: Source | Sighting,
         support: Support | Gallery,
         *,
         operating_point: str | None = None,
@@ -170,7 +210,7 @@ class Verifier:
         check_prior(none_prior)
         clock = _Clock()
         with clock("load"):
-            photo = images.load(query, _label("the query photo", query))
+            photo = _load("the query photo", query)
         (asked,) = self._find([photo], [query_face], more_faces, clock)
         with clock("support"):
             gallery, unusable = self._gallery_of(support, progress)
@@ -217,7 +257,7 @@ class Verifier:
         photos_of = {identity: np.stack(found) for identity, found in rows.items()}
         return Gallery(photos_of, self.origin.sha256), tuple(unusable)
 
-    def embed(self, photos: Sequence[Source]) -> np.ndarray:
+    def embed(self, photos: Sequence[Source | Sighting]) -> np.ndarray:
         """Embeddings of the default face of each photo: float32 (N, D).
 
         Raises ImageError or NoFaceError for the first photo that has none.
@@ -225,7 +265,7 @@ class Verifier:
         rows = []
         for start in range(0, len(photos), BATCH):
             loaded = [
-                images.load(source, _label(f"photo {number + 1}", source))
+                _load(f"photo {number + 1}", source)
                 for number, source in enumerate(photos[start : start + BATCH], start)
             ]
             found = self._find(loaded, [None] * len(loaded), False, _Clock())
@@ -238,25 +278,33 @@ class Verifier:
 
     def _find(
         self,
-        photos: Sequence[Photo],
+        photos: Sequence[Photo | Sighting],
         choices: Sequence[int | None],
         more: bool,
         clock: "_Clock",
     ) -> list[PhotoFaces]:
         with clock("detect"):
-            detected = self._detector.detect(photos, more)
+            fresh = [photo for photo in photos if isinstance(photo, Photo)]
+            detected = iter(self._detector.detect(fresh, more))
+            seen = [
+                photo if isinstance(photo, Sighting) else self._sighting(photo, next(detected))
+                for photo in photos
+            ]
         with clock("align"):
             return [
-                self._choose(photo, faces, choice)
-                for photo, faces, choice in zip(photos, detected, choices, strict=True)
+                self._choose(sighting.photo, sighting.faces, choice)
+                for sighting, choice in zip(seen, choices, strict=True)
             ]
 
-    def _choose(self, photo: Photo, faces: Sequence[Face], choice: int | None) -> PhotoFaces:
+    def _sighting(self, photo: Photo, faces: Sequence[Face]) -> Sighting:
         if not faces:
             raise NoFaceError(
                 f"No face was found in {photo.name}; use a photo that shows the face from the"
                 " front, larger and well lit."
             )
+        return Sighting(photo, tuple(faces))
+
+    def _choose(self, photo: Photo, faces: Sequence[Face], choice: int | None) -> PhotoFaces:
         index = 0 if choice is None else choice
         if not 0 <= index < len(faces):
             raise InputError(
@@ -290,7 +338,8 @@ class Verifier:
             try:
                 if isinstance(faces, ImageError):
                     raise faces
-                chosen[row] = self._choose(photos[row], faces, None).face
+                sighting = self._sighting(photos[row], faces)
+                chosen[row] = self._choose(photos[row], sighting.faces, None).face
             except (ImageError, NoFaceError) as error:
                 found[row] = Unusable(batch[row][0], photos[row].name, error.code, str(error))
         if chosen:
@@ -397,6 +446,10 @@ def _file_name(source: Source) -> str | None:
         return Path(source).name
     name = getattr(source, "name", None)
     return Path(name).name if isinstance(name, str) else None
+
+
+def _load(role: str, source: Source | Sighting) -> Photo | Sighting:
+    return source if isinstance(source, Sighting) else images.load(source, _label(role, source))
 
 
 def _label(role: str, source: Source) -> str:

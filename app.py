@@ -1,0 +1,113 @@
+"""The page and the API. Start it with `gradio app.py` or `python app.py`.
+
+Host and port come from Gradio's own environment variables (GRADIO_SERVER_NAME,
+GRADIO_SERVER_PORT); the network from `--checkpoint` or SIAMESE_CHECKPOINT, by default the one in
+weights/. What is shown and how is in `ui/`; what is measured is in `siamese/`.
+"""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+# Before Gradio, which reads its temporary folder and its switches from the environment.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+from ui import temporary
+
+UPLOADS = temporary.claim()
+
+import gradio as gr  # noqa: E402
+from gradio.events import api as add_endpoint  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
+
+from siamese import Verifier  # noqa: E402
+from ui import about, api, forget, guard, text  # noqa: E402
+from ui.parts import POOL, POOL_SIZE  # noqa: E402
+from ui.pick_tab import PickTab  # noqa: E402
+from ui.verify_tab import VerifyTab  # noqa: E402
+
+MINUTES = 15  # that a visit's photos are remembered, in memory
+MAX_FILE = "100mb"
+MAX_WAITING = 100  # requests in the queue
+MAX_VISITS = 500  # in memory; the one that was idle for longest is dropped
+
+
+def build(verifier: Verifier) -> gr.Blocks:
+    """The page and its two named endpoints, answering with this verifier."""
+    with gr.Blocks(
+        title=text.TITLE, analytics_enabled=False, delete_cache=(60, 60 * MINUTES)
+    ) as page:
+        gr.HTML(about.header(), apply_default_css=False)
+        with gr.Tabs():
+            with gr.Tab(text.TAB_VERIFY, id="verify"):
+                verify_tab = VerifyTab(verifier, MINUTES)
+            with gr.Tab(text.TAB_PICK, id="pick"):
+                pick_tab = PickTab(verifier, MINUTES)
+        clear = gr.Button(text.CLEAR, variant="secondary", size="sm", elem_classes="clear")
+        gr.HTML(about.honesty(MINUTES), apply_default_css=False)
+        gr.HTML(
+            about.measured(verifier.origin, verifier.rule.operating_points), apply_default_css=False
+        )
+        card = about.model_card(verifier.origin.source)
+        if card is not None:
+            with gr.Accordion(text.MODEL_CARD, open=False):
+                gr.Markdown(card)
+
+        def clear_photos(request: gr.Request) -> list[Any]:
+            forget.drop(page.app, request.session_hash)
+            gr.Info(text.CLEARED)
+            return [*verify_tab.empty(), *pick_tab.empty()]
+
+        def leave(request: gr.Request) -> None:
+            forget.drop(page.app, request.session_hash)
+
+        clear.click(
+            clear_photos, None, [*verify_tab.outputs, *pick_tab.outputs], api_visibility="private"
+        )
+        page.unload(leave)
+        for endpoint in api.endpoints(verifier):
+            add_endpoint(endpoint, concurrency_id=POOL, concurrency_limit=POOL_SIZE)
+    return page.queue(max_size=MAX_WAITING)
+
+
+def launch_options() -> dict[str, Any]:
+    """How the page is served: nothing kept, nothing fetched, nothing reported."""
+    guard.unguessable_paths()
+    folder = Path(__file__).parent / "ui"
+    return {
+        "app_kwargs": {
+            "middleware": [Middleware(guard.Guard, uploads=UPLOADS)],
+            "lifespan": forget.forgetting(UPLOADS, seconds=60 * MINUTES),
+        },
+        "theme": gr.themes.Base(
+            primary_hue="teal",
+            neutral_hue="slate",
+            radius_size="lg",
+            font=["system-ui", "Segoe UI", "Roboto", "sans-serif"],
+            font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
+        ),
+        "css_paths": [folder / "style.css"],
+        "max_file_size": MAX_FILE,
+        "state_session_capacity": MAX_VISITS,
+        "run_history": False,
+        "enable_monitoring": False,
+        "share": False,
+        "ssr_mode": False,
+        "pwa": False,
+        "footer_links": ["api"],
+    }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Serve the page and the API.")
+    parser.add_argument(
+        "--checkpoint", help="folder of the network; by default the one in weights/"
+    )
+    return parser.parse_args()
+
+
+_checkpoint = _arguments().checkpoint if __name__ == "__main__" else None
+demo = build(Verifier.from_pretrained(_checkpoint or os.environ.get("SIAMESE_CHECKPOINT")))
+
+if __name__ == "__main__":
+    demo.launch(**launch_options())

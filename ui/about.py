@@ -1,0 +1,75 @@
+"""The honest part of the page: who answered, how often it errs, what it is not for."""
+
+from pathlib import Path
+
+from markupsafe import Markup
+
+from siamese.calibration import OperatingPoint, Rate
+from siamese.results import Origin
+from ui import numbers, text
+
+
+def header() -> str:
+    """The head of the page."""
+    return str(
+        Markup('<header class="head"><h1>{}</h1><p>{}</p></header>').format(
+            text.TITLE, text.SUBTITLE
+        )
+    )
+
+
+def honesty(minutes: int) -> str:
+    """What it is not for, and what happens to the photos."""
+    return str(
+        Markup('<aside class="about"><h2>{}</h2><p>{}</p><p>{}</p></aside>').format(
+            text.ABOUT_TITLE, text.ABOUT, text.PRIVACY.format(minutes=minutes)
+        )
+    )
+
+
+def measured(origin: Origin, points: tuple[OperatingPoint, ...]) -> str:
+    """Which network answers, and its measured error rates with counts and intervals."""
+    rows = Markup("").join(
+        Markup('<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>').format(
+            text.OPERATING_POINTS.get(point.name, point.name), _rate(point.fmr), _rate(point.fnmr)
+        )
+        for point in points
+    )
+    head = Markup("").join(
+        Markup('<th scope="col">{}</th>').format(name) for name in text.RATES_HEAD
+    )
+    name = Path(origin.source).name or origin.source
+    where = ", ".join(dict.fromkeys(point.measured_on for point in points))
+    return str(
+        Markup(
+            '<section class="measured"><p>{}</p><div class="wide" tabindex="0" role="region"'
+            ' aria-label="{}"><table><caption>{} ({})</caption><thead><tr>{}</tr></thead>'
+            "<tbody>{}</tbody></table></div></section>"
+        ).format(
+            text.CHECKPOINT_LINE.format(name=name, sha=origin.sha256[:12]),
+            text.RATES_TABLE,
+            text.RATES_TABLE,
+            where,
+            head,
+            rows,
+        )
+    )
+
+
+def model_card(folder: str) -> str | None:
+    """The checkpoint's own card (Markdown without its front matter), None where there is none."""
+    path = Path(folder) / "README.md"
+    if not path.is_file():
+        return None
+    card = path.read_text(encoding="utf-8")
+    if card.startswith("---"):
+        card = card.partition("\n---")[2].lstrip("-\n")
+    return card
+
+
+def _rate(found: Rate) -> str:
+    if not found.trials:
+        return "–"
+    low, high = numbers.interval(found)
+    counts = f"{found.errors:,} of {found.trials:,}"
+    return f"{numbers.rate(found.value)} ({counts}; {low} to {high})"

@@ -1,0 +1,65 @@
+"""Gradio components of our own: photo fields that do not decode, and HTML that can be pressed.
+
+Gradio's fields decode an upload before any handler sees it: EXIF data, 16-bit values and CMYK are
+lost or re-encoded, and a broken file fails without a word on which one it was. Ours read the file
+into memory, delete it at once, and leave the decoding to `siamese.images`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio import component_meta
+from gradio.data_classes import FileData, ImageData, ListFiles
+
+from siamese import SiameseError
+from ui.photo import Upload, refusal, take
+
+# Gradio writes a .pyi file beside every module that derives a component, which type checkers then
+# believe instead of the module, and which fails where the code cannot be written to.
+component_meta.create_or_modify_pyi = lambda *_: None
+
+_SCRIPT = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
+
+
+class PhotoInput(gr.Image):
+    """An image field (file, clipboard, webcam) that gives an `Upload`, or None when empty."""
+
+    is_template = True
+
+    def preprocess(self, payload: ImageData | None) -> Upload | None:  # type: ignore[override]
+        """Take the file over; the picture stays encoded."""
+        return None if payload is None else _taken(payload)
+
+
+class PhotosInput(gr.File):
+    """A field for many photos that gives a list of `Upload`."""
+
+    is_template = True
+
+    def preprocess(self, payload: ListFiles | FileData | None) -> list[Upload]:  # type: ignore[override]
+        """Take the files over; the pictures stay encoded."""
+        if payload is None:
+            return []
+        files = list(payload) if isinstance(payload, ListFiles) else [payload]
+        return [_taken(file) for file in files]
+
+
+class Panel(gr.HTML):
+    """A part of the page drawn by us, whose buttons raise the event `act`.
+
+    The event's data are the `data-` attributes of what was pressed.
+    """
+
+    is_template = True
+
+    def __init__(self, value: str = "", **options: Any) -> None:
+        """`options` are those of `gr.HTML`."""
+        super().__init__(value, js_on_load=_SCRIPT, apply_default_css=False, **options)
+
+
+def _taken(payload: ImageData | FileData) -> Upload:
+    try:
+        return take(payload.model_dump())
+    except SiameseError as error:
+        raise refusal(error) from error

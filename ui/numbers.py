@@ -1,0 +1,70 @@
+"""Numbers as people read them, and where they lie on the page's scale."""
+
+import math
+
+from siamese.calibration import Rate, probability
+
+# The scale shows log-odds, on which the evidence adds up, from 1 in 1,000 to 999 in 1,000.
+SCALE_END = math.log(999)
+TICKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
+
+
+def percent(share: float) -> str:
+    """A probability 0..1 in per cent; never 0 and never 100, since nothing is certain."""
+    if share < 0.001:
+        return "under 0.1 %"
+    if share > 0.999:
+        return "over 99.9 %"
+    value = 100 * share
+    return f"{value:.0f} %" if 1 <= round(value, 1) <= 99 else f"{value:.1f} %"
+
+
+def rate(value: float) -> str:
+    """An error rate 0..1 in per cent, which may well be 0."""
+    value *= 100
+    return f"{value:.2g} %" if value < 10 else f"{value:.0f} %"
+
+
+def per_thousand(share: float) -> str:
+    """How many in 1,000, as a whole number where that says enough."""
+    count = 1000 * share
+    if 0 < count < 1:
+        return "fewer than 1"
+    if 999 < count < 1000:
+        return "more than 999"
+    return f"{count:.0f}"
+
+
+def interval(found: Rate) -> tuple[str, str]:
+    """Both ends of the 95 % interval of a rate, in per cent."""
+    return rate(found.low), rate(found.high)
+
+
+def position(logit: float) -> float:
+    """Where a logit lies on the scale, in per cent of its width; beyond the ends, at the end."""
+    share = (logit + SCALE_END) / (2 * SCALE_END)
+    return round(100 * min(1.0, max(0.0, share)), 2)
+
+
+def ticks(prior: float) -> list[tuple[float, str]]:
+    """Positions on the scale (per cent) and the probabilities that they stand for at this prior.
+
+    The evidence has a fixed place; which probability belongs to it depends on the prior.
+    """
+    shift = math.log(prior / (1 - prior))
+    found = []
+    for share in TICKS:
+        logit = math.log(share / (1 - share)) - shift
+        if abs(logit) <= SCALE_END + 1e-9:
+            found.append((position(logit), percent_tick(share)))
+    return found
+
+
+def percent_tick(share: float) -> str:
+    """A round probability as the label of a tick."""
+    return f"{100 * share:g} %"
+
+
+def at_prior(logit: float, prior: float) -> str:
+    """The probability that belongs to a logit at a prior, in per cent."""
+    return percent(probability(logit, prior))

@@ -1,0 +1,76 @@
+"""Photos on their way in: from a file that was uploaded, or a data URL, to bytes in memory."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from siamese.errors import ImageError, SiameseError
+from siamese.images import MAX_BYTES
+from ui import text
+
+MAX_NAME = 120  # characters of a file name that are kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Upload:
+    """One uploaded photo, still encoded: its file name and its bytes."""
+
+    name: str
+    content: bytes
+
+
+def refusal(error: SiameseError) -> gr.Error:
+    """The error as Gradio sends it: its sentence, and its code as the title; nothing is logged.
+
+    Not made visible by Gradio itself, whose messages are HTML.
+    """
+    return gr.Error(str(error), title=error.code, visible=False, print_exception=False)
+
+
+def take(payload: dict[str, Any] | str) -> Upload:
+    """The bytes of a photo that came in, whose temporary file, if there is one, is deleted.
+
+    Args:
+        payload: Gradio's description of an uploaded file, or a `data:` URL (base64).
+
+    Raises:
+        ImageError: a web address, which is never fetched; or a data URL that cannot be read.
+    """
+    if isinstance(payload, str):
+        return _from_url(payload, text.UNNAMED_PHOTO)
+    name = _clean(payload.get("orig_name")) or _clean(payload.get("path")) or text.UNNAMED_PHOTO
+    url = payload.get("url") or ""
+    if url.startswith("data:"):
+        return _from_url(url, name)
+    path = payload.get("path")
+    if not path:
+        return _from_url(url, name)
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ImageError(text.PHOTO_IS_GONE.format(name=name)) from error
+    Path(path).unlink(missing_ok=True)
+    return Upload(name, content)
+
+
+def _from_url(url: str, name: str) -> Upload:
+    head, _, body = url.partition(",")
+    if not (head.startswith("data:") and head.endswith(";base64")):
+        raise ImageError(text.NO_ADDRESSES)
+    try:
+        return Upload(name, base64.b64decode(body, validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise ImageError(text.BAD_DATA_URL.format(name=name)) from error
+
+
+def _clean(name: Any) -> str:
+    """The last part of a path that a visitor gave, of bounded length; "" for anything else."""
+    if not isinstance(name, str):
+        return ""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    return last if len(last) <= MAX_NAME else last[: MAX_NAME - 12] + last[-12:]

@@ -1,0 +1,57 @@
+"""Where uploads lie for the moment between their arrival and their reading.
+
+Each server has a folder of its own, open to its user alone, that is emptied when it stops. A server
+that was killed cannot do that, so the next one does: a folder whose lock nobody holds is an orphan.
+Import this before Gradio, which reads GRADIO_TEMP_DIR.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+_LOCK = "in-use.lock"
+_held: dict[Path, FileLock] = {}
+
+
+def claim(parent: Path | None = None) -> Path:
+    """Make this process's upload folder, tell Gradio of it, and remove those of dead servers.
+
+    `parent` is where the folders lie; by default below GRADIO_TEMP_DIR or the system's temporary
+    folder. Calling it again returns the same folder.
+    """
+    if _held and parent is None:
+        return next(iter(_held))
+    root = parent or Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()) / "siamese"
+    root.mkdir(parents=True, exist_ok=True)
+    sweep(root)
+    folder = Path(tempfile.mkdtemp(prefix="photos-", dir=root)).resolve()
+    lock = FileLock(folder / _LOCK)
+    lock.acquire(timeout=0)
+    _held[folder] = lock
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    atexit.register(release, folder)
+    return folder
+
+
+def sweep(root: Path) -> None:
+    """Remove the upload folders below `root` that no living process holds."""
+    for folder in root.glob("photos-*"):
+        lock = FileLock(folder / _LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except (Timeout, OSError):
+            continue
+        lock.release()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def release(folder: Path) -> None:
+    """Remove this process's folder and everything in it."""
+    lock = _held.pop(folder, None)
+    shutil.rmtree(folder, ignore_errors=True)
+    if lock is not None:
+        lock.release()

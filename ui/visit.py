@@ -1,0 +1,173 @@
+"""What a visit remembers, in memory only: the photos that are on the page, and what was found.
+
+Values are immutable: an event takes the old one and returns a new one, so two events of a visit
+that overlap cannot leave half of each.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from siamese import Gallery, SiameseError, Verifier
+from siamese.images import Photo, load
+from siamese.verifier import Sighting
+from ui import draw
+from ui.photo import Upload
+
+CHUNK = 8  # photos between two reports of progress
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a photo or a request cannot be used: a stable code and one sentence."""
+
+    code: str
+    message: str
+
+    @classmethod
+    def of(cls, error: SiameseError) -> "Problem":
+        """The problem that an error tells of."""
+        return cls(error.code, str(error))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """One photo on the page: the faces found in it, or the problem that it has.
+
+    `picture` is a data URL, "" where the photo cannot be decoded. `face` counts from 0 in the
+    order of `sighting.faces`; None is the default choice.
+    """
+
+    name: str
+    picture: str = ""
+    photo: Photo | None = None
+    sighting: Sighting | None = None
+    face: int | None = None
+    more: bool = False
+    problem: Problem | None = None
+
+    @property
+    def chosen(self) -> int:
+        """The face that counts, from 0."""
+        return self.face or 0
+
+    def choose(self, face: str) -> "Shown":
+        """With another face, whose number (from 0) came from outside; an unknown one is ignored."""
+        total = len(self.sighting.faces) if self.sighting else 0
+        index = int(face) if face.isdecimal() and len(face) < 6 else total
+        return replace(self, face=index) if index < total else self
+
+    def with_more(self) -> "Shown":
+        """To be searched for small faces too."""
+        return replace(self, more=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """One photo of the support set, with the name of its person and its embedding (D,)."""
+
+    person: str
+    shown: Shown
+    embedding: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairVisit:
+    """The two photos that are compared."""
+
+    photos: tuple[Shown | None, Shown | None] = (None, None)
+    matrix: bool = False
+
+    def put(self, index: int, shown: Shown | None) -> "PairVisit":
+        """With one photo put in or taken away."""
+        first, second = self.photos
+        return PairVisit((shown, second) if index == 0 else (first, shown))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PickVisit:
+    """The query and the support set."""
+
+    query: Shown | None = None
+    members: tuple[Member, ...] = field(default=())
+
+    def gallery(self, sha256: str) -> Gallery:
+        """The usable photos by person, in the order in which they came."""
+        rows: dict[str, list[np.ndarray]] = {}
+        for member in self.members:
+            if member.embedding is not None:
+                rows.setdefault(member.person, []).append(member.embedding)
+        return Gallery({name: np.stack(found) for name, found in rows.items()}, sha256)
+
+    def rename(self, row: int, person: str) -> "PickVisit":
+        """With another name for the person of one photo."""
+        members = list(self.members)
+        if 0 <= row < len(members) and person:
+            members[row] = replace(members[row], person=person)
+        return replace(self, members=tuple(members))
+
+    def remove(self, row: int) -> "PickVisit":
+        """Without one photo."""
+        kept = (member for number, member in enumerate(self.members) if number != row)
+        return replace(self, members=tuple(kept))
+
+
+def look(verifier: Verifier, upload: Upload, more: bool = False) -> Shown:
+    """Decode an upload and find its faces; a problem is part of what is shown, not an error."""
+    try:
+        photo = load(upload.content, upload.name)
+        picture = draw.preview(photo)
+    except SiameseError as error:
+        return Shown(upload.name, problem=Problem.of(error))
+    return search(verifier, Shown(upload.name, picture, photo, more=more))
+
+
+def search(verifier: Verifier, shown: Shown) -> Shown:
+    """Find the faces of a photo that is already decoded, small ones too where `more` is set."""
+    assert shown.photo is not None
+    try:
+        sighting = verifier.find(shown.photo, more_faces=shown.more)
+    except SiameseError as error:
+        return replace(shown, sighting=None, face=None, problem=Problem.of(error))
+    return replace(shown, sighting=sighting, face=None, problem=None)
+
+
+def add_members(verifier: Verifier, uploads: Sequence[Upload]) -> Iterator[list[Member]]:
+    """Support photos as members of the visit, a chunk at a time; unusable ones say why."""
+    for start in range(0, len(uploads), CHUNK):
+        found = [_small(verifier, upload) for upload in uploads[start : start + CHUNK]]
+        sightings = [shown.sighting for shown in found if shown.sighting is not None]
+        rows = iter(verifier.embed(sightings))
+        # The photos themselves are let go: there may be 200 of several megabytes each.
+        yield [
+            Member(
+                person_of(shown.name),
+                replace(shown, sighting=None),
+                next(rows) if shown.sighting else None,
+            )
+            for shown in found
+        ]
+
+
+def _small(verifier: Verifier, upload: Upload) -> Shown:
+    """As `look`, but the picture is only the face's crop."""
+    try:
+        photo = load(upload.content, upload.name)
+        sighting = verifier.find(photo)
+    except SiameseError as error:
+        return Shown(upload.name, _thumbnail(upload), problem=Problem.of(error))
+    return Shown(upload.name, draw.crop(sighting.faces[0]), sighting=sighting)
+
+
+def _thumbnail(upload: Upload) -> str:
+    try:
+        return draw.thumbnail(load(upload.content, upload.name))
+    except SiameseError:
+        return ""
+
+
+def person_of(name: str) -> str:
+    """The name a photo's person has until somebody changes it: the file's, without its ending."""
+    stem = name.rsplit(".", 1)[0].replace("_", " ").strip()
+    return stem or name
