@@ -123,7 +123,6 @@ def _inception_resnet_v1(channels: int, image_size: int, embedding_size: int) ->
     network.conv2d_1a.conv = nn.Conv2d(channels, 32, 3, stride=2, bias=False)
     network.last_linear = nn.Linear(1792, embedding_size, bias=False)
     network.last_bn = nn.BatchNorm1d(embedding_size, eps=0.001, momentum=0.1)
-    del network.logits
     return network
 
 

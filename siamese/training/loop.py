@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -107,7 +108,9 @@ def run_stage(
     Writes `folder`/log.csv (a row every 50 steps and at each validation) and `folder`/state.pt
     (removed at the end). Raises InputError where the state in `folder` is of another schedule.
     """
-    accelerator = Accelerator(mixed_precision=_precision(cpu), cpu=cpu)
+    # Distillation leaves the head alone, which data parallelism has to be told to expect.
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+    accelerator = Accelerator(mixed_precision=_precision(cpu), cpu=cpu, kwargs_handlers=[unused])
     optimizer = torch.optim.AdamW(
         parameter_groups(network, schedule.weight_decay), schedule.learning_rate
     )
@@ -149,6 +152,8 @@ def run_stage(
     if log is not None:
         log.close()
         state.path.unlink(missing_ok=True)
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
 
 
 def _precision(cpu: bool) -> str:

@@ -34,7 +34,7 @@ class Distillation(nn.Module):
 
     Mean of 1 - cosine, plus `similarity_weight` times the squared error of the batch's matrix of
     similarities (as in relational distillation, Park et al. 2019, the similarity in place of the
-    distance). The second term looks at the batches of all processes together.
+    distance).
     """
 
     def __init__(self, network: SiameseNetwork, similarity_weight: float = 2.0) -> None:
@@ -45,13 +45,13 @@ class Distillation(nn.Module):
     def forward(self, batch: Batch) -> tuple[Tensor, Parts]:
         embedding = self.network.embed(batch.pictures)
         with torch.autocast(embedding.device.type, enabled=False):  # the loss in full precision
-            return self.loss(F.normalize(embedding), batch.targets)
+            return self.loss(gathered(embedding), gathered(batch.targets))
 
     def loss(self, embedding: Tensor, targets: Tensor) -> tuple[Tensor, Parts]:
-        """The loss for unit-length embeddings and targets, both (B, D)."""
+        """The loss for embeddings of any length and targets of unit length, both (B, D)."""
+        embedding = F.normalize(embedding)
         cosine = (1 - (embedding * targets).sum(1)).mean()
-        error = embedding @ gathered(embedding).T - targets @ gathered(targets).T
-        similarity = error.square().mean()
+        similarity = (embedding @ embedding.T - targets @ targets.T).square().mean()
         parts = {"cosine": cosine.detach(), "similarity": similarity.detach()}
         return cosine + self.similarity_weight * similarity, parts
 
@@ -77,53 +77,56 @@ class Verification(nn.Module):
     def forward(self, batch: Batch) -> tuple[Tensor, Parts]:
         embedding = self.network.embed(batch.pictures)
         with torch.autocast(embedding.device.type, enabled=False):  # the loss in full precision
-            return self.loss(embedding, batch)
+            return self.loss(
+                gathered(embedding), gathered(batch.targets), gathered(batch.identities)
+            )
 
-    def loss(self, embedding: Tensor, batch: Batch) -> tuple[Tensor, Parts]:
-        """The loss for embeddings (B, D) of the batch's pictures."""
-        everyone = gathered(embedding)
-        logits = self.network.compare(embedding[:, None], everyone[None])
-        known = batch.identities >= 0
-        same = batch.identities[:, None] == gathered(batch.identities)[None]
-        both_known = known[:, None] & gathered(known)[None]
-        first = rank() * len(embedding)
-        rows = torch.arange(first, first + len(embedding), device=logits.device)
-        self_pair = rows[:, None] == torch.arange(len(everyone), device=logits.device)[None]
-        # Sources name people independently: a pair whose targets agree this well is no impostor.
-        alike = batch.targets @ gathered(batch.targets).T > SAME_PERSON
-        genuine = logits[same & both_known & ~self_pair]
-        impostor = logits[~same & both_known & ~alike]
-        accept = F.softplus(-genuine).mean() if len(genuine) else logits.sum() * 0
-        reject = F.softplus(impostor)
-        loss = accept + reject.mean()
-        hardest = reject.topk(max(1, len(reject) // 10)).values.mean()
-        parts = {
-            "genuine": accept.detach(),
-            "impostor": reject.mean().detach(),
-            "hardest": hardest.detach(),
-        }
-        loss = (loss + self.hard_weight * hardest) / (2 + self.hard_weight)
+    def loss(self, embedding: Tensor, targets: Tensor, identities: Tensor) -> tuple[Tensor, Parts]:
+        """The loss for embeddings (B, D), targets (B, T) and identities (B,), -1 for unknown."""
+        genuine, impostor = self._pairs(embedding, targets, identities)
+        accept, reject = F.softplus(-genuine), F.softplus(impostor)
+        hardest = reject.topk(-(-len(reject) // 10)).values
+        weights = (1.0, 1.0, self.hard_weight)
+        terms = [_mean(term) for term in (accept, reject, hardest)]
+        loss = sum(w * t for w, t in zip(weights, terms, strict=True)) / sum(weights)
+        names = ("genuine", "impostor", "hardest")
+        parts = {name: term.detach() for name, term in zip(names, terms, strict=True)}
         if self.distillation is not None:
-            aimed = batch.targets.abs().sum(1) > 0
-            kept, _ = self.distillation.loss(F.normalize(embedding[aimed]), batch.targets[aimed])
+            aimed = targets.abs().sum(1) > 0
+            kept, _ = self.distillation.loss(embedding[aimed], targets[aimed])
             parts["distillation"] = kept.detach()
             loss = loss + self.distillation_weight * kept
         return loss, parts
 
+    def _pairs(
+        self, embedding: Tensor, targets: Tensor, identities: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Logits of the genuine and of the impostor pairs; each pair counts in both orders."""
+        logits = self.network.compare(embedding[:, None], embedding[None])
+        known = (identities[:, None] >= 0) & (identities[None] >= 0)
+        same = identities[:, None] == identities[None]
+        itself = torch.eye(len(identities), dtype=torch.bool, device=logits.device)
+        # Sources name people independently: a pair whose targets agree this well is no impostor.
+        alike = targets @ targets.T > SAME_PERSON
+        return logits[same & known & ~itself], logits[~same & known & ~alike]
 
-def rank() -> int:
-    """The number of this process among those that train together; 0 where there is one."""
-    return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+
+def _mean(terms: Tensor) -> Tensor:
+    """The mean; 0 where a batch has no pair of a kind."""
+    return terms.sum() / max(1, len(terms))
 
 
 def gathered(rows: Tensor) -> Tensor:
-    """The rows of all processes, in their order; gradients flow back to where they came from."""
+    """The rows of all processes, in their order; gradients flow back to where they came from.
+
+    Every process computes the loss of the whole batch from them. Each process' gradient then
+    arrives once from every process, and the average that data parallelism takes is exactly the
+    gradient of that loss: several processes train as one would.
+    """
     if not torch.distributed.is_initialized():
         return rows
-    if rows.dtype == torch.bool:
-        return gathered(rows.to(torch.uint8)).bool()
-    if not rows.requires_grad:
-        pieces = [torch.empty_like(rows) for _ in range(torch.distributed.get_world_size())]
-        torch.distributed.all_gather(pieces, rows.contiguous())
-        return torch.cat(pieces)
-    return torch.cat(all_gather(rows))
+    if rows.requires_grad:
+        return torch.cat(all_gather(rows))
+    pieces = [torch.empty_like(rows) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(pieces, rows.contiguous())
+    return torch.cat(pieces)

@@ -1,0 +1,133 @@
+"""The network's promises, for every backbone: symmetry, identical pictures highest, exact sizes."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from siamese.backbones import BACKBONES, layer_decay
+from siamese.errors import CheckpointError
+from siamese.network import NetworkConfig, SiameseNetwork
+
+SMALL = {
+    "compact": NetworkConfig("compact", 32, 3, 24),
+    "koch": NetworkConfig("koch", 68, 1, 24),
+    "inception_resnet_v1": NetworkConfig("inception_resnet_v1", 80, 3, 24),
+}
+
+
+@pytest.fixture(scope="module", params=sorted(BACKBONES))
+def network(request: pytest.FixtureRequest) -> SiameseNetwork:
+    torch.manual_seed(0)
+    network = SiameseNetwork(SMALL[request.param]).eval()
+    with torch.no_grad():  # uneven weights: symmetry must not rest on equal ones
+        network.head.weight.uniform_(-2, 0)
+    return network
+
+
+def pictures(network: SiameseNetwork, count: int, seed: int = 1) -> torch.Tensor:
+    config = network.config
+    generator = torch.Generator().manual_seed(seed)
+    shape = (count, config.channels, config.image_size, config.image_size)
+    return torch.rand(shape, generator=generator)
+
+
+def test_every_backbone_is_tested() -> None:
+    assert SMALL.keys() == BACKBONES.keys()
+
+
+@torch.no_grad()
+def test_order_of_the_pair_does_not_matter(network: SiameseNetwork) -> None:
+    a, b = pictures(network, 4).chunk(2)
+    ea, eb = network.embed(a), network.embed(b)
+    assert torch.equal(network.compare(ea, eb), network.compare(eb, ea))
+
+
+@torch.no_grad()
+def test_identical_pictures_score_highest(network: SiameseNetwork) -> None:
+    embeddings = network.embed(pictures(network, 6))
+    logits = network.compare(embeddings[:, None], embeddings[None])
+    assert torch.equal(logits.diagonal(), network.head.bias.expand(6))
+    assert bool((logits <= network.head.bias).all())
+
+
+@torch.no_grad()
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 2**31), scale=st.floats(1e-3, 1e3))
+def test_no_embedding_beats_itself(seed: int, scale: float) -> None:
+    network = SiameseNetwork(SMALL["compact"])
+    a, b = torch.randn(2, 24, generator=torch.Generator().manual_seed(seed)) * scale
+    assert float(network.compare(a, b)) <= float(network.compare(a, a))
+    assert float(network.compare(a, b)) == float(network.compare(b, a))
+
+
+@torch.no_grad()
+def test_compare_is_a_weighted_l1_distance(network: SiameseNetwork) -> None:
+    a, b = network.embed(pictures(network, 2))
+    weights, bias = network.head.weight[0].numpy(), float(network.head.bias)
+    slow = bias + sum(
+        w * abs(x - y) for w, x, y in zip(weights, a.tolist(), b.tolist(), strict=True)
+    )
+    assert float(network.compare(a, b)) == pytest.approx(slow, rel=1e-4)
+
+
+@torch.no_grad()
+def test_an_embedding_does_not_depend_on_its_batch(network: SiameseNetwork) -> None:
+    batch = pictures(network, 3)
+    alone = network.embed(batch[1:2])[0]
+    np.testing.assert_allclose(network.embed(batch)[1], alone, rtol=1e-3, atol=1e-5)
+
+
+def test_the_gradient_reaches_the_twins_from_both_pictures(network: SiameseNetwork) -> None:
+    a, b = (p.requires_grad_() for p in pictures(network, 2).chunk(2))
+    network(a, b).sum().backward()
+    assert a.grad is not None and float(a.grad.abs().sum()) > 0
+    assert b.grad is not None and float(b.grad.abs().sum()) > 0
+
+
+@torch.no_grad()
+def test_constrain_puts_the_head_back_below_zero(network: SiameseNetwork) -> None:
+    kept = network.head.weight.clone()
+    network.head.weight[0, 0] = 3.0
+    network.constrain()
+    assert float(network.head.weight[0, 0]) == 0.0
+    assert torch.equal(network.head.weight[0, 1:], kept[0, 1:])
+    network.head.weight.copy_(kept)
+
+
+@torch.no_grad()
+def test_folding_a_calibration_changes_the_logit_by_exactly_that() -> None:
+    network = SiameseNetwork(SMALL["compact"]).eval()
+    a, b = network.embed(pictures(network, 2))
+    before = float(network.compare(a, b))
+    network.fold(2.5, -0.75)
+    assert float(network.compare(a, b)) == pytest.approx(2.5 * before - 0.75, rel=1e-5)
+
+
+def test_koch_has_the_published_size() -> None:
+    """Figure 4 of the paper, layer by layer: filters, their sizes, 9216 -> 4096 -> 1."""
+    sizes = [64 * 10 * 10, 128 * 64 * 7 * 7, 128 * 128 * 4 * 4, 256 * 128 * 4 * 4, 9216 * 4096, 4096]
+    biases = [64, 128, 128, 256, 4096, 1]
+    with torch.device("meta"):
+        network = SiameseNetwork(NetworkConfig("koch", 105, 1, 4096))
+    assert sum(p.numel() for p in network.parameters()) == sum(sizes) + sum(biases)
+
+
+def test_koch_has_its_own_l2_for_each_kind_of_layer() -> None:
+    koch = SiameseNetwork(SMALL["koch"]).backbone
+    assert layer_decay(koch, "convolutions.0.weight", 9.0) == 2e-4
+    assert layer_decay(koch, "fully_connected.weight", 9.0) == 1e-3
+    assert layer_decay(SiameseNetwork(SMALL["compact"]).backbone, "stem.0.weight", 9.0) == 9.0
+
+
+def test_the_default_fits_its_budget() -> None:
+    """At most 9 MB as 16-bit floats."""
+    with torch.device("meta"):
+        network = SiameseNetwork(NetworkConfig())
+    assert 2 * sum(p.numel() for p in network.parameters()) <= 9e6
+
+
+def test_an_unknown_backbone_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="'resnet9000'.*compact"):
+        NetworkConfig("resnet9000")

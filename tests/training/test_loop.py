@@ -1,0 +1,240 @@
+"""The trainer: it learns, repeats itself, resumes to the bit, and shares its work."""
+
+import csv
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from siamese.errors import InputError
+from siamese.network import NetworkConfig, SiameseNetwork
+from siamese.training.augment import Augmentation
+from siamese.training.batches import RelatedBatches, ShuffledBatches, nearest_people
+from siamese.training.loop import Data, Schedule, parameter_groups, run_stage
+from siamese.training.objectives import Distillation, Verification
+from siamese.training.people import Picture
+
+CALM = Augmentation(rotation=0, scale=0, colour=0, low_resolution=0, jpeg=0, erase=0, grey=0)
+SCHEDULE = Schedule(
+    pictures=160, batch_size=16, learning_rate=3e-3, seed=3, augmentation=CALM, save_every=4
+)
+
+
+def toy_data(people: int = 8, each: int = 4, side: int = 32) -> Data:
+    """People that are patterns, pictures that are those patterns with noise."""
+    random = np.random.default_rng(0)
+    patterns = random.integers(0, 256, (people, 3, 4, 4)).repeat(side // 4, 2).repeat(side // 4, 3)
+    identities = np.arange(people).repeat(each)
+    noise = random.normal(0, 20, (people * each, 3, side, side))
+    planes = (patterns[identities] + noise).clip(0, 255).astype(np.uint8)
+    pixels = np.concatenate([planes, np.full((len(planes), 1, side, side), 255, np.uint8)], 1)
+    directions = random.normal(size=(people, 24))
+    targets = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    window = (0.0, 0.0, float(side), float(side))
+    return Data(pixels, targets[identities].astype(np.float16), identities, identities, window)
+
+
+def toy_network(backbone: str = "compact") -> SiameseNetwork:
+    torch.manual_seed(1)
+    return SiameseNetwork(NetworkConfig(backbone, 32, 3, 24))
+
+
+def train(folder: Path, schedule: Schedule = SCHEDULE, kind: type = Distillation) -> SiameseNetwork:
+    network, data = toy_network(), toy_data()
+    batches = ShuffledBatches(len(data.pixels), schedule.batch_size, schedule.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    run_stage(kind(network), network, data, batches, schedule, folder, cpu=True)
+    return network
+
+
+def losses(folder: Path) -> list[float]:
+    with (folder / "log.csv").open(newline="") as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("kind", [Distillation, Verification])
+def test_training_lowers_the_loss(tmp_path: Path, kind: type) -> None:
+    long = Schedule(
+        pictures=1600, batch_size=32, learning_rate=3e-3, seed=3, augmentation=CALM, validate_every=1
+    )
+    network, data = toy_network(), toy_data()
+    batches = ShuffledBatches(len(data.pixels), 32, 3)
+    objective = kind(network)
+    network.train()
+    batch = data.batch(np.arange(32), torch.from_numpy(data.pixels[:, :3]).float() / 255)
+    before = float(objective(batch)[0].detach())
+    run_stage(objective, network, data, batches, long, tmp_path, cpu=True)
+    network.train()
+    assert float(objective(batch)[0]) < 0.6 * before
+    assert bool((network.head.weight <= 0).all())
+
+
+def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
+    first, again = (train(tmp_path / name).state_dict() for name in "ab")
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_a_killed_stage_ends_with_the_same_weights(tmp_path: Path) -> None:
+    """Killed for real, in the middle: at step 6, after a state was saved at step 4."""
+    whole = train(tmp_path / "whole").state_dict()
+
+    class Killed(Exception):
+        pass
+
+    network, data = toy_network(), toy_data()
+    shuffled = ShuffledBatches(len(data.pixels), SCHEDULE.batch_size, SCHEDULE.seed)
+
+    class UntilSix:
+        def __getitem__(self, step: int) -> np.ndarray:
+            if step == 6:
+                raise Killed
+            return shuffled[step]
+
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    with pytest.raises(Killed):
+        run_stage(Distillation(network), network, data, UntilSix(), SCHEDULE, folder, cpu=True)
+    assert (folder / "state.pt").exists()
+    resumed = train(folder).state_dict()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert not (folder / "state.pt").exists()
+    assert losses(folder) == losses(tmp_path / "whole")
+
+
+def test_a_state_of_another_schedule_is_refused(tmp_path: Path) -> None:
+    train(tmp_path, SCHEDULE)
+    network = toy_network()
+    optimizer = torch.optim.AdamW(parameter_groups(network, 0.0))
+    from siamese.training.loop import _State
+
+    _State(tmp_path / "state.pt", network, optimizer, Schedule(pictures=99)).save(1)
+    with pytest.raises(InputError, match="unfinished stage with other settings"):
+        train(tmp_path, SCHEDULE)
+
+
+WORKER = """
+import os
+import sys
+from pathlib import Path
+import torch
+from siamese.training.batches import ShuffledBatches
+from siamese.training.loop import run_stage
+from siamese.training.objectives import Distillation, Verification
+from tests.training.test_loop import SCHEDULE, toy_data
+from siamese.network import NetworkConfig, SiameseNetwork
+
+torch.manual_seed(1)
+torch.set_num_threads(1)
+network, data = SiameseNetwork(NetworkConfig("koch", 68, 3, 24)), toy_data(side=68)
+batches = ShuffledBatches(len(data.pixels), SCHEDULE.batch_size, SCHEDULE.seed)
+folder = Path(sys.argv[1])
+kind = Distillation if sys.argv[2] == "distill" else Verification
+run_stage(kind(network), network, data, batches, SCHEDULE, folder, cpu=True)
+if os.environ.get("RANK", "0") == "0":
+    torch.save(network.state_dict(), folder / "weights.pt")
+"""
+
+
+@pytest.mark.parametrize("kind", ["distill", "verify"])
+def test_two_processes_reproduce_one(tmp_path: Path, kind: str) -> None:
+    """Two gloo processes on the CPU, each with half of every batch, end where one process ends."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    root = Path(__file__).parents[2]
+    found = []
+    for world in (1, 2):
+        folder = tmp_path / str(world)
+        folder.mkdir()
+        base = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+        base |= {"ACCELERATE_USE_CPU": "true", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        processes = []
+        for rank in range(world):
+            ranks = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world)}
+            command = [sys.executable, "-c", WORKER, str(folder), kind]
+            processes.append(subprocess.Popen(command, env=base | (ranks if world > 1 else {})))
+        assert [process.wait(300) for process in processes] == [0] * world
+        found.append(torch.load(folder / "weights.pt", weights_only=True))
+    start = SiameseNetwork(NetworkConfig("koch", 68, 3, 24)).state_dict()
+    for name, one in found[0].items():
+        torch.testing.assert_close(found[1][name], one, rtol=0.02, atol=2e-3)
+        assert one.shape == start[name].shape
+
+
+def test_l2_is_layer_by_layer_and_spares_biases() -> None:
+    groups = parameter_groups(toy_network(), 0.02)
+    factors = {group["weight_decay"]: len(group["params"]) for group in groups}  # type: ignore[arg-type]
+    assert set(factors) == {0.0, 0.02}
+    koch = SiameseNetwork(NetworkConfig("koch", 68, 3, 24))
+    assert {group["weight_decay"] for group in parameter_groups(koch, 0.02)} == {0, 2e-4, 1e-3, 0.02}
+
+
+def test_an_epoch_shows_every_picture_once() -> None:
+    batches = ShuffledBatches(40, 8, seed=2)
+    epochs = [np.sort(np.concatenate([batches[s] for s in range(e * 5, e * 5 + 5)])) for e in (0, 1)]
+    assert epochs[0].tolist() == epochs[1].tolist() == list(range(40))
+    assert not np.array_equal(batches[0], batches[5])
+
+
+def test_relatives_meet_in_a_batch() -> None:
+    names = [f"F{f:02d}_MID{m}" for f in range(10) for m in range(3)]
+    pictures = [Picture("x", f"{name}/{i}", name) for name in names for i in range(4)]
+    centroids = np.random.default_rng(0).normal(size=(30, 8))
+    rows = RelatedBatches(pictures, centroids, 32, seed=0)[0]
+    assert len(rows) == 32
+    groups = rows.reshape(2, 4, 4)  # groups, people, pictures
+    for group in groups:
+        owners = [{pictures[row].identity for row in person} for person in group]
+        assert all(len(owner) == 1 for owner in owners)
+        members = [next(iter(owner)) for owner in owners]
+        assert len(set(members)) == 4
+        assert sum(m.startswith(members[0][:3]) for m in members) >= 3
+
+
+def test_nearest_people_against_the_full_matrix() -> None:
+    centroids = np.random.default_rng(1).normal(size=(50, 6)).astype(np.float32)
+    unit = centroids / np.linalg.norm(centroids, axis=1, keepdims=True)
+    similarity = unit @ unit.T
+    np.fill_diagonal(similarity, -2)
+    expected = np.argsort(-similarity, axis=1)[:, :5]
+    assert np.array_equal(np.sort(nearest_people(centroids, 5)), np.sort(expected))
+
+
+def test_verification_loss_against_slow_loops() -> None:
+    """All genuine and impostor pairs one by one; pictures of nobody take no part."""
+    network = toy_network().eval()
+    data = toy_data()
+    rows = np.array([0, 1, 4, 5, 8])
+    identities = torch.tensor([0, 0, 1, 1, -1])
+    embedding = network.embed(torch.from_numpy(data.pixels[rows, :3]).float() / 255)
+    objective = Verification(network, hard_weight=0.5, distillation_weight=0)
+    loss, _ = objective.loss(embedding, torch.zeros(5, 1), identities)
+    genuine, impostor = [], []
+    for i in range(4):
+        for j in range(4):
+            logit = float(network.compare(embedding[i], embedding[j]))
+            same = int(identities[i] == identities[j])
+            cross_entropy = float(np.log1p(np.exp(-logit if same else logit)))
+            if i != j:
+                (genuine if same else impostor).append(cross_entropy)
+    hardest = np.sort(impostor)[::-1][: -(-len(impostor) // 10)].mean()
+    expected = (np.mean(genuine) + np.mean(impostor) + 0.5 * hardest) / 2.5
+    assert float(loss) == pytest.approx(expected, rel=1e-4)
+
+
+def test_pairs_whose_targets_agree_are_no_impostors() -> None:
+    network = toy_network().eval()
+    embedding = torch.randn(2, 24, generator=torch.Generator().manual_seed(0))
+    numbers = torch.tensor([0, 1])
+    close = torch.tensor([[1.0, 0.0], [0.9, np.sqrt(1 - 0.81)]])
+    far = torch.eye(2)
+    objective = Verification(network, distillation_weight=0)
+    kept, dropped = (
+        objective.loss(embedding, targets.float(), numbers)[1]["impostor"] for targets in (far, close)
+    )
+    assert float(kept) > 0 and float(dropped) == 0

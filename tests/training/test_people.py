@@ -1,0 +1,110 @@
+"""Sources, the split, and where a crop shows the photo."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from siamese.errors import InputError
+from siamese.training import people
+from siamese.training.people import Part, Picture
+
+
+def write_people(folder: Path, names: list[str], side: int = 16) -> Path:
+    for number, name in enumerate(names):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.full((side, side, 3), 40 + number, np.uint8)
+        Image.fromarray(pixels).save(path)
+    return folder
+
+
+def test_folder_and_zip_give_the_same(tmp_path: Path) -> None:
+    names = ["ann/1.png", "ann/2.png", "bob/1.png"]
+    folder = write_people(tmp_path / "folder", names)
+    archive = tmp_path / "people.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in names:
+            file.write(folder / name, name)
+    found = [people.list_pictures(source) for source in (folder, archive)]
+    assert [(p.name, p.identity) for p in found[0]] == [(p.name, p.identity) for p in found[1]]
+    arrays = [people.read_pixels(p, 16, 3, tmp_path / "cache") for p in found]
+    assert np.array_equal(*arrays)
+    assert arrays[0].shape == (3, 4, 16, 16) and (arrays[0][:, 3] == 255).all()
+
+
+def test_pixels_are_decoded_once(tmp_path: Path) -> None:
+    folder = write_people(tmp_path / "folder", ["ann/1.png"])
+    pictures = people.list_pictures(folder)
+    people.read_pixels(pictures, 16, 3, tmp_path / "cache")
+    (cached,) = (tmp_path / "cache").iterdir()
+    before = cached.stat().st_mtime_ns
+    people.read_pixels(pictures, 16, 3, tmp_path / "cache")
+    assert cached.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [([], "no pictures"), (["stray.png"], "outside any person's folder")],
+)
+def test_an_odd_source_is_refused(tmp_path: Path, names: list[str], message: str) -> None:
+    folder = write_people(tmp_path / "folder", names)
+    folder.mkdir(exist_ok=True)
+    with pytest.raises(InputError, match=message):
+        people.list_pictures(folder)
+
+
+def test_a_picture_of_another_size_is_refused(tmp_path: Path) -> None:
+    folder = write_people(tmp_path / "folder", ["ann/1.png"], side=20)
+    with pytest.raises(InputError, match=r"ann/1\.png is 20x20 px, not 16x16"):
+        people.read_pixels(people.list_pictures(folder), 16, 3, tmp_path / "cache")
+
+
+def test_the_split_never_moves_and_keeps_families_together() -> None:
+    identities = [f"F{family:04d}_MID{member}" for family in range(400) for member in range(3)]
+    parts = {identity: people.part_of(identity) for identity in identities}
+    for identity in identities:
+        assert parts[identity] is parts[f"{people.family(identity)}_MID0"]
+    shares = {part: sum(p is part for p in parts.values()) / len(parts) for part in Part}
+    assert 0.02 < shares[Part.VALIDATION] < 0.09
+    assert 0.06 < shares[Part.CALIBRATION] < 0.15
+    # Written down once: whoever changes the hash changes who has been tested on whom.
+    assert [people.part_of(name).value for name in ("ann", "bob", "1", "F0001_MID1")] == [
+        "train",
+        "train",
+        "train",
+        "train",
+    ]
+
+
+def test_visible_finds_the_black_outside_of_a_turned_photo() -> None:
+    """Against the exact answer: a rotated rectangle, tested pixel by pixel."""
+    y, x = np.mgrid[:64, :64] - 31.5
+    angle = 0.2
+    inside = (np.abs(x * np.cos(angle) + y * np.sin(angle)) < 20) & (
+        np.abs(y * np.cos(angle) - x * np.sin(angle)) < 25
+    )
+    planes = np.where(inside, 120, 3).astype(np.uint8)[None]
+    planes[:, 30:34, 30:34] = 0  # a pupil is not a border
+    found = people.visible(planes)
+    assert not (found & ~inside).any()
+    assert found[30:34, 30:34].all()
+    assert (inside & ~found).sum() < 200  # the darkened rim, one pixel wide
+
+
+def test_targets_are_found_by_name_and_have_unit_length(tmp_path: Path) -> None:
+    file = tmp_path / "targets.npz"
+    rows = np.array([[3, 4], [0, -5]], np.int8)
+    np.savez(file, names=np.array(["a/1.png", "b/1.png"]), embedding=rows)
+    pictures = [Picture("x", name, "") for name in ("b/1.png", "unknown.png", "a/1.png")]
+    found = people.read_targets([file], pictures).astype(np.float32)
+    np.testing.assert_allclose(found, [[0, -1], [0, 0], [0.6, 0.8]], atol=1e-3)
+
+
+def test_close_to_any_against_the_full_matrix() -> None:
+    random = np.random.default_rng(0)
+    a, b = (random.normal(size=(n, 8)) for n in (3000, 50))
+    a, b = (m / np.linalg.norm(m, axis=1, keepdims=True) for m in (a, b))
+    assert np.array_equal(people.close_to_any(a, b, 0.8), (a @ b.T > 0.8).any(axis=1))
