@@ -69,7 +69,7 @@ def _open_heif(file: BinaryIO) -> Image.Image:
     from pillow_heif.as_plugin import HeifImageFile
 
     # A lazy picture: the header is read now, the pixels at load().
-    picture: Image.Image = HeifImageFile(file)
+    picture: Image.Image = HeifImageFile(file)  # type: ignore[no-untyped-call]
     return picture
 
 
@@ -319,6 +319,8 @@ def _check_size(name: str, size: tuple[int, int]) -> None:
 
 def _orientation(picture: Image.Image) -> int:
     """EXIF orientation 1-8; 1 where there is none or it makes no sense."""
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return 1  # Pillow turns these by itself, and counts that into their size
     # A broken EXIF block is no reason to refuse a picture that can be decoded.
     with contextlib.suppress(*DECODER_ERRORS):
         value = picture.getexif().get(_ORIENTATION_TAG, 1)

@@ -1,0 +1,28 @@
+"""Fixtures that several test files share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from siamese.faces import Alignment, FaceDetector
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def faces_data() -> Path:
+    """The folder with photos of real people; they are not part of the repository."""
+    folder = Path(os.environ.get("SIAMESE_DATA", REPOSITORY.parent / "shared" / "faces"))
+    if not (folder / "lfw.zip").is_file():
+        reason = f"no photos of real people in {folder} (set SIAMESE_DATA)"
+        if os.environ.get("SIAMESE_REQUIRE_ALL") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def detector() -> FaceDetector:
+    """The real one; it keeps no state, so all tests may share it."""
+    return FaceDetector(Alignment())
