@@ -1,282 +1,132 @@
-"""Fitting what turns logits into probabilities and decisions, on people kept for that.
+"""`python -m siamese calibrate`: make the sigmoid a probability, and fit the thresholds.
 
-Embeddings and identities in, numbers out. The Platt correction is an affine map of the logit, so
-the caller folds it into the network's last layer (`SiameseNetwork.fold`); everything else is fitted
-on logits after folding. Relatives are never used as impostors and never stand on both sides of the
-split between the half that fits and the half that reports.
+The calibration people of the given sources, whom no training stage has used, are split by a hash:
+one half fits, the other half reports. The Platt correction is folded into the linear layer and the
+checkpoint is saved; what config.json keeps of the fit is provenance, no answer depends on it.
 """
 
-import hashlib
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
+from siamese import checkpoint as checkpoints
+from siamese.calibration import DecisionRule
+from siamese.checkpoint import Checkpoint
 from siamese.errors import InputError
-from siamese.evaluation import metrics
+from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
-from siamese.evaluation.identification import photos_of
-from siamese.evaluation.metrics import Scores
-from siamese.training.people import family
+from siamese.evaluation.fitting import Platt, Support
+from siamese.evaluation.stored import People, embed_pictures
+from siamese.evaluation.verification import measured_point
+from siamese.training import people
+from siamese.training.people import Part, Picture
+from siamese.training.stage import CACHE
 
-MIN_PEOPLE = 20  # in one half, with two pictures or more; fewer make a fit of nothing
-GENUINE_PER_PERSON = 20  # so that nobody with a hundred pictures speaks for all
-IMPOSTOR_PAIRS = 200_000  # FMR 0.1 % then rests on 200 errors
-MOST_PHOTOS = 8  # "4 and more" is fitted on 4 to 8
-
-
-class Support(StrEnum):
-    """How several photos of one identity make one logit."""
-
-    MEAN_EMBEDDING = "mean_embedding"
-    MEAN_LOGIT = "mean_logit"
+REPORTED_ON = "calibration people, the half that reports"
+RUNTIME_METHOD = Support.MEAN_EMBEDDING  # what `Gallery.means` does
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PairRows:
-    """Row numbers of pairs: int64 (G, 2) genuine and (I, 2) impostor ones."""
+def calibrate(
+    folder: Path,
+    data: Sequence[Path],
+    targets: Sequence[Path],
+    out: Path,
+    cache: Path = CACHE,
+) -> Checkpoint:
+    """Calibrate the checkpoint in `folder` on `data` and save it in `out`, which may be the same.
 
-    genuine: np.ndarray
-    impostor: np.ndarray
-
-    def scores(self, compare: Comparison, vectors: np.ndarray) -> Scores:
-        """Logits of these pairs of rows of `vectors` (N, D)."""
-        a, b = self.genuine.T
-        c, d = self.impostor.T
-        return Scores(compare(vectors[a], vectors[b]), compare(vectors[c], vectors[d]))
-
-
-@dataclass(frozen=True, slots=True)
-class Platt:
-    """The affine correction scale * logit + offset, scale > 0."""
-
-    scale: float
-    offset: float
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Logits that decide: one for each operating point, and where FNMR is 1 %."""
-
-    points: dict[str, float]
-    different_below: float
-
-
-def fits(identity: str) -> bool:
-    """Whether a calibration person is of the half that fits; a hash of the family decides."""
-    digest = hashlib.sha256(f"calibration half of {family(identity)}".encode()).digest()
-    return digest[0] < 128
-
-
-def draw_pairs(
-    identities: Sequence[str],
-    impostors: int | None = IMPOSTOR_PAIRS,
-    seed: int = 0,
-    per_person: int = GENUINE_PER_PERSON,
-) -> PairRows:
-    """Genuine pairs, at most `per_person` of each, and uniformly drawn impostor pairs.
-
-    An impostor pair is two people drawn uniformly from all, of different families, and a picture of
-    each; `impostors` None draws as many as there are genuine pairs. Raises InputError where there
-    are too few people.
+    `targets` are embeddings of an independent reference network (.npz, as for training); given
+    these, pictures whose label it contradicts are left out, and config.json lists them. Raises
+    InputError with what is missing where there are too few people.
     """
-    photos = photos_of(identities)
-    people = [rows for rows in photos.values() if len(rows) > 1]
-    if len(people) < MIN_PEOPLE:
-        raise InputError(
-            f"Calibration needs {MIN_PEOPLE} people with two pictures or more in each half;"
-            f" there are {len(people)}."
-        )
-    random = np.random.default_rng(seed)
-    genuine = np.concatenate([_pairs_within(rows, per_person, random) for rows in people])
-    count = len(genuine) if impostors is None else impostors
-    return PairRows(genuine, _impostor_rows(photos, count, random))
-
-
-def fit_platt(scores: Scores) -> Platt:
-    """The affine map of the logit with the greatest likelihood, both kinds weighing the same.
-
-    Raises InputError where the kinds do not overlap (any steeper map would be better still) or
-    where higher scores do not mean "same".
-    """
-    if scores.genuine.min() > scores.impostor.max():
-        raise InputError(
-            "The scores of genuine and impostor pairs do not overlap, so there is nothing to fit a"
-            " probability to; calibrate on more people."
-        )
-    logits, same = scores.labelled()
-    weights = np.where(same, 0.5 / len(scores.genuine), 0.5 / len(scores.impostor)) * len(logits)
-    centre, spread = float(np.average(logits, weights=weights)), float(logits.std())
-    if spread == 0:
-        raise InputError("All scores are equal, so there is nothing to fit a probability to.")
-    regression = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=200)
-    regression.fit(((logits - centre) / spread)[:, None], same, weights)
-    scale = float(regression.coef_[0, 0]) / spread
-    if scale <= 0:
-        raise InputError(
-            "Genuine pairs do not score above impostor pairs; train the network first."
-        )
-    return Platt(scale, float(regression.intercept_[0]) - scale * centre)
-
-
-def fit_thresholds(scores: Scores) -> Thresholds:
-    """Operating points and the lower edge of the uncertain band, from calibrated logits."""
-    points = {
-        "balanced": metrics.threshold_at_eer(scores),
-        "fmr_1": metrics.threshold_at_fmr(scores.impostor, 0.01),
-        "fmr_0_1": metrics.threshold_at_fmr(scores.impostor, 0.001),
+    raw = checkpoints.load_folder(folder)
+    pictures = calibration_pictures(data, Part.CALIBRATION)
+    excluded = contradicted_names(pictures, targets)
+    kept = [picture for picture in pictures if picture.name not in excluded]
+    found = embed_pictures(raw, kept, cache)
+    validation = embed_pictures(raw, calibration_pictures(data, Part.VALIDATION), cache)
+    platt = _fold(raw, found.of(fitting.fits), out)
+    # The linear layer as rounded to 16 bits: thresholds must fit that one.
+    folded = checkpoints.load_folder(out)
+    rule, losses = _decision(Comparison.of(folded.network), found, validation)
+    provenance = {
+        **_counts(found.of(fitting.fits)),
+        "sources": {source.name: people.fingerprint(source) for source in data},
+        "excluded": sorted(excluded),
+        "platt": {"scale": platt.scale, "offset": platt.offset},
+        "support_method": RUNTIME_METHOD.value,
+        "support_log_loss_on_validation": losses,
     }
-    return Thresholds(points, metrics.threshold_at_fnmr(scores.genuine, 0.01))
+    config = dataclasses.replace(folded.config, decision=rule, calibration=provenance)
+    checkpoints.write_config(out, config, folded.sha256)
+    return checkpoints.load_folder(out)
 
 
-def folded(compare: Comparison, platt: Platt) -> Comparison:
-    """The comparison with a Platt correction folded in."""
-    return Comparison(platt.scale * compare.weights, platt.scale * compare.bias + platt.offset)
-
-
-def support_scores(
-    compare: Comparison,
-    vectors: np.ndarray,
-    identities: Sequence[str],
-    photos: int,
-    method: Support,
-    seed: int = 0,
-    draws: int = 10,
-) -> Scores:
-    """Logits of identities with `photos` photos each against a photo of the same or of another.
-
-    Everybody with a photo more than that is asked for `draws` times by a photo of their own, left
-    out of the support, and as often by one of somebody of another family.
-    """
-    owners = [rows for rows in photos_of(identities).values() if len(rows) > photos]
-    if len(owners) < MIN_PEOPLE:
-        raise InputError(
-            f"Calibrating {photos} photos of an identity needs {MIN_PEOPLE} people with"
-            f" {photos + 1} pictures in each half; there are {len(owners)}."
-        )
-    random = np.random.default_rng([seed, photos])
-    drawn = np.array([random.permutation(rows)[: photos + 1] for rows in owners * draws])
-    support, own = vectors[drawn[:, :-1]], vectors[drawn[:, -1]]
-    strangers = vectors[_strangers(drawn[:, 0], identities, random)]
-    return Scores(
-        _support_logits(compare, own, support, method),
-        _support_logits(compare, strangers, support, method),
-    )
-
-
-def fit_support(
-    compare: Comparison, vectors: np.ndarray, identities: Sequence[str], method: Support
-) -> tuple[tuple[float, float], ...]:
-    """(scale, offset) for 1, 2, 3, and 4 or more photos of an identity.
-
-    `compare` is calibrated for pairs, so the first is the identity map. Where too few people have
-    that many pictures, the correction of the number before is used again.
-    """
-    scales = [(1.0, 0.0)]
-    for photos in (2, 3, 4):
-        try:
-            platt = fit_platt(_up_to_most(compare, vectors, identities, photos, method))
-        except InputError:
-            scales.append(scales[-1])
-            continue
-        scales.append((platt.scale, platt.offset))
-    return tuple(scales)
-
-
-def support_loss(
-    compare: Comparison,
-    vectors: np.ndarray,
-    identities: Sequence[str],
-    method: Support,
-    scales: Sequence[tuple[float, float]],
-) -> float:
-    """Log loss of several photos, averaged over 2, 3 and 4 or more: what `method` is chosen by."""
-    losses = []
-    for photos in (2, 3, 4):
-        try:
-            scores = _up_to_most(compare, vectors, identities, photos, method)
-        except InputError:
-            continue
-        scale, offset = scales[photos - 1]
-        corrected = Scores(scale * scores.genuine + offset, scale * scores.impostor + offset)
-        losses.append(metrics.probability_report(corrected)["log_loss"])
-    return float(np.mean(losses)) if losses else float("nan")
-
-
-def _up_to_most(
-    compare: Comparison,
-    vectors: np.ndarray,
-    identities: Sequence[str],
-    photos: int,
-    method: Support,
-) -> Scores:
-    """Scores of that many photos; of 4, those of 4 to 8 together, as far as people have them."""
-    found = [support_scores(compare, vectors, identities, photos, method)]
-    for more in range(photos + 1, MOST_PHOTOS + 1) if photos == 4 else ():
-        try:
-            found.append(support_scores(compare, vectors, identities, more, method))
-        except InputError:
-            break
-    return Scores(
-        np.concatenate([scores.genuine for scores in found]),
-        np.concatenate([scores.impostor for scores in found]),
-    )
-
-
-def _support_logits(
-    compare: Comparison, queries: np.ndarray, support: np.ndarray, method: Support
-) -> np.ndarray:
-    """Logits (M,) of queries (M, D) against the identities with support (M, S, D)."""
-    if method is Support.MEAN_EMBEDDING:
-        return compare(queries, support.mean(axis=1))
-    each = [compare(queries, support[:, photo]) for photo in range(support.shape[1])]
-    return np.mean(each, axis=0)
-
-
-def _pairs_within(rows: np.ndarray, most: int, random: np.random.Generator) -> np.ndarray:
-    """All pairs of these rows, or `most` of them at random: int64 (P, 2)."""
-    first, second = np.triu_indices(len(rows), 1)
-    if len(first) > most:
-        chosen = np.sort(random.choice(len(first), most, replace=False))
-        first, second = first[chosen], second[chosen]
-    return np.stack([rows[first], rows[second]], axis=1)
-
-
-def _impostor_rows(
-    photos: dict[str, np.ndarray], count: int, random: np.random.Generator
-) -> np.ndarray:
-    """Rows (count, 2) of pictures of two people of different families, people drawn uniformly."""
-    numbers = _family_numbers(list(photos))
-    if len(set(numbers.tolist())) < 2:
-        raise InputError("All people are of one family, so there are no impostor pairs to draw.")
-    rows, sizes = list(photos.values()), np.array([len(found) for found in photos.values()])
-    flat, starts = np.concatenate(rows), np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    kept: list[np.ndarray] = []
-    missing = count
-    while missing > 0:
-        people = random.integers(len(rows), size=(2 * missing + 16, 2))
-        people = people[numbers[people[:, 0]] != numbers[people[:, 1]]][:missing]
-        pictures = (random.random(people.shape) * sizes[people]).astype(np.int64)
-        kept.append(flat[starts[people] + pictures])
-        missing -= len(people)
-    return np.concatenate(kept) if kept else np.empty((0, 2), np.int64)
-
-
-def _strangers(
-    rows: np.ndarray, identities: Sequence[str], random: np.random.Generator
-) -> np.ndarray:
-    """For each row the row of a picture of somebody of another family: int64 (M,)."""
-    numbers = _family_numbers(identities)
-    if len(set(numbers.tolist())) < 2:
-        raise InputError("All people are of one family, so there are no strangers to draw.")
-    found = random.integers(len(numbers), size=len(rows))
-    while (related := numbers[found] == numbers[rows]).any():
-        found[related] = random.integers(len(numbers), size=int(related.sum()))
+def calibration_pictures(data: Sequence[Path], part: Part) -> list[Picture]:
+    """The pictures of one part of these sources; InputError where there are none."""
+    found = [
+        picture
+        for source in data
+        for picture in people.list_pictures(source)
+        if people.part_of(picture.identity) is part
+    ]
+    if not found:
+        names = ", ".join(source.name for source in data)
+        raise InputError(f"No {part} people in {names}; about one in ten people is kept for that.")
     return found
 
 
-def _family_numbers(identities: Sequence[str]) -> np.ndarray:
-    number: dict[str, int] = {}
-    return np.array([number.setdefault(family(name), len(number)) for name in identities])
+def contradicted_names(pictures: Sequence[Picture], targets: Sequence[Path]) -> set[str]:
+    """Names of pictures whose label the reference embeddings contradict; none without targets."""
+    if not targets:
+        return set()
+    rows = people.read_targets(targets, pictures)
+    wrong = fitting.contradicted(rows, [picture.identity for picture in pictures])
+    return {picture.name for picture, bad in zip(pictures, wrong, strict=True) if bad}
+
+
+def _fold(raw: Checkpoint, found: People, out: Path) -> Platt:
+    """Fit the probability, fold it into the network, and save that."""
+    pairs = fitting.draw_pairs(found.identities)
+    platt = fitting.fit_platt(pairs.scores(Comparison.of(raw.network), found.vectors))
+    raw.network.fold(platt.scale, platt.offset)
+    config = dataclasses.replace(raw.config, decision=None, calibration={})
+    checkpoints.save(out, raw.network, config)
+    return platt
+
+
+def _decision(
+    compare: Comparison, calibration: People, validation: People
+) -> tuple[DecisionRule, dict[str, float]]:
+    """The decision rule, and the log loss on validation people of both ways with several photos."""
+    fit, report = calibration.of(fitting.fits), calibration.of(lambda who: not fitting.fits(who))
+    thresholds = fitting.fit_thresholds(
+        fitting.draw_pairs(fit.identities).scores(compare, fit.vectors)
+    )
+    measured = fitting.draw_pairs(report.identities).scores(compare, report.vectors)
+    points = tuple(
+        measured_point(name, threshold, measured, REPORTED_ON)
+        for name, threshold in thresholds.points.items()
+    )
+    scales, losses = {}, {}
+    for method in Support:
+        scales[method] = fitting.fit_support(compare, fit.vectors, fit.identities, method)
+        losses[method.value] = fitting.support_loss(
+            compare, validation.vectors, validation.identities, method, scales[method]
+        )
+    rule = DecisionRule(points, thresholds.different_below, scales[RUNTIME_METHOD])
+    known = {name: loss for name, loss in losses.items() if np.isfinite(loss)}
+    return rule, known
+
+
+def _counts(found: People) -> dict[str, Any]:
+    pairs = fitting.draw_pairs(found.identities)
+    return {
+        "people": len(set(found.identities)),
+        "pictures": len(found.pictures),
+        "genuine_pairs": len(pairs.genuine),
+        "impostor_pairs": len(pairs.impostor),
+    }

@@ -1,6 +1,6 @@
 """Calibration on made-up people and on scores whose truth is known.
 
-pytest tests/evaluation/test_calibrate.py
+pytest tests/evaluation/test_fitting.py
 """
 
 import numpy as np
@@ -8,8 +8,8 @@ import pytest
 from scipy.optimize import minimize
 
 from siamese.errors import InputError
-from siamese.evaluation import calibrate, metrics
-from siamese.evaluation.calibrate import Platt, Support
+from siamese.evaluation import fitting, metrics
+from siamese.evaluation.fitting import Platt, Support
 from siamese.evaluation.metrics import Scores
 from siamese.training.people import family
 from tests.evaluation.toys import comparison, people
@@ -20,7 +20,7 @@ def test_platt_recovers_a_known_map() -> None:
     random = np.random.default_rng(0)
     scores = Scores(random.normal(1, 1, 100_000) / 6, random.normal(-1, 1, 300_000) / 6)
     shifted = Scores(scores.genuine + 5, scores.impostor + 5)
-    found = calibrate.fit_platt(shifted)
+    found = fitting.fit_platt(shifted)
     assert found.scale == pytest.approx(12, rel=0.02)
     assert found.offset == pytest.approx(-60, rel=0.02)
 
@@ -38,24 +38,24 @@ def test_platt_by_a_plain_optimiser(seed: int) -> None:
         )
 
     best = minimize(loss, [1.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-12})
-    found = calibrate.fit_platt(scores)
+    found = fitting.fit_platt(scores)
     assert (found.scale, found.offset) == pytest.approx(tuple(best.x), abs=1e-4)
 
 
 def test_platt_does_not_mind_how_many_impostors_there_are() -> None:
     random = np.random.default_rng(1)
     genuine, impostor = random.normal(2, 2, 300), random.normal(-2, 2, 300)
-    one = calibrate.fit_platt(Scores(genuine, impostor))
-    many = calibrate.fit_platt(Scores(genuine, np.tile(impostor, 20)))
+    one = fitting.fit_platt(Scores(genuine, impostor))
+    many = fitting.fit_platt(Scores(genuine, np.tile(impostor, 20)))
     assert (one.scale, one.offset) == pytest.approx((many.scale, many.offset), abs=1e-6)
 
 
-def test_calibrated_logits_need_no_correction() -> None:
+def test_fittingd_logits_need_no_correction() -> None:
     random = np.random.default_rng(2)
     scores = Scores(random.normal(0, 2, 400), random.normal(-3, 2, 400))
-    first = calibrate.fit_platt(scores)
+    first = fitting.fit_platt(scores)
     corrected = Scores(*(first.scale * s + first.offset for s in (scores.genuine, scores.impostor)))
-    second = calibrate.fit_platt(corrected)
+    second = fitting.fit_platt(corrected)
     assert (second.scale, second.offset) == pytest.approx((1, 0), abs=1e-6)
 
 
@@ -65,18 +65,18 @@ def test_calibrated_logits_need_no_correction() -> None:
 )
 def test_fits_of_nothing_are_refused(genuine: list[int], impostor: list[int], why: str) -> None:
     with pytest.raises(InputError, match=why):
-        calibrate.fit_platt(Scores(np.array(genuine, float), np.array(impostor, float)))
+        fitting.fit_platt(Scores(np.array(genuine, float), np.array(impostor, float)))
 
 
 def test_folding_equals_correcting() -> None:
     compare, (vectors, _) = comparison(), people(10, 2)
-    found = calibrate.folded(compare, Platt(0.7, -1.5))(vectors[::2], vectors[1::2])
+    found = fitting.folded(compare, Platt(0.7, -1.5))(vectors[::2], vectors[1::2])
     np.testing.assert_allclose(found, 0.7 * compare(vectors[::2], vectors[1::2]) - 1.5)
 
 
 def test_pairs_are_of_the_kind_they_say() -> None:
     identities = [f"F{i // 9:03d}_MID{i // 3 % 3}" for i in range(450)]  # 50 families of 3
-    pairs = calibrate.draw_pairs(identities, impostors=20_000)
+    pairs = fitting.draw_pairs(identities, impostors=20_000)
     names = np.array(identities)
     assert (names[pairs.genuine[:, 0]] == names[pairs.genuine[:, 1]]).all()
     assert (pairs.genuine[:, 0] != pairs.genuine[:, 1]).all()
@@ -84,18 +84,18 @@ def test_pairs_are_of_the_kind_they_say() -> None:
     families = np.array([family(name) for name in identities])
     assert len(pairs.impostor) == 20_000
     assert (families[pairs.impostor[:, 0]] != families[pairs.impostor[:, 1]]).all()
-    again = calibrate.draw_pairs(identities, impostors=20_000)
+    again = fitting.draw_pairs(identities, impostors=20_000)
     assert (again.impostor == pairs.impostor).all()
-    assert len(calibrate.draw_pairs(identities, impostors=None).impostor) == 450
+    assert len(fitting.draw_pairs(identities, impostors=None).impostor) == 450
 
 
 def test_people_are_drawn_uniformly_whatever_their_number_of_pictures() -> None:
     """One person has 500 pictures of 598, and is still one of 50 people."""
     identities = ["busy"] * 500 + [f"person{i // 2}" for i in range(98)]
-    pairs = calibrate.draw_pairs(identities, impostors=50_000)
+    pairs = fitting.draw_pairs(identities, impostors=50_000)
     share = np.mean((pairs.impostor < 500).any(axis=1))
     assert share == pytest.approx(2 / 50, abs=0.005)
-    assert np.count_nonzero((pairs.genuine < 500).all(axis=1)) == calibrate.GENUINE_PER_PERSON
+    assert np.count_nonzero((pairs.genuine < 500).all(axis=1)) == fitting.GENUINE_PER_PERSON
     for person in range(49):  # and each picture of a person is as likely as the other
         counts = [np.count_nonzero(pairs.impostor == 500 + 2 * person + i) for i in (0, 1)]
         assert 0.8 < counts[0] / counts[1] < 1.25
@@ -103,7 +103,7 @@ def test_people_are_drawn_uniformly_whatever_their_number_of_pictures() -> None:
 
 def test_halves_keep_families_together_and_are_halves() -> None:
     names = [f"F{i:04d}_MID{j}" for i in range(2000) for j in range(3)]
-    half = [calibrate.fits(name) for name in names]
+    half = [fitting.fits(name) for name in names]
     assert half[::3] == half[1::3] == half[2::3]
     assert 0.45 < np.mean(half) < 0.55
 
@@ -113,13 +113,13 @@ def test_the_half_is_independent_of_the_part() -> None:
     from siamese.training.people import Part, part_of
 
     kept = [n for n in map(str, range(20_000)) if part_of(n) is Part.CALIBRATION]
-    assert 0.45 < np.mean([calibrate.fits(name) for name in kept]) < 0.55
+    assert 0.45 < np.mean([fitting.fits(name) for name in kept]) < 0.55
 
 
 def test_thresholds_keep_their_promises() -> None:
     random = np.random.default_rng(3)
     scores = Scores(random.normal(3, 2, 5000), random.normal(-3, 2, 100_000))
-    found = calibrate.fit_thresholds(scores)
+    found = fitting.fit_thresholds(scores)
     points = found.points
     assert list(points) == ["balanced", "fmr_1", "fmr_0_1"]
     assert metrics.false_match_rate(scores.impostor, points["fmr_1"]).value == 0.01
@@ -132,13 +132,13 @@ def test_thresholds_keep_their_promises() -> None:
 def test_several_photos_are_calibrated(method: Support) -> None:
     """Raw logits of three photos are overconfident or not confident enough; the fit mends that."""
     vectors, identities = people(400, 6, noise=0.9)
-    pairs = calibrate.draw_pairs(identities, impostors=20_000).scores(comparison(), vectors)
-    compare = calibrate.folded(comparison(), calibrate.fit_platt(pairs))
-    scales = calibrate.fit_support(compare, vectors, identities, method)
+    pairs = fitting.draw_pairs(identities, impostors=20_000).scores(comparison(), vectors)
+    compare = fitting.folded(comparison(), fitting.fit_platt(pairs))
+    scales = fitting.fit_support(compare, vectors, identities, method)
     assert len(scales) == 4 and scales[0] == (1.0, 0.0)
     fresh, names = people(400, 6, noise=0.9, seed=8)
     for photos in (2, 3, 4):
-        scores = calibrate.support_scores(compare, fresh, names, photos, method)
+        scores = fitting.support_scores(compare, fresh, names, photos, method)
         scale, offset = scales[photos - 1]
         mended = Scores(scale * scores.genuine + offset, scale * scores.impostor + offset)
         before, after = map(metrics.probability_report, (scores, mended))
@@ -149,16 +149,33 @@ def test_several_photos_are_calibrated(method: Support) -> None:
 def test_support_never_holds_the_query() -> None:
     """With no noise a leaked query would change nothing; with its own noise it scores the bias."""
     vectors, identities = people(30, 3, noise=1.0)
-    scores = calibrate.support_scores(comparison(), vectors, identities, 1, Support.MEAN_LOGIT)
+    scores = fitting.support_scores(comparison(), vectors, identities, 1, Support.MEAN_LOGIT)
     assert scores.genuine.max() < comparison().bias
     assert len(scores.genuine) == len(scores.impostor) == 300
 
 
 def test_too_few_people_fall_back_or_are_said() -> None:
     vectors, identities = people(30, 3)
-    scales = calibrate.fit_support(comparison(), vectors, identities, Support.MEAN_LOGIT)
+    scales = fitting.fit_support(comparison(), vectors, identities, Support.MEAN_LOGIT)
     assert scales[2] == scales[3] == scales[1]
     with pytest.raises(InputError, match="needs 20 people with 4 pictures"):
-        calibrate.support_scores(comparison(), vectors, identities, 3, Support.MEAN_LOGIT)
+        fitting.support_scores(comparison(), vectors, identities, 3, Support.MEAN_LOGIT)
     with pytest.raises(InputError, match="there are 3"):
-        calibrate.draw_pairs(["a", "a", "b", "b", "c", "c"])
+        fitting.draw_pairs(["a", "a", "b", "b", "c", "c"])
+
+
+def test_wrong_labels_are_found_and_right_ones_kept() -> None:
+    """Twenty people of five pictures; one picture each of two people shows somebody else."""
+    vectors, identities = people(20, 5, noise=0.3)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert not fitting.contradicted(vectors, identities).any()
+    vectors[[7, 51]] = -vectors[[7, 51]]
+    assert np.flatnonzero(fitting.contradicted(vectors, identities)).tolist() == [7, 51]
+
+
+def test_of_two_pictures_that_disagree_nobody_knows_which_is_wrong() -> None:
+    vectors = np.eye(3)[[0, 1, 2]]
+    found = fitting.contradicted(vectors, ["a", "a", "b"])
+    assert found.tolist() == [True, True, False]
+    unknown = np.zeros((2, 3))
+    assert not fitting.contradicted(unknown, ["a", "a"]).any()

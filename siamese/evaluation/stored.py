@@ -1,0 +1,42 @@
+"""Crop sets: pictures that were aligned when they were stored, so they enter without a detector."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from siamese.checkpoint import Checkpoint
+from siamese.training import people
+from siamese.training.people import Picture
+from siamese.training.stage import STORED_SIDE, embed_stored, stored_window
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """Pictures of known people and their embeddings, float32 (N, D), row by row."""
+
+    pictures: tuple[Picture, ...]
+    vectors: np.ndarray
+
+    @property
+    def identities(self) -> list[str]:
+        """Who each picture shows."""
+        return [picture.identity for picture in self.pictures]
+
+    def where(self, chosen: np.ndarray) -> "People":
+        """The pictures chosen by bool (N,)."""
+        kept = tuple(p for p, keep in zip(self.pictures, chosen, strict=True) if keep)
+        return People(kept, self.vectors[chosen])
+
+    def of(self, wanted: Callable[[str], bool]) -> "People":
+        """The pictures of the identities that are wanted."""
+        return self.where(np.array([wanted(name) for name in self.identities], bool))
+
+
+def embed_pictures(checkpoint: Checkpoint, pictures: Sequence[Picture], cache: Path) -> People:
+    """Embed stored crops at the checkpoint's canonical crop."""
+    channels = checkpoint.config.network.channels
+    pixels = people.read_pixels(pictures, STORED_SIDE, channels, cache)
+    window = stored_window(checkpoint.config)
+    return People(tuple(pictures), embed_stored(checkpoint.network, pixels, window, "embedding"))
