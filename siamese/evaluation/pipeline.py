@@ -1,0 +1,162 @@
+"""Photos through the whole product pipeline: decode -> detect -> choose -> align -> embed.
+
+Finding the faces takes nearly all of the time and does not depend on the weights, so the aligned
+crops are kept in a cache folder, in pieces: a run that was killed goes on where it stopped, and
+another checkpoint of the same crop starts at the network. The key of the cache covers the photos,
+the crop, and the source code and libraries that find faces, so a stale piece is never
+used; comments and docstrings may change.
+"""
+
+import ast
+import hashlib
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+import siamese
+from siamese import images
+from siamese.checkpoint import Checkpoint
+from siamese.errors import ImageError
+from siamese.evaluation.comparison import Embeddings
+from siamese.evaluation.robustness import Change
+from siamese.faces import Face
+from siamese.network import SiameseNetwork
+from siamese.training import people
+from siamese.verifier import Detector, detector_for
+
+PIECE = 512  # photos to a file of the cache
+BATCH = 128  # crops to a batch of the network
+FINDS_FACES = ("images.py", "mtcnn.py", "alignment.py", "faces.py", "whole_picture.py")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crops:
+    """The default face of each photo: uint8 (N, S, S, C); `found` bool (N,), black where not."""
+
+    names: tuple[str, ...]
+    pixels: np.ndarray
+    found: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoSet:
+    """Photos of a zip or a folder, by their names inside."""
+
+    source: Path
+    names: tuple[str, ...]
+
+    def read(self) -> Iterator[tuple[str, bytes]]:
+        """Name and encoded bytes of each photo, one after the other."""
+        if self.source.is_dir():
+            yield from ((name, (self.source / name).read_bytes()) for name in self.names)
+            return
+        with zipfile.ZipFile(self.source) as archive:
+            yield from ((name, archive.read(name)) for name in self.names)
+
+
+def embed_photos(
+    checkpoint: Checkpoint, photos: PhotoSet, cache: Path, changed: tuple[str, Change] | None = None
+) -> Embeddings:
+    """Embeddings of the default face of each photo, as `Verifier.embed` makes them.
+
+    `changed` is a name and what to do to each photo first; the name must change with the deed. A
+    photo without a face, or one that cannot be read, has a row of NaN.
+    """
+    return embed_crops(checkpoint.network, find_crops(checkpoint, photos, cache, changed))
+
+
+def find_crops(
+    checkpoint: Checkpoint, photos: PhotoSet, cache: Path, changed: tuple[str, Change] | None = None
+) -> Crops:
+    """The aligned default face of each photo, from the cache where it is there."""
+    cache.mkdir(parents=True, exist_ok=True)
+    key = _key(checkpoint, photos, changed[0] if changed else "")
+    starts = range(0, len(photos.names), PIECE)
+    detector: Detector | None = None
+    pieces = []
+    title = f"faces{f' ({changed[0]})' if changed else ''}"
+    with tqdm(total=len(photos.names), desc=title, unit="photo", disable=None) as bar:
+        for start in starts:
+            path = cache / f"crops-{key}-{start:06d}.npz"
+            piece = PhotoSet(photos.source, photos.names[start : start + PIECE])
+            if not path.exists():
+                detector = detector or detector_for(checkpoint)
+                found = [_crop(detector, name, blob, changed) for name, blob in piece.read()]
+                _save(path, found, checkpoint)
+            with np.load(path) as content:
+                pieces.append((content["pixels"], content["found"]))
+            bar.update(len(piece.names))
+    pixels, found_flags = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+    return Crops(photos.names, pixels, found_flags)
+
+
+@torch.inference_mode()
+def embed_crops(network: SiameseNetwork, crops: Crops) -> Embeddings:
+    """Embeddings of crops, a row of NaN where there is none."""
+    network.eval()
+    vectors = np.full((len(crops.names), network.config.embedding_size), np.nan, np.float32)
+    rows = np.flatnonzero(crops.found)
+    for start in tqdm(range(0, len(rows), BATCH), "embedding", disable=None):
+        chosen = rows[start : start + BATCH]
+        batch = torch.from_numpy(crops.pixels[chosen]).permute(0, 3, 1, 2).float() / 255
+        vectors[chosen] = network.embed(batch.contiguous()).numpy()
+    return Embeddings(crops.names, vectors)
+
+
+def find_face(detector: Detector, source: images.Source, name: str) -> Face | None:
+    """The face that the product would compare; None where there is none or the photo is broken."""
+    try:
+        photo = images.load(source, name)
+        faces = detector.detect([photo])[0]
+        return detector.sharpen(photo, faces[0]) if faces else None
+    except ImageError:
+        return None
+
+
+def _crop(
+    detector: Detector, name: str, blob: bytes, changed: tuple[str, Change] | None
+) -> np.ndarray | None:
+    source: images.Source = changed[1](images.load(blob, name).at(1.0)) if changed else blob
+    face = find_face(detector, source, name)
+    return None if face is None else face.crop
+
+
+def _save(path: Path, found: Sequence[np.ndarray | None], checkpoint: Checkpoint) -> None:
+    network = checkpoint.config.network
+    black = np.zeros((network.image_size, network.image_size, network.channels), np.uint8)
+    pixels = np.stack([black if crop is None else crop for crop in found])
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez(file, pixels=pixels, found=np.array([crop is not None for crop in found]))
+    part.replace(path)
+
+
+def _key(checkpoint: Checkpoint, photos: PhotoSet, change: str) -> str:
+    config = checkpoint.config
+    digest = hashlib.sha256(people.fingerprint(photos.source).encode())
+    parts = (config.detector, config.window, config.network.image_size, config.network.channels)
+    digest.update(repr((parts, photos.names, change)).encode())
+    package = Path(siamese.__file__).parent
+    for name in FINDS_FACES:
+        digest.update(_code(package / name).encode())
+    for library in ("facenet-pytorch", "pillow", "torch"):
+        digest.update(version(library).encode())
+    return digest.hexdigest()[:16]
+
+
+def _code(path: Path) -> str:
+    """A module without its comments and docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            value = body[0].value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                body[0].value = ast.Constant(value="")
+    return ast.dump(tree)
