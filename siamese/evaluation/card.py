@@ -1,0 +1,398 @@
+"""The model card, weights/README.md, from config.json and metrics.json alone: no figure is typed.
+
+Each section is a function from what was measured to lines of Markdown. What was not measured is
+left out, and the card says so.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from siamese.checkpoint import Checkpoint
+from siamese.evaluation import plots
+
+Report = Mapping[str, Any]
+Rows = Iterable[Sequence[str]]
+
+LICENSE_REASON = (
+    "The code is MIT. The weights were trained on the photographs below, and the terms under which"
+    " those may be used bind the weights too."
+)
+DATA_NOTES = {
+    "train_fiw.zip": "Families in the Wild, the people of its training list (research use)",
+    "train_celeba.zip": "CelebA by identity (non-commercial research)",
+    "train_fiw_unlabelled.zip": "Families in the Wild, test pictures without identity",
+    "train_unlabelled.zip": "UTKFace, SCUT-FBP5500, FFHQ and web portraits, without identity",
+    "reference_fiw.npz": "embeddings of EdgeFace-XS (Idiap) for these pictures",
+    "reference_celeba.npz": "embeddings of EdgeFace-XS (Idiap) for these pictures",
+    "reference_fiw_unlabelled.npz": "embeddings of EdgeFace-XS (Idiap) for these pictures",
+    "reference_unlabelled.npz": "embeddings of EdgeFace-XS (Idiap) for these pictures",
+    "lfw.zip": "Labeled Faces in the Wild, deep-funneled originals: test only",
+    "lfw_pairs.txt": "the View 2 list of pairs: test only",
+    "test_groups.zip": "UTKFace, one picture each, look-alikes removed: test only",
+}
+LIMITS = """\
+- One figure on LFW is not the whole story: its people are mostly white, male, adult and well lit,
+  and networks with far higher figures there have failed on balanced sets.
+- Relatives look alike. The false match rate inside a family is far above the published one; see
+  the table.
+- False matches by group are **understated**: pictures alike to another above 0.5 by the reference
+  network were taken out of that set. It has one picture of each person, so false *non*-matches by
+  group cannot be measured there at all. Its labels of age, sex and race are UTKFace's: guesses.
+- There is no liveness check: a photo of a photo is a photo.
+- Children change quickly, and few of them are in the training pictures.
+- The probability holds for a prior of one half and for photos like those it was fitted on."""
+REFERENCE_LIMIT = """\
+- The reference network that taught this one (EdgeFace-XS, Idiap) was trained by others on web
+  photos of celebrities, people of LFW among them ("unrestricted, labeled outside data" in LFW's
+  terms). This network saw no picture of LFW; people whom the reference takes for somebody there
+  had been taken out of its training data."""
+MISUSE = """\
+It must not be used to identify or follow people without their knowledge and consent, for policing,
+border control, hiring, access to services, or any decision about a person that a person has not
+checked; nor to guess who a stranger is. A "same" is a reason to look, never a proof."""
+
+
+def render(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
+    """The whole card. `folder` is where the plots are looked for."""
+    found = metrics["protocols"]
+    sections = [
+        _front_matter(checkpoint, found),
+        _introduction(checkpoint, metrics),
+        _section("Figures", _figures(found)),
+        _section("Operating points and decisions", _operating_points(found)),
+        _section("Probability", _probability(found)),
+        _section("One photo against several people", _identification(found)),
+        _section("Spoiled photos", _robustness(found)),
+        _section("Families", _families(found)),
+        _section("False matches by group", _groups(found)),
+        _section("Plots", _plots(folder)),
+        _section("Limits", [_limits(checkpoint)]),
+        _section("What it must not be used for", [MISUSE]),
+        _section("Data", _data(checkpoint, metrics)),
+        _section("Audit", _audit(found)),
+        _section("How to reproduce", _reproduce(checkpoint, metrics)),
+    ]
+    return "\n\n".join(text for text in sections if text) + "\n"
+
+
+def percent(value: float, digits: int = 2) -> str:
+    """0.0312 -> "3.12 %"."""
+    return f"{100 * value:.{digits}f} %"
+
+
+def rate(data: Report) -> str:
+    """A rate with its interval and its counts."""
+    low, high = percent(data["low"]), percent(data["high"])
+    return f"{percent(data['value'])} ({data['errors']:,} of {data['trials']:,}; {low} to {high})"
+
+
+def table(head: Sequence[str], rows: Rows) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _section(title: str, parts: Iterable[str]) -> str:
+    text = "\n\n".join(part for part in parts if part)
+    return f"## {title}\n\n{text}" if text else ""
+
+
+def _front_matter(checkpoint: Checkpoint, found: Report) -> str:
+    lfw = found.get("lfw")
+    values = (
+        {
+            "accuracy": ("Accuracy, 10 folds", lfw["accuracy"]),
+            "roc_auc": ("AUC", lfw["auc"]),
+            "tar_at_far_1": ("TAR at FAR 1 %", lfw["tar_at_far_1"]["value"]),
+            "ece": ("Expected calibration error", lfw["calibration"]["ece"]),
+        }
+        if lfw
+        else {}
+    )
+    results = [
+        EvalResult(
+            task_type="image-classification",
+            task_name="Face verification",
+            dataset_type="lfw",
+            dataset_name="LFW View 2",
+            dataset_split="test",
+            metric_type=kind,
+            metric_name=name,
+            metric_value=round(value, 4),
+        )
+        for kind, (name, value) in values.items()
+    ]
+    data = ModelCardData(
+        model_name="siamese",
+        license=checkpoint.config.license,
+        license_name="research-only",
+        license_link="README.md#data",
+        library_name="pytorch",
+        pipeline_tag="image-feature-extraction",
+        tags=["siamese-network", "face-verification", "one-shot", "calibrated"],
+        eval_results=results or None,
+    )
+    return f"---\n{data.to_yaml()}\n---"
+
+
+def _introduction(checkpoint: Checkpoint, metrics: Report) -> str:
+    config = checkpoint.config
+    size = config.network.image_size
+    parameters = sum(value.numel() for value in checkpoint.network.parameters())
+    return f"""\
+# Siamese face verification
+
+Two identical twins with shared weights turn two aligned faces into vectors; a linear layer over
+their element-wise absolute difference, with weights of at most zero, and a sigmoid turn these into
+the probability that both show the same person (Koch, Zemel and Salakhutdinov 2015). The
+probability is calibrated, for a prior of one half, on people whom the network never saw.
+
+Backbone `{config.network.backbone}`, {parameters:,} parameters, input {size}x{size} px,
+embedding of {config.network.embedding_size} numbers. Weights `{checkpoint.sha256}`.
+
+This card is written by `{metrics["command"]}`; every figure in it stands in metrics.json, which
+names these weights. Rates are followed by their counts and exact 95 % intervals. A photo without a
+face is an error in every headline figure, and counted apart as well."""
+
+
+def _figures(found: Report) -> list[str]:
+    if "lfw" not in found:
+        return ["LFW has not been measured for these weights."]
+    lfw = found["lfw"]
+    failures = lfw["failures"]
+    rows = [
+        ("Accuracy (10 folds)", f"{percent(lfw['accuracy'])} ± {percent(lfw['standard_error'])}"),
+        ("... without failures to acquire", percent(lfw["accuracy_without_failures"])),
+        ("AUC", f"{lfw['auc']:.4f}"),
+        ("Equal error rate", percent(lfw["eer"])),
+        ("TAR at FAR 1 %", rate(lfw["tar_at_far_1"])),
+        ("TAR at FAR 0.1 %", rate(lfw["tar_at_far_0_1"])),
+        ("Failures to acquire", f"{len(failures['photos'])} photos, {failures['pairs']} pairs"),
+    ]
+    return [
+        f"LFW View 2, {lfw['pairs']:,} pairs of original photos through the whole pipeline (photo,"
+        " detection, alignment, network). The threshold of each fold comes from the other nine; ±"
+        " is the standard error of the mean. FAR 0.1 % rests on"
+        f" {lfw['impostor_pairs'] // 1000} impostor pairs of {lfw['impostor_pairs']:,}.",
+        table(("LFW View 2", ""), rows),
+    ]
+
+
+def _operating_points(found: Report) -> list[str]:
+    if "lfw" not in found:
+        return []
+    lfw = found["lfw"]
+    rates = [
+        (name, f"{point['threshold']:.3f}", rate(point["fmr"]), rate(point["fnmr"]))
+        for name, point in lfw["operating_points"].items()
+    ]
+    answers = ("same", "uncertain", "different")
+    shares = [
+        (name, kind, *(percent(decisions[kind][answer]) for answer in answers))
+        for name, decisions in lfw["decisions"].items()
+        for kind in ("genuine", "impostor")
+    ]
+    return [
+        "Thresholds are fitted on calibration people; the rates beside them are measured on LFW"
+        " View 2.",
+        table(("point", "threshold (logit)", "FMR", "FNMR"), rates),
+        table(("point", "pairs", *answers), shares),
+    ]
+
+
+def _probability(found: Report) -> list[str]:
+    rows = []
+    for title, report in _calibrated(found):
+        rows.append(
+            (
+                title,
+                f"{report['pairs']:,}",
+                f"{report['ece']:.4f}",
+                f"{report['ece_middle']:.4f} ({report['pairs_middle']:,} pairs)",
+                f"{report['brier']:.4f} ({report['brier_constant']:.2f})",
+                f"{report['log_loss']:.4f} ({report['log_loss_constant']:.4f})",
+            )
+        )
+    if not rows:
+        return []
+    head = ("", "pairs", "ECE", "ECE within 0.05 to 0.95", "Brier score", "log loss")
+    return [
+        "Expected calibration error (ECE) over 15 bins of equal mass; in brackets the Brier score"
+        " and the log loss of somebody who always says one half.",
+        table(head, rows),
+    ]
+
+
+def _calibrated(found: Report) -> list[tuple[str, Report]]:
+    reports = []
+    if "lfw" in found:
+        reports.append(("LFW View 2 (pipeline)", found["lfw"]["calibration"]))
+    people = found.get("calibration_people")
+    if people:
+        title = f"held-out people ({people['people']:,}, crops)"
+        reports.append((title, people["calibration"]))
+        if "as_labelled" in people:
+            excluded = people["excluded_pictures"]
+            title = f"... with {excluded} pictures whose label the reference contradicts"
+            reports.append((title, people["as_labelled"]["calibration"]))
+    return reports
+
+
+def _identification(found: Report) -> list[str]:
+    parts = []
+    if "one_shot" in found:
+        rows = [
+            (str(r["ways"]), str(r["shots"]), rate(r["correct"]), percent(r["chance"], 0))
+            for r in found["one_shot"]
+        ]
+        parts.append("N-way one-shot on LFW people: another photo of one of N people.")
+        parts.append(table(("ways", "support photos", "right", "chance"), rows))
+    if "pick" in found:
+        picks = [
+            (
+                str(r["ways"]),
+                str(r["shots"]),
+                *(percent(r[k]["value"]) for k in ("right_name", "wrong_name", "none")),
+                percent(r["stranger_named"]["value"]),
+            )
+            for r in found["pick"]
+        ]
+        trials = found["pick"][0]["none"]["trials"]
+        parts.append(
+            "The product's pick at its shipped setting (probability one half for “none of these”"
+            f" beforehand), {trials:,} enrolled queries and as many strangers a row."
+        )
+        head = ("people", "support photos", "right name", "wrong name", "none", "stranger named")
+        parts.append(table(head, picks))
+    for r in found.get("open_set", ()):
+        parts.append(
+            f"Open set, {r['enrolled']} enrolled people with {r['shots']} photo(s) each and"
+            f" {r['strangers']:,} strangers: found and named at a false positive identification"
+            f" rate of {percent(r['fpir'], 0)}: {rate(r['dir'])}; first in rank:"
+            f" {rate(r['rank_one'])}."
+        )
+    return parts
+
+
+def _robustness(found: Report) -> list[str]:
+    if "robustness" not in found:
+        return []
+    report = found["robustness"]
+    rows = [
+        (
+            name,
+            percent(row["accuracy"]),
+            percent(row["fnmr"]),
+            percent(row["fmr"]),
+            str(row["failed_pairs"]),
+        )
+        for name, row in report["rows"].items()
+    ]
+    pairs = report["rows"]["untouched"]["pairs"]
+    return [
+        f"The second photo of each of {pairs:,} LFW pairs is spoiled; decided at the operating"
+        f" point {report['operating_point']}. A photo without a face is an error.",
+        table(("second photo", "accuracy", "FNMR", "FMR", "pairs without a face"), rows),
+    ]
+
+
+def _families(found: Report) -> list[str]:
+    if "families" not in found:
+        return []
+    report = found["families"]
+    rows = [(name, rate(value)) for name, value in report["false_match_rates"].items()]
+    return [
+        f"Impostor pairs of two members of one family ({report['families']} families,"
+        f" {report['people']} people of the validation and calibration parts, crops). EER"
+        f" {percent(report['eer'])}, AUC {report['auc']:.4f}.",
+        table(("point", "FMR inside a family"), rows),
+    ]
+
+
+def _groups(found: Report) -> list[str]:
+    if "groups" not in found:
+        return []
+    groups = found["groups"]
+    points = [name for name in next(iter(groups.values())) if name != "people"]
+    rows = [
+        (
+            name,
+            f"{row['people']:,}",
+            *(
+                f"{percent(row[point]['value'], 3)} ({percent(row[point]['low'], 3)} to"
+                f" {percent(row[point]['high'], 3)})"
+                for point in points
+            ),
+        )
+        for name, row in groups.items()
+    ]
+    return [
+        "All pairs inside a group are impostor pairs (crops). Intervals allow for pairs that share"
+        " a picture (bootstrap over pictures). Understated: see the limits.",
+        table(("group", "people", *(f"FMR at {point}" for point in points)), rows),
+    ]
+
+
+def _plots(folder: Path) -> list[str]:
+    names = (plots.ROC, plots.DET, plots.RELIABILITY, plots.HISTOGRAM, plots.TRAINING)
+    return [f"![{Path(name).stem}]({name})" for name in names if (folder / name).exists()]
+
+
+def _limits(checkpoint: Checkpoint) -> str:
+    """Those of every checkpoint, and that of one taught by a reference network."""
+    taught = any(
+        name.startswith("reference_")
+        for record in checkpoint.config.training
+        for name in record.get("sources", {})
+    )
+    return f"{LIMITS}\n{REFERENCE_LIMIT}" if taught else LIMITS
+
+
+def _data(checkpoint: Checkpoint, metrics: Report) -> list[str]:
+    config = checkpoint.config
+    files: dict[str, str] = {}
+    for record in (*config.training, config.calibration, {"sources": metrics["data"]}):
+        files |= record.get("sources", {})
+    rows = [(name, DATA_NOTES.get(name, ""), f"`{sha[:16]}`") for name, sha in files.items()]
+    reason = config.license_reason or LICENSE_REASON
+    calibration = config.calibration
+    parts = [f"Licence: {config.license}. {reason}", table(("file", "what", "SHA-256"), rows)]
+    if "people" in calibration:
+        parts.append(
+            f"Calibrated on {calibration['people']:,} people ({calibration['pictures']:,} pictures;"
+            f" {calibration['genuine_pairs']:,} genuine and {calibration['impostor_pairs']:,}"
+            " impostor pairs, weighing the same). Which people train, validate and calibrate is"
+            " fixed by a hash of the family's name."
+        )
+    return parts
+
+
+def _audit(found: Report) -> list[str]:
+    if "audit" not in found:
+        return []
+    report = found["audit"]
+    lines = [
+        f"- families in more than one part: {len(report['shared_between_parts'])}",
+        f"- data files that differ from those named above: {len(report['changed_files'])}"
+        f" (not at hand: {len(report['missing_files'])})",
+    ]
+    if "look_alikes" in report:
+        alike = report["look_alikes"]
+        lines += [
+            f"- people of the training sources named in LFW too: {len(report['named_in_lfw'])}",
+            f"- training pictures that this network places at or above its FMR 0.1 % score to one"
+            f" of {alike['lfw_photos']:,} LFW photos: {alike['count']:,} of"
+            f" {alike['training_pictures']:,} (by chance alone"
+            f" {alike['expected_by_chance']:,.0f}); metrics.json lists the most alike",
+        ]
+    return ["\n".join(lines)]
+
+
+def _reproduce(checkpoint: Checkpoint, metrics: Report) -> list[str]:
+    stages = [record["command"] for record in checkpoint.config.training if "command" in record]
+    software = ", ".join(f"{name} {value}" for name, value in metrics["software"].items())
+    commands = "\n".join([*stages, metrics["command"]])
+    return [f"```\n{commands}\n```", f"Measured with {software}."]

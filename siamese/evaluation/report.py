@@ -1,0 +1,151 @@
+"""`python -m siamese evaluate`: run protocols; write metrics.json, plots and the model card.
+
+metrics.json, schema version 1, holds no figure of another network:
+
+    schema_version   1
+    weights_sha256   SHA-256 of the model.safetensors that was measured
+    command          how to measure it again
+    software         versions of the libraries that take part
+    data             SHA-256 of each file that was read, by name
+    protocols        what each protocol in `protocols.PROTOCOLS` returned, by its name
+
+A rate is {value, errors, trials, low, high}: `errors` of `trials`, and an exact 95 % interval
+(for what is wished for, as right answers or accepted genuine pairs, `errors` counts those).
+Logits and thresholds are natural logarithms of odds at a prior of one half.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from siamese import checkpoint as checkpoints
+from siamese.calibration import OperatingPoint, Rate
+from siamese.checkpoint import Checkpoint
+from siamese.errors import InputError
+from siamese.evaluation import audit, card, plots
+from siamese.evaluation.protocols import PROTOCOLS, Bench, Protocol
+from siamese.training.people import fingerprint
+from siamese.training.stage import CACHE
+
+SCHEMA_VERSION = 1
+METRICS = "metrics.json"
+MEASURED_ON = "LFW View 2"
+LIBRARIES = ("torch", "torchvision", "facenet-pytorch", "numpy", "pillow", "scikit-learn")
+ALL: dict[str, Protocol] = {**PROTOCOLS, "audit": Protocol(audit.audit, ())}
+
+
+def evaluate(
+    checkpoint_folder: Path,
+    data_folder: Path,
+    out_folder: Path | None = None,
+    protocols: Sequence[str] | None = None,
+    cache: Path = CACHE,
+) -> dict[str, Any]:
+    """Measure a checkpoint and write what was found into `out_folder`; returns metrics.json.
+
+    `out_folder` is the checkpoint's own by default; then config.json gets the rates measured on
+    LFW too, and the plots and the card lie beside the weights. `protocols` are names in `ALL`; by
+    default all whose files are in `data_folder`. Results of other protocols in an earlier
+    metrics.json are kept where they are of the same weights.
+    """
+    checkpoint = checkpoints.load_folder(checkpoint_folder)
+    out = out_folder or checkpoint_folder
+    out.mkdir(parents=True, exist_ok=True)
+    chosen = choose(protocols, data_folder)
+    bench = Bench(checkpoint, data_folder, out, cache)
+    content = _started(out, checkpoint)
+    for name in chosen:
+        print(f"protocol {name}", flush=True)
+        content["protocols"][name] = ALL[name].run(bench)
+        content["data"] |= {needed: fingerprint(data_folder / needed) for needed in ALL[name].needs}
+        write_metrics(out, content)  # after each: a run that is stopped has not been for nothing
+    if "lfw" in chosen:
+        plots.draw_scores(out, bench.lfw_known, content["protocols"]["lfw"])
+    plots.draw_training(out, checkpoint_folder / "log.csv")
+    if out.resolve() == checkpoint_folder.resolve() and "lfw" in content["protocols"]:
+        checkpoint = _with_measured_rates(checkpoint, content["protocols"]["lfw"], out)
+    (out / checkpoints.CARD).write_text(card.render(checkpoint, content, out), encoding="utf-8")
+    return content
+
+
+def choose(protocols: Sequence[str] | None, data_folder: Path) -> list[str]:
+    """Names of protocols in their own order; InputError for an unknown one or a missing file."""
+    if not data_folder.is_dir():
+        raise InputError(f"The data folder {data_folder} does not exist.")
+    unknown = sorted(set(protocols or ()) - set(ALL))
+    if unknown:
+        raise InputError(f"Unknown protocol '{unknown[0]}'; there are {', '.join(ALL)}.")
+    missing = {
+        name: [file for file in protocol.needs if not (data_folder / file).exists()]
+        for name, protocol in ALL.items()
+    }
+    for name in protocols or ():
+        if missing[name]:
+            raise InputError(f"Protocol {name} needs {missing[name][0]} in {data_folder}.")
+    runnable = [name for name in ALL if (name in protocols if protocols else not missing[name])]
+    if not any(ALL[name].needs for name in runnable) and not protocols:
+        raise InputError(f"{data_folder} holds none of the test sets; see the README for them.")
+    return runnable
+
+
+def read_metrics(folder: Path) -> dict[str, Any] | None:
+    """metrics.json of a folder; None where there is none. InputError where it is damaged."""
+    path = folder / METRICS
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}).") from error
+    if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
+        raise InputError(f"{path} is not of schema version {SCHEMA_VERSION}; measure again.")
+    return content
+
+
+def write_metrics(folder: Path, content: dict[str, Any]) -> None:
+    """Write metrics.json; a reader never sees half of it."""
+    part = folder / (METRICS + ".part")
+    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    part.replace(folder / METRICS)
+
+
+def _started(out: Path, checkpoint: Checkpoint) -> dict[str, Any]:
+    """metrics.json so far, or a fresh one where it is of other weights."""
+    before = read_metrics(out)
+    known = before if before and before["weights_sha256"] == checkpoint.sha256 else {}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "weights_sha256": checkpoint.sha256,
+        "command": "python -m siamese evaluate CHECKPOINT --data FOLDER",
+        "software": {name: version(name) for name in LIBRARIES},
+        "data": known.get("data", {}),
+        "protocols": known.get("protocols", {}),
+    }
+
+
+def _with_measured_rates(checkpoint: Checkpoint, lfw: dict[str, Any], folder: Path) -> Checkpoint:
+    """Store the FMR and FNMR measured on LFW beside the thresholds in config.json."""
+    rule = checkpoint.config.decision
+    assert rule is not None  # Bench refuses a checkpoint without
+    measured = lfw["operating_points"]
+    points = tuple(
+        OperatingPoint(
+            point.name,
+            point.threshold,
+            _rate(measured[point.name]["fmr"]),
+            _rate(measured[point.name]["fnmr"]),
+            MEASURED_ON,
+        )
+        for point in rule.operating_points
+    )
+    decision = dataclasses.replace(rule, operating_points=points)
+    config = dataclasses.replace(checkpoint.config, decision=decision)
+    checkpoints.write_config(folder, config, checkpoint.sha256)
+    return dataclasses.replace(checkpoint, config=config)
+
+
+def _rate(data: dict[str, Any]) -> Rate:
+    return Rate(int(data["errors"]), int(data["trials"]), data["low"], data["high"])
