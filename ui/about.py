@@ -67,9 +67,11 @@ def model_card(folder: str) -> str | None:
     return card
 
 
-def _rate(found: Rate) -> str:
+def _rate(found: Rate) -> Markup:
     if not found.trials:
-        return "–"
+        return Markup("–")
     low, high = numbers.interval(found)
-    counts = f"{found.errors:,} of {found.trials:,}"
-    return f"{numbers.rate(found.value)} ({counts}; {low} to {high})"
+    counts = text.RATE_COUNTS.format(
+        errors=f"{found.errors:,}", trials=f"{found.trials:,}", low=low, high=high
+    )
+    return Markup("{} <small>{}</small>").format(numbers.rate(found.value), counts)

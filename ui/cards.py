@@ -3,12 +3,14 @@
 Everything that comes from outside goes through `Markup.format`, which escapes it.
 """
 
+from collections.abc import Sequence
+
 from markupsafe import Markup
 
 from siamese.faces import Face
 from siamese.verifier import Sighting
 from ui import draw, text
-from ui.visit import Member, PickVisit, Problem, Shown
+from ui.visit import Member, Problem, Shown
 
 _CARD = Markup(
     '<figure class="photo">'
@@ -18,7 +20,7 @@ _CARD = Markup(
     '<div class="tools">{buttons}</div></figure>'
 )
 _BOX = Markup(
-    '<button type="button" class="face{chosen}" style="left:{left}%;top:{top}%;width:{width}%;'
+    '<button type="button" class="face{chosen}{low}" style="left:{left}%;top:{top}%;width:{width}%;'
     'height:{height}%" data-do="face" data-face="{index}" data-key="box-{index}"'
     ' aria-pressed="{pressed}" aria-label="{label}">'
     '<span aria-hidden="true">{number}</span></button>'
@@ -84,11 +86,11 @@ def notice(message: str) -> str:
     return str(Markup('<p class="waiting">{}</p>').format(message))
 
 
-def members(visit: PickVisit) -> str:
+def members(shown: Sequence[Member]) -> str:
     """The support set: a face, an editable name and the file's name for each photo."""
-    if not visit.members:
+    if not shown:
         return ""
-    rows = Markup("").join(_member(row, member) for row, member in enumerate(visit.members))
+    rows = Markup("").join(_member(row, member) for row, member in enumerate(shown))
     return str(
         Markup('<p class="hint">{}</p><ul class="members">{}</ul>').format(
             text.PERSON_NAME_HINT, rows
@@ -131,6 +133,8 @@ def _box(face: Face, index: int, chosen: int, size: tuple[int, int], total: int)
     y0, y1 = (100 * min(max(y, 0.0), size[1]) / size[1] for y in (face.box[1], face.box[3]))
     return _BOX.format(
         chosen=" chosen" if index == chosen else "",
+        # The number stands above the face unless that is out of the picture.
+        low="" if y0 > 9 else " inside",
         left=f"{x0:.2f}",
         top=f"{y0:.2f}",
         width=f"{x1 - x0:.2f}",

@@ -1,61 +1,70 @@
-"""Parts that both tabs are made of."""
+"""What both tabs share: the options, and how events are queued."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 from siamese import Verifier
 from ui import text
-from ui.components import Panel, PhotoInput
+from ui.components import Panel
 
-# Everything that decodes photos or runs the network shares one pool.
+# Everything that decodes photos and searches them shares one pool.
 POOL = "photos"
 POOL_SIZE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A place for one photo: the field that takes it, and the card that shows it."""
-
-    field: PhotoInput
-    card: Panel
-
-
-def photo_place(role: str) -> Place:
-    """A place for one photo; `role` is its name for people."""
-    with gr.Column(min_width=280, elem_classes="place"):
-        field = PhotoInput(
-            label=role, placeholder=text.DROP, height=300, buttons=[], elem_classes="field"
-        )
-        card = Panel("", elem_classes="card")
-    return Place(field, card)
+# Answers from what was found are quick. One at a time, so that they arrive in the order asked for.
+ANSWERS = "answers"
 
 
 def options(verifier: Verifier, prior: str, prior_info: str) -> tuple[gr.Radio, gr.Slider]:
     """The choice of the operating point, and the prior in per cent."""
     points = [point.name for point in verifier.rule.operating_points]
     choices = [(text.OPERATING_POINTS.get(name, name), name) for name in points]
-    radio = gr.Radio(
-        choices, value=points[0], label=text.OPERATING_POINT, info=text.OPERATING_POINT_INFO
-    )
-    slider = gr.Slider(1, 99, value=50, step=1, label=prior, info=prior_info)
+    with gr.Row(elem_classes="options"):
+        radio = gr.Radio(
+            choices,
+            value=points[0],
+            label=text.OPERATING_POINT,
+            info=text.OPERATING_POINT_INFO,
+            min_width=280,
+        )
+        slider = gr.Slider(
+            1, 99, value=50, step=1, label=prior, info=prior_info, min_width=280, buttons=[]
+        )
     return radio, slider
 
 
-def updates(*parts: Any, last: bool = False) -> dict[str, Any]:
-    """Options of an event: shared pool, not part of the API, progress shown on `parts`.
-
-    `last`: while one such event runs, only the newest that follows is kept, not every one.
-    """
+def working(*parts: Any) -> dict[str, Any]:
+    """Options of an event that reads photos; progress shows on `parts`."""
     return {
         "api_visibility": "private",
         "concurrency_id": POOL,
         "concurrency_limit": POOL_SIZE,
-        "show_progress": "minimal" if last else "full",
         "show_progress_on": list(parts),
-        "trigger_mode": "always_last" if last else "multiple",
+        "trigger_mode": "multiple",
     }
+
+
+def settling(part: Any) -> dict[str, Any]:
+    """Options of an event that makes an answer from photos that are already read."""
+    return {
+        "api_visibility": "private",
+        "concurrency_id": ANSWERS,
+        "concurrency_limit": 1,
+        "show_progress": "minimal",
+        "show_progress_on": part,
+    }
+
+
+def follow(
+    controls: list[Any], settle: Callable[..., str], inputs: list[Any], answer: Panel
+) -> None:
+    """Let the answer follow these controls; while one moves, only its newest place counts."""
+    for control in controls:
+        control.input(
+            settle, inputs, answer, **{**settling(answer), "show_progress": "hidden"},
+            trigger_mode="always_last",
+        )  # fmt: skip
 
 
 def event_data(event: gr.EventData) -> dict[str, str]:

@@ -1,18 +1,19 @@
 """The tab that finds a person among several: what is on it, and what each event does."""
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from siamese import SiameseError, Verifier
-from ui import answers, cards, text
+from ui import cards, rankings, text
 from ui.api import MAX_SUPPORT
 from ui.components import Panel, PhotosInput
-from ui.parts import event_data, options, photo_place, updates
+from ui.parts import event_data, follow, options, settling, working
 from ui.photo import Upload
-from ui.visit import PickVisit, Problem, Shown, add_members, look, search
+from ui.places import PhotoPlace
+from ui.visit import Member, Problem, Shown, gallery, new_members, remove, rename
+
+Members = tuple[Member, ...]
 
 
 class PickTab:
@@ -22,147 +23,105 @@ class PickTab:
         """`minutes` is how long the photos of a visit are remembered."""
         self._verifier = verifier
         self._minutes = minutes
-        self.visit = gr.State(None, time_to_live=60 * minutes)
+        self._members = gr.State((), time_to_live=60 * minutes)
         with gr.Row(elem_classes="photos"):
-            self._query = photo_place(text.QUERY)
+            self._query = PhotoPlace(verifier, text.QUERY, minutes)
             with gr.Column(min_width=280, elem_classes="place"):
                 self._field = PhotosInput(
                     label=text.PEOPLE, file_count="multiple", height=300, elem_classes="field many"
                 )
                 self._people = Panel("", elem_classes="people")
-        self.answer = Panel(cards.notice(text.WAITING_PICK), elem_classes="answer-panel")
-        with gr.Accordion(text.OPTIONS, open=False):
-            self.point, self.prior = options(verifier, text.NONE_PRIOR, text.NONE_PRIOR_INFO)
+        self._answer = Panel(cards.notice(text.WAITING_PICK), elem_classes="answer-panel")
+        self._point, self._prior = options(verifier, text.NONE_PRIOR, text.NONE_PRIOR_INFO)
         self._wire()
 
     @property
     def outputs(self) -> list[Any]:
         """Everything that shows a visitor's photos or answers."""
-        return [
-            self.visit,
-            self._query.field,
-            self._query.card,
-            self._field,
-            self._people,
-            self.answer,
-        ]
+        return [*self._query.outputs, *self._support, self._answer]
 
     def empty(self) -> list[Any]:
         """The values of `outputs` that show nothing."""
-        return self._show(PickVisit(), None, None)
+        return [*self._query.show(None), *self._show(()), cards.notice(text.WAITING_PICK)]
+
+    @property
+    def _support(self) -> list[Any]:
+        return [self._members, self._field, self._people]
+
+    def _show(self, members: Members) -> list[Any]:
+        """The values of `_support`; the field is small once there are photos below it."""
+        field = gr.update(value=None, height=150 if members else 300)
+        return [members, field, cards.members(members)]
 
     def _wire(self) -> None:
-        settings = [self.visit, self.point, self.prior]
-        field, card = self._query.field, self._query.card
-        field.input(self._ask, [field, *settings], self.outputs, **updates(field))
-        card.act(self._on_query, settings, self.outputs, **updates(card))
+        inputs = [self._query.state, self._members, self._point, self._prior]
+        self._query.wire(self._answer, self._settle, inputs)
+        outputs = [*self._support, self._answer]
         self._field.upload(
-            self._add, [self._field, *settings], self.outputs, **updates(self._field)
+            self._add, [self._field, self._members], outputs, **working(self._field, self._people)
+        ).then(self._settle, inputs, self._answer, **settling(self._answer))
+        self._people.act(self._act, [self._members], outputs, **working(self._people)).then(
+            self._settle, inputs, self._answer, **settling(self._answer)
         )
-        self._people.act(self._on_people, settings, self.outputs, **updates(self.answer))
-        for control in (self.point.input, self.prior.release, self.prior.input):
-            control(self._settle, settings, self.answer, **updates(self.answer, last=True))
-
-    def _ask(
-        self, upload: Upload | None, visit: PickVisit | None, point: str, prior: float
-    ) -> list[Any]:
-        visit = visit or PickVisit()
-        if upload is not None:
-            visit = replace(visit, query=look(self._verifier, upload))
-        return self._show(visit, point, prior)
+        follow([self._point, self._prior], self._settle, inputs, self._answer)
 
     def _add(
         self,
         uploads: list[Upload],
-        visit: PickVisit | None,
-        point: str,
-        prior: float,
+        members: Members | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way to ask for it)
-    ) -> Iterator[list[Any]]:
-        """Take support photos in, a few at a time, and answer once all are there."""
-        visit = visit or PickVisit()
-        room = MAX_SUPPORT - len(visit.members)
+    ) -> list[Any]:
+        """Take support photos in, a few at a time."""
+        members = members or ()
+        room = MAX_SUPPORT - len(members)
         if len(uploads) > room:
             gr.Warning(text.TOO_MANY.format(limit=MAX_SUPPORT))
             uploads = uploads[:room]
-        before = len(visit.members)
-        progress((0, len(uploads)), desc=text.READING.format(number=1, total=len(uploads)))
-        for found in add_members(self._verifier, uploads):
-            visit = replace(visit, members=(*visit.members, *found))
-            done = len(visit.members) - before
-            progress(
-                (done, len(uploads)), desc=text.READING.format(number=done, total=len(uploads))
-            )
-        yield self._show(visit, point, prior)
+        total = len(uploads)
+        progress((0, total), desc=text.READING.format(number=min(1, total), total=total))
+        added: Members = ()
+        for found in new_members(self._verifier, uploads):
+            added = (*added, *found)
+            done = len(added)
+            progress((done, total), desc=text.READING.format(number=done, total=total))
+        return [*self._show((*members, *added)), cards.notice(text.COMPARING)]
 
-    def _on_query(
-        self, visit: PickVisit | None, point: str, prior: float, event: gr.EventData
-    ) -> list[Any]:
-        if visit is None or visit.query is None:
-            return self._expired()
-        query = self._acted(visit.query, event_data(event))
-        return self._show(replace(visit, query=query), point, prior)
-
-    def _acted(self, shown: Shown, event: dict[str, str]) -> Shown | None:
-        """The query after one of its buttons was pressed; None takes it away."""
-        if event["do"] == "face":
-            return shown.choose(event["face"])
-        if event["do"] == "more" and shown.photo is not None:
-            return search(self._verifier, shown.with_more())
-        return None
-
-    def _on_people(
-        self, visit: PickVisit | None, point: str, prior: float, event: gr.EventData
-    ) -> list[Any]:
+    def _act(self, members: Members | None, event: gr.EventData) -> list[Any]:
         """A name was changed or a photo removed."""
-        if visit is None:
-            return self._expired()
+        if not members:
+            gr.Info(text.EXPIRED.format(minutes=self._minutes))
+            return [*self._show(()), cards.notice(text.COMPARING)]
         data = event_data(event)
         row = int(data["row"]) if data["row"].isdecimal() else -1
         if data["do"] == "rename":
-            visit = visit.rename(row, data["value"].strip()[:80])
+            members = rename(members, row, data["value"].strip()[:80])
         elif data["do"] == "remove":
-            visit = visit.remove(row)
-        return self._show(visit, point, prior)
+            members = remove(members, row)
+        return [*self._show(members), cards.notice(text.COMPARING)]
 
-    def _settle(self, visit: PickVisit | None, point: str, prior: float) -> str:
-        return self._answer(visit or PickVisit(), point, prior)
-
-    def _expired(self) -> list[Any]:
-        gr.Info(text.EXPIRED.format(minutes=self._minutes))
-        return self.empty()
-
-    def _show(self, visit: PickVisit, point: str | None, prior: float | None) -> list[Any]:
-        taken = visit.query is not None and bool(visit.query.picture)
-        return [
-            visit,
-            gr.update(value=None, visible=not taken),
-            cards.photo(visit.query, text.QUERY),
-            None,
-            cards.members(visit),
-            self._answer(visit, point, prior),
-        ]
-
-    def _answer(self, visit: PickVisit, point: str | None, prior: float | None) -> str:
-        gallery = visit.gallery(self._verifier.origin.sha256)
-        if visit.query is None:
-            return cards.notice(text.WAITING_QUERY if visit.members else text.WAITING_PICK)
-        if visit.query.sighting is None:
+    def _settle(
+        self, query: Shown | None, members: Members | None, point: str, prior: float
+    ) -> str:
+        """The answer for what is on the page now, as HTML."""
+        people = gallery(members or (), self._verifier.origin.sha256)
+        if query is None:
+            return cards.notice(text.WAITING_QUERY if members else text.WAITING_PICK)
+        if query.sighting is None:
             return cards.notice(text.WAITING_FACE)
-        if not len(gallery):
+        if not len(people):
             return cards.notice(text.WAITING_PEOPLE)
         try:
             found = self._verifier.pick(
-                visit.query.sighting,
-                gallery,
+                query.sighting,
+                people,
                 operating_point=point,
-                none_prior=(prior or 50) / 100,
-                query_face=visit.query.face,
+                none_prior=prior / 100,
+                query_face=query.face,
             )
         except SiameseError as error:
             return str(cards.problem(Problem.of(error)))
         pictures: dict[str, str] = {}
-        for member in visit.members:
+        for member in members or ():
             if member.embedding is not None:
                 pictures.setdefault(member.person, member.shown.picture)
-        return answers.pick(found, pictures)
+        return rankings.pick(found, pictures)

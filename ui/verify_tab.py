@@ -3,16 +3,13 @@
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from siamese import SiameseError, Verifier
 from ui import answers, cards, text
 from ui.components import Panel
-from ui.parts import event_data, options, photo_place, updates
-from ui.photo import Upload
-from ui.visit import PairVisit, Problem, Shown, look, search
-
-ROLES = (text.FIRST, text.SECOND)
+from ui.parts import event_data, follow, options, settling, working
+from ui.places import PhotoPlace
+from ui.visit import Problem, Shown
 
 
 class VerifyTab:
@@ -21,95 +18,59 @@ class VerifyTab:
     def __init__(self, verifier: Verifier, minutes: int) -> None:
         """`minutes` is how long the photos of a visit are remembered."""
         self._verifier = verifier
-        self._minutes = minutes
-        self.visit = gr.State(None, time_to_live=60 * minutes)
         with gr.Row(elem_classes="photos"):
-            self._places = [photo_place(role) for role in ROLES]
-        self.answer = Panel(cards.notice(text.WAITING_PAIR), elem_classes="answer-panel")
-        with gr.Accordion(text.OPTIONS, open=False):
-            self.point, self.prior = options(verifier, text.PRIOR, text.PRIOR_INFO)
+            self._first = PhotoPlace(verifier, text.FIRST, minutes)
+            self._second = PhotoPlace(verifier, text.SECOND, minutes)
+        self._answer = Panel(cards.notice(text.WAITING_PAIR), elem_classes="answer-panel")
+        self._matrix = gr.State(False, time_to_live=60 * minutes)
+        self._point, self._prior = options(verifier, text.PRIOR, text.PRIOR_INFO)
         self._wire()
 
     @property
     def outputs(self) -> list[Any]:
         """Everything that shows a visitor's photos or answers."""
-        places = [part for place in self._places for part in (place.field, place.card)]
-        return [self.visit, *places, self.answer]
+        return [*self._first.outputs, *self._second.outputs, self._matrix, self._answer]
 
     def empty(self) -> list[Any]:
         """The values of `outputs` that show nothing."""
-        return self._show(PairVisit(), None, None)
+        return [
+            *self._first.show(None),
+            *self._second.show(None),
+            False,
+            cards.notice(text.WAITING_PAIR),
+        ]
 
     def _wire(self) -> None:
-        settings = [self.visit, self.point, self.prior]
-        for index, place in enumerate(self._places):
-            place.field.input(
-                self._adder(index), [place.field, *settings], self.outputs, **updates(place.field)
-            )
-            place.card.act(self._actor(index), settings, self.outputs, **updates(place.card))
-        self.answer.act(self._on_answer, settings, self.outputs, **updates(self.answer))
-        for control in (self.point.input, self.prior.release, self.prior.input):
-            control(self._settle, settings, self.answer, **updates(self.answer, last=True))
+        first, second = self._first, self._second
+        inputs = [first.state, second.state, self._matrix, self._point, self._prior]
+        for place in (first, second):
+            place.wire(self._answer, self._settle, inputs)
+        chosen = [self._matrix, first.state, first.card, second.state, second.card]
+        self._answer.act(
+            self._choose_pair, [first.state, second.state], chosen, **working(self._answer)
+        ).then(self._settle, inputs, self._answer, **settling(self._answer))
+        follow([self._point, self._prior], self._settle, inputs, self._answer)
 
-    def _adder(self, index: int) -> Any:
-        def add(
-            upload: Upload | None, visit: PairVisit | None, point: str, prior: float
-        ) -> list[Any]:
-            visit = visit or PairVisit()
-            if upload is not None:
-                visit = visit.put(index, look(self._verifier, upload))
-            return self._show(visit, point, prior)
-
-        return add
-
-    def _actor(self, index: int) -> Any:
-        def act(
-            visit: PairVisit | None, point: str, prior: float, event: gr.EventData
-        ) -> list[Any]:
-            shown = visit.photos[index] if visit else None
-            if visit is None or shown is None:
-                return self._expired()
-            return self._show(visit.put(index, self._acted(shown, event_data(event))), point, prior)
-
-        return act
-
-    def _acted(self, shown: Shown, event: dict[str, str]) -> Shown | None:
-        """A photo after one of its buttons was pressed; None takes it away."""
-        if event["do"] == "face":
-            return shown.choose(event["face"])
-        if event["do"] == "more" and shown.photo is not None:
-            return search(self._verifier, shown.with_more())
-        return None
-
-    def _on_answer(
-        self, visit: PairVisit | None, point: str, prior: float, event: gr.EventData
+    def _choose_pair(
+        self, first: Shown | None, second: Shown | None, event: gr.EventData
     ) -> list[Any]:
-        """All pairs were asked for, or one of them was chosen."""
-        first, second = visit.photos if visit else (None, None)
-        if visit is None or first is None or second is None:
-            return self._expired()
+        """All pairs of faces were asked for, or one of them was chosen."""
         data = event_data(event)
-        if data["do"] == "pair":
-            photos = (first.choose(data["row"]), second.choose(data["column"]))
-            return self._show(PairVisit(photos, matrix=True), point, prior)
-        return self._show(PairVisit(visit.photos, matrix=True), point, prior)
+        if first is None or second is None or data["do"] != "pair":
+            return [True, *[gr.skip()] * 4]
+        first, second = first.choose(data["row"]), second.choose(data["column"])
+        return [
+            True,
+            first,
+            cards.photo(first, text.FIRST),
+            second,
+            cards.photo(second, text.SECOND),
+        ]
 
-    def _settle(self, visit: PairVisit | None, point: str, prior: float) -> str:
-        return self._answer(visit or PairVisit(), point, prior)
-
-    def _expired(self) -> list[Any]:
-        gr.Info(text.EXPIRED.format(minutes=self._minutes))
-        return self.empty()
-
-    def _show(self, visit: PairVisit, point: str | None, prior: float | None) -> list[Any]:
-        parts: list[Any] = [visit]
-        for shown, role in zip(visit.photos, ROLES, strict=True):
-            taken = shown is not None and bool(shown.picture)
-            parts += [gr.update(value=None, visible=not taken), cards.photo(shown, role)]
-        return [*parts, self._answer(visit, point, prior)]
-
-    def _answer(self, visit: PairVisit, point: str | None, prior: float | None) -> str:
-        first, second = visit.photos
+    def _settle(
+        self, first: Shown | None, second: Shown | None, matrix: bool, point: str, prior: float
+    ) -> str:
+        """The answer for what is on the page now, as HTML."""
         if first is None or second is None:
             one = first or second
             return cards.notice(text.WAITING_SECOND if one else text.WAITING_PAIR)
@@ -120,13 +81,11 @@ class VerifyTab:
                 first.sighting,
                 second.sighting,
                 operating_point=point,
-                prior=(prior or 50) / 100,
+                prior=prior / 100,
                 first_face=first.face,
                 second_face=second.face,
             )
-            matrix: np.ndarray | None = None
-            if visit.matrix:
-                matrix = self._verifier.all_pairs(first.sighting, second.sighting)
+            pairs = self._verifier.all_pairs(first.sighting, second.sighting) if matrix else None
         except SiameseError as error:
             return str(cards.problem(Problem.of(error)))
-        return answers.verification(found, self._verifier.rule, matrix)
+        return answers.verification(found, self._verifier.rule, pairs)

@@ -5,7 +5,7 @@ that overlap cannot leave half of each.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -72,45 +72,25 @@ class Member:
     embedding: np.ndarray | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PairVisit:
-    """The two photos that are compared."""
-
-    photos: tuple[Shown | None, Shown | None] = (None, None)
-    matrix: bool = False
-
-    def put(self, index: int, shown: Shown | None) -> "PairVisit":
-        """With one photo put in or taken away."""
-        first, second = self.photos
-        return PairVisit((shown, second) if index == 0 else (first, shown))
+def gallery(members: Sequence[Member], sha256: str) -> Gallery:
+    """The usable photos by person, in the order in which the people first appear."""
+    rows: dict[str, list[np.ndarray]] = {}
+    for member in members:
+        if member.embedding is not None:
+            rows.setdefault(member.person, []).append(member.embedding)
+    return Gallery({name: np.stack(found) for name, found in rows.items()}, sha256)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PickVisit:
-    """The query and the support set."""
+def rename(members: tuple[Member, ...], row: int, person: str) -> tuple[Member, ...]:
+    """With another name for the person of one photo; an empty name changes nothing."""
+    if not (0 <= row < len(members) and person):
+        return members
+    return (*members[:row], replace(members[row], person=person), *members[row + 1 :])
 
-    query: Shown | None = None
-    members: tuple[Member, ...] = field(default=())
 
-    def gallery(self, sha256: str) -> Gallery:
-        """The usable photos by person, in the order in which they came."""
-        rows: dict[str, list[np.ndarray]] = {}
-        for member in self.members:
-            if member.embedding is not None:
-                rows.setdefault(member.person, []).append(member.embedding)
-        return Gallery({name: np.stack(found) for name, found in rows.items()}, sha256)
-
-    def rename(self, row: int, person: str) -> "PickVisit":
-        """With another name for the person of one photo."""
-        members = list(self.members)
-        if 0 <= row < len(members) and person:
-            members[row] = replace(members[row], person=person)
-        return replace(self, members=tuple(members))
-
-    def remove(self, row: int) -> "PickVisit":
-        """Without one photo."""
-        kept = (member for number, member in enumerate(self.members) if number != row)
-        return replace(self, members=tuple(kept))
+def remove(members: tuple[Member, ...], row: int) -> tuple[Member, ...]:
+    """Without one photo."""
+    return tuple(member for number, member in enumerate(members) if number != row)
 
 
 def look(verifier: Verifier, upload: Upload, more: bool = False) -> Shown:
@@ -133,7 +113,7 @@ def search(verifier: Verifier, shown: Shown) -> Shown:
     return replace(shown, sighting=sighting, face=None, problem=None)
 
 
-def add_members(verifier: Verifier, uploads: Sequence[Upload]) -> Iterator[list[Member]]:
+def new_members(verifier: Verifier, uploads: Sequence[Upload]) -> Iterator[list[Member]]:
     """Support photos as members of the visit, a chunk at a time; unusable ones say why."""
     for start in range(0, len(uploads), CHUNK):
         found = [_small(verifier, upload) for upload in uploads[start : start + CHUNK]]

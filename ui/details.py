@@ -1,0 +1,100 @@
+"""Parts that both kinds of answer share: faces, warnings, how it was decided, taking it along."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from siamese.calibration import OperatingPoint
+from siamese.results import PhotoFaces
+from ui import draw, numbers, text
+
+_TOOLS = Markup(
+    '<div class="tools">{more}<button type="button" class="quiet" data-copy="{json}"'
+    ' data-done="{copied}">{copy}</button>'
+    '<a class="quiet" download="{file}.json"'
+    ' href="data:application/json;base64,{encoded}">{save}</a>'
+    '<a class="quiet" download="{file}.png" href="{picture}">{save_picture}</a></div>'
+)
+_DETAILS = Markup(
+    "<details><summary>{}</summary><p>{}</p><p>{}</p><p>{}</p></details>"
+)  # fmt: skip
+
+
+def crop(photo: PhotoFaces) -> Markup:
+    """The face that was used, as the network saw it."""
+    return Markup('<img class="crop" src="{}" alt="{}">').format(
+        draw.crop(photo.face), text.CROP_ALT.format(name=photo.name)
+    )
+
+
+def warnings(*photos: PhotoFaces) -> Markup:
+    """What makes the answer less reliable, by photo; empty if nothing does."""
+    rows = [
+        Markup("<li><b>{}</b> {}</li>").format(photo.name, warning.message)
+        for photo in photos
+        for warning in photo.warnings
+    ]
+    if not rows:
+        return Markup("")
+    return Markup('<ul class="warnings">{}</ul>').format(Markup("").join(rows))
+
+
+def point_name(point: OperatingPoint) -> str:
+    """What people call an operating point."""
+    return text.OPERATING_POINTS.get(point.name, point.name)
+
+
+def rates(point: OperatingPoint) -> str:
+    """What an operating point was measured to do, with counts and intervals."""
+    if not point.fmr.trials:
+        return text.RATES_UNMEASURED.format(point=point_name(point))
+    fmr_low, fmr_high = numbers.interval(point.fmr)
+    fnmr_low, fnmr_high = numbers.interval(point.fnmr)
+    return text.RATES.format(
+        point=point_name(point),
+        fmr=numbers.per_thousand(point.fmr.value),
+        fmr_errors=f"{point.fmr.errors:,}",
+        fmr_trials=f"{point.fmr.trials:,}",
+        data=point.measured_on,
+        fmr_low=fmr_low,
+        fmr_high=fmr_high,
+        fnmr=numbers.per_thousand(point.fnmr.value),
+        fnmr_errors=f"{point.fnmr.errors:,}",
+        fnmr_trials=f"{point.fnmr.trials:,}",
+        fnmr_low=fnmr_low,
+        fnmr_high=fnmr_high,
+    )
+
+
+def decided(point: OperatingPoint, milliseconds: Mapping[str, float]) -> Markup:
+    """How the answer came about, to be opened by whoever wants to know."""
+    stages = ", ".join(f"{name} {spent:.0f}" for name, spent in milliseconds.items())
+    total = f"{sum(milliseconds.values()):.0f}"
+    return _DETAILS.format(
+        text.DETAILS,
+        rates(point),
+        text.NOT_CERTAIN,
+        text.MILLISECONDS.format(total=total, stages=stages),
+    )
+
+
+def tools(answer: dict[str, Any], file: str, picture: str, more: Markup | str = "") -> Markup:
+    """Buttons that copy or save an answer; `more` comes before them.
+
+    `picture` is the answer as a data URL of a picture, `file` the name of what is saved.
+    """
+    body = json.dumps(answer, indent=2, ensure_ascii=False)
+    return _TOOLS.format(
+        more=more,
+        json=body,
+        encoded=base64.b64encode(body.encode()).decode("ascii"),
+        copy=text.COPY_JSON,
+        copied=text.COPIED,
+        save=text.SAVE_JSON,
+        save_picture=text.SAVE_PICTURE,
+        picture=picture,
+        file=file,
+    )

@@ -1,0 +1,119 @@
+"""HTML for the pick: who of the support set the query shows, or none of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from markupsafe import Markup
+
+from siamese import Decision, Pick
+from ui import details, draw, numbers, text
+
+MOST_BARS = 12  # rows of a ranking; the rest are added up
+
+_ANSWER = Markup(
+    '<section class="answer {tone}" aria-label="{title}">'
+    '<div class="faces">{query}<span class="sign" aria-hidden="true">{sign}</span>{winner}</div>'
+    '<div class="verdict"><h2>{title}</h2><p class="number"><b>{percent}</b> {ahead}</p>'
+    '<p class="lead">{lead}</p></div>'
+    '{warnings}<h3>{ranking}</h3><ol class="ranking">{bars}</ol>{decided}{tools}</section>'
+)
+_ROW = Markup(
+    '<li class="{kind}">{face}<span class="who">{name} <small>{count}</small></span>'
+    '<span class="bar" aria-hidden="true"><span style="width:{width}%"></span></span>'
+    '<span class="share">{share}</span></li>'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """One answer in the ranking; `kind` is "person", "none" or "rest"."""
+
+    share: float
+    name: str
+    kind: str
+    photos: int = 1
+
+
+def pick(found: Pick, pictures: Mapping[str, str]) -> str:
+    """The ranking of everybody and of "none of these", with the winner beside the query.
+
+    `pictures` are data URLs of the people's faces.
+    """
+    bars = _bars(found)
+    ahead = text.AHEAD.format(points=f"{100 * found.margin:.0f}", runner=bars[1].name)
+    tone, sign, title, lead = _words(found)
+    share = numbers.percent(bars[0].share)
+    answer = _ANSWER.format(
+        tone=tone,
+        title=title,
+        query=details.crop(found.query),
+        sign=sign,
+        winner=_winner(found.identity, pictures),
+        percent=share,
+        ahead=ahead,
+        lead=lead,
+        warnings=details.warnings(found.query),
+        ranking=text.RANKING,
+        bars=Markup("").join(_row(bar, pictures) for bar in _shortened(bars)),
+        decided=details.decided(found.operating_point, found.milliseconds),
+        tools=details.tools(
+            found.to_dict(),
+            "pick",
+            draw.card(
+                [found.query.face.crop],
+                "",
+                tone,
+                title,
+                [f"{share}, {ahead}", "", f"{date.today():%d %B %Y}, {text.NOT_FOR_SHORT}"],
+            ),
+        ),
+    )
+    return str(answer)
+
+
+def _words(found: Pick) -> tuple[str, str, str, str]:
+    """Tone, sign, headline and one sentence."""
+    if found.identity is None:
+        return "none", text.SIGNS["different"], text.NOBODY, text.NOBODY_LEAD
+    alone = found.ranking[0].decision
+    tone = "same" if alone is Decision.SAME else "uncertain"
+    lead = f"{text.WINNER_LEAD} {text.PAIR_ALONE.format(verdict=text.VERDICTS[alone.value])}"
+    return tone, text.SIGNS[tone], text.WINNER.format(name=found.identity), lead
+
+
+def _winner(identity: str | None, pictures: Mapping[str, str]) -> Markup:
+    picture = pictures.get(identity) if identity is not None else None
+    if not picture:
+        return Markup('<span class="crop blank" aria-hidden="true">∅</span>')
+    return Markup('<img class="crop" src="{}" alt="{}">').format(
+        picture, text.CROP_ALT.format(name=identity)
+    )
+
+
+def _bars(found: Pick) -> list[_Bar]:
+    bars = [_Bar(c.probability, c.identity, "person", c.num_photos) for c in found.ranking]
+    bars.append(_Bar(found.none_probability, text.NONE_OF_THESE, "none"))
+    return sorted(bars, key=lambda bar: -bar.share)
+
+
+def _shortened(bars: list[_Bar]) -> list[_Bar]:
+    """The first bars, "none of these" wherever it comes, and the others as one."""
+    first = [bar for number, bar in enumerate(bars) if number < MOST_BARS or bar.kind == "none"]
+    others = [bar for number, bar in enumerate(bars) if number >= MOST_BARS and bar.kind != "none"]
+    if not others:
+        return first
+    total = sum(bar.share for bar in others)
+    return [*first, _Bar(total, text.OTHERS.format(count=len(others)), "rest")]
+
+
+def _row(bar: _Bar, pictures: Mapping[str, str]) -> Markup:
+    picture = pictures.get(bar.name, "") if bar.kind == "person" else ""
+    return _ROW.format(
+        kind=bar.kind,
+        face=Markup('<img src="{}" alt="">').format(picture) if picture else Markup("<i></i>"),
+        name=bar.name,
+        count=text.PHOTOS_COUNT.format(count=bar.photos) if bar.photos > 1 else "",
+        width=f"{100 * bar.share:.1f}",
+        share=numbers.percent(bar.share),
+    )
