@@ -105,6 +105,17 @@ def gallery(options: argparse.Namespace) -> int:
     return SAME
 
 
+def align(options: argparse.Namespace) -> int:
+    """Find, align and cut out the faces of raw photos, as a folder to train on."""
+    from collections import Counter
+
+    from siamese.training.align import align as run
+
+    counts = Counter(found.outcome for found in run(options.source, options.out))
+    print(", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()))
+    return SAME
+
+
 def train(options: argparse.Namespace) -> int:
     """Run one stage of a recipe."""
     from siamese.network import NetworkConfig
@@ -227,6 +238,10 @@ def _add_answers(commands: Any) -> None:
 
 
 def _add_training(commands: Any) -> None:
+    parser = _command(commands, align)
+    parser.add_argument("source", type=Path, help="raw photos: IDENTITY/photo.jpg")
+    parser.add_argument("out", type=Path, help="the training folder to write, with report.csv")
+
     parser = _command(commands, train)
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
     parser.add_argument("--objective", choices=("distill", "verify"), default="verify")

@@ -1,0 +1,117 @@
+"""The command line: exit codes, streams, JSON; run as a real process."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from siamese import __main__ as cli
+from siamese import checkpoint
+from siamese.network import SiameseNetwork
+from tests.pictures import portrait
+from tests.test_verifier import tiny
+
+ROOT = Path(__file__).parent.parent
+COMMANDS = ("verify", "pick", "gallery", "train", "calibrate", "evaluate")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A tiny checkpoint and some pictures."""
+    made = tiny()
+    checkpoint.save(tmp_path / "tiny", made.network, made.config)
+    for name, value in (("dark", 10), ("light", 250)):
+        Image.new("RGB", (40, 40), (value, value, value)).save(tmp_path / f"{name}.png")
+    portrait().resize((64, 64)).save(tmp_path / "face.png")
+    (tmp_path / "people").mkdir()
+    for name in ("dark", "face"):
+        (tmp_path / "people" / f"{name}.png").write_bytes((tmp_path / f"{name}.png").read_bytes())
+    (tmp_path / "text.jpg").write_text("text")
+    return tmp_path
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "siamese", *map(str, words)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def test_verify_in_a_process_of_its_own(folder: Path) -> None:
+    found = run("verify", folder / "dark.png", folder / "dark.png", "--checkpoint", folder / "tiny")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.startswith("same: ") and "30 of 3,000" in found.stdout
+
+
+def test_an_input_error_is_one_sentence_on_stderr(folder: Path) -> None:
+    tiny_folder = folder / "tiny"
+    found = run("verify", folder / "dark.png", folder / "text.jpg", "--checkpoint", tiny_folder)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.startswith("error: ") and "text.jpg" in found.stderr
+    assert len(found.stderr.splitlines()) == 1
+
+
+def test_every_decision_has_its_exit_code(folder: Path) -> None:
+    dark, light = str(folder / "dark.png"), str(folder / "light.png")
+
+    def ask(threshold: float, below: float) -> int:
+        made = checkpoint.load_folder(folder / "tiny")
+        assert made.config.decision is not None
+        from dataclasses import replace
+
+        points = tuple(replace(p, threshold=threshold) for p in made.config.decision.operating_points)
+        rule = replace(made.config.decision, operating_points=points, different_below=below)
+        checkpoint.write_config(
+            folder / "tiny", replace(made.config, decision=rule), made.sha256
+        )  # fmt: skip
+        return cli.main(["verify", dark, light, "--checkpoint", str(folder / "tiny")])
+
+    assert ask(-1e9, -2e9) == cli.SAME
+    assert ask(1e9, 1e9) == cli.DIFFERENT
+    assert ask(1e9, -1e9) == cli.UNCERTAIN
+
+
+def test_pick_prints_the_name_and_says_none(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    words = [str(folder / "face.png"), str(folder / "people"), "--checkpoint", str(folder / "tiny")]
+    assert cli.main(["pick", *words]) == cli.SAME
+    assert capsys.readouterr().out.splitlines()[0] == "face"
+    assert cli.main(["pick", *words, "--prior", "0.9999999"]) == cli.NONE
+    assert capsys.readouterr().out.splitlines()[0] == "none of these"
+
+
+def test_json_is_the_answer_as_data(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    words = [str(folder / "face.png"), str(folder / "people"), "--checkpoint", str(folder / "tiny")]
+    cli.main(["pick", *words, "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["kind"] == "pick" and answer["identity"] == "face"
+
+
+def test_a_gallery_answers_like_its_folder(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    shared = ["--checkpoint", str(folder / "tiny")]
+    saved = str(folder / "people.gallery")
+    assert cli.main(["gallery", str(folder / "people"), saved, *shared]) == 0
+    capsys.readouterr()
+    answers = []
+    for support in (str(folder / "people"), saved):
+        cli.main(["pick", str(folder / "face.png"), support, "--json", *shared])
+        answers.append(json.loads(capsys.readouterr().out)["ranking"])
+    assert answers[0] == answers[1]
+
+
+def test_a_network_without_calibration_is_refused(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    made = tiny(rule=None)
+    checkpoint.save(folder / "bare", SiameseNetwork(made.config.network), made.config)
+    dark = str(folder / "dark.png")
+    assert cli.main(["verify", dark, dark, "--checkpoint", str(folder / "bare")]) == cli.INPUT_ERROR
+    assert "not been calibrated" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main([command, "--help"])
+    assert stop.value.code == 0
+    assert len(capsys.readouterr().out) > 200

@@ -1,0 +1,281 @@
+"""Photos in, answers out: the real detector on one public portrait, a tiny network where the
+answer itself does not matter, counted work, and real people where the data is there."""
+
+import json
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from siamese import Gallery, Verifier
+from siamese.calibration import DecisionRule, OperatingPoint, Rate, probability
+from siamese.checkpoint import Checkpoint, CheckpointConfig
+from siamese.errors import CheckpointError, ImageError, InputError, NoFaceError
+from siamese.faces import Face
+from siamese.images import Photo
+from siamese.network import NetworkConfig, SiameseNetwork
+from tests.pictures import encoded, portrait
+
+RATE = Rate(30, 3000, 0.0068, 0.0142)
+RULE = DecisionRule(
+    (
+        OperatingPoint("balanced", 0.0, RATE, RATE, "nothing"),
+        OperatingPoint("fmr_1", 0.9, RATE, RATE, "nothing"),
+    ),
+    different_below=-1.0,
+)
+
+
+def tiny(detector: str = "none", rule: DecisionRule | None = RULE) -> Checkpoint:
+    """A network that tells pictures apart by their grey values; untrained, but real."""
+    torch.manual_seed(0)
+    config = NetworkConfig("compact", 32, 3, 16)
+    network = SiameseNetwork(config).eval()
+    network.fold(8.0, 0.0)
+    return Checkpoint(network, CheckpointConfig(config, detector, decision=rule), "0" * 64, "tiny")
+
+
+class Counting:
+    """Wraps a detector and counts what it is asked for."""
+
+    def __init__(self, inner: object) -> None:
+        self.inner, self.seen = inner, []  # type: ignore[var-annotated]
+
+    def detect(self, photos: Sequence[Photo], more: bool = False) -> list[list[Face]]:
+        self.seen.extend(photo.name for photo in photos)
+        return self.inner.detect(photos, more)  # type: ignore[attr-defined, no-any-return]
+
+    def sharpen(self, photo: Photo, face: Face) -> Face:
+        return self.inner.sharpen(photo, face)  # type: ignore[attr-defined, no-any-return]
+
+
+@pytest.fixture
+def verifier() -> Verifier:
+    return Verifier(tiny())
+
+
+def colour(value: int, shade: int = 0) -> np.ndarray:
+    picture = np.full((40, 40, 3), value, np.uint8)
+    picture[:20] = shade
+    return picture
+
+
+def test_a_picture_with_itself_gets_the_highest_probability(verifier: Verifier) -> None:
+    itself = verifier.verify(colour(90), colour(90))
+    other = verifier.verify(colour(90), colour(200, 90))
+    assert itself.logit >= other.logit
+    assert itself.logit == pytest.approx(8.0)
+    assert itself.decision == "same"
+
+
+def test_order_does_not_matter(verifier: Verifier) -> None:
+    one = verifier.verify(colour(90), colour(200))
+    two = verifier.verify(colour(200), colour(90))
+    assert (one.logit, one.probability) == (two.logit, two.probability)
+
+
+def test_the_prior_moves_the_probability_and_never_the_decision(verifier: Verifier) -> None:
+    answers = [verifier.verify(colour(9), colour(200), prior=p) for p in (0.01, 0.5, 0.99)]
+    assert len({answer.decision for answer in answers}) == 1
+    assert answers[0].probability < answers[1].probability < answers[2].probability
+    assert answers[0].probability == pytest.approx(probability(answers[0].logit, 0.01))
+
+
+def test_answers_are_json(verifier: Verifier) -> None:
+    answer = verifier.verify(colour(9), colour(200), operating_point="fmr_1").to_dict()
+    assert json.loads(json.dumps(answer)) == answer
+    assert answer["schema_version"] == 1 and answer["operating_point"]["name"] == "fmr_1"
+    assert answer["checkpoint"] == {"source": "tiny", "sha256": "0" * 64}
+    pick = verifier.pick(colour(9), {"a": colour(10), "b": colour(200)}).to_dict()
+    assert json.loads(json.dumps(pick)) == pick
+
+
+def test_a_network_that_was_never_calibrated_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="has not been calibrated"):
+        Verifier(tiny(rule=None))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"prior": 1.0}, "prior"),
+        ({"operating_point": "strict"}, "balanced, fmr_1"),
+        ({"second_face": 3}, "the second photo, which has 1"),
+        ({"first_face": -1}, "the first photo"),
+    ],
+)
+def test_wrong_parameters_are_explained(
+    verifier: Verifier, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        verifier.verify(colour(1), colour(2), **options)  # type: ignore[arg-type]
+
+
+def test_an_unreadable_photo_is_named(verifier: Verifier, tmp_path: Path) -> None:
+    path = tmp_path / "notes.jpg"
+    path.write_text("not a photo")
+    with pytest.raises(ImageError, match=r"second photo \(notes\.jpg\)"):
+        verifier.verify(colour(1), path)
+
+
+def test_pick_embeds_each_photo_once(verifier: Verifier) -> None:
+    counting = Counting(verifier._detector)
+    verifier._detector = counting
+    support = {"ann": [colour(10), colour(20)], "bob": colour(200)}
+    verifier.pick(colour(11), support)
+    assert len(counting.seen) == 4
+    gallery, _ = verifier.gallery(support)
+    counting.seen.clear()
+    verifier.pick(colour(11), gallery)
+    assert len(counting.seen) == 1
+
+
+def test_pick_finds_the_picture_itself_and_sums_to_one(verifier: Verifier) -> None:
+    support = {str(value): colour(value, 255 - value) for value in range(0, 250, 50)}
+    answer = verifier.pick(colour(100, 155), support, none_prior=0.2)
+    assert answer.ranking[0].identity == "100"
+    assert sum(c.probability for c in answer.ranking) + answer.none_probability == pytest.approx(1)
+    shares = [candidate.probability for candidate in answer.ranking]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_none_of_these_wins_when_nobody_is_alike() -> None:
+    rule = replace(RULE, support_scales=((1.0, -100.0),))
+    answer = Verifier(tiny(rule=rule)).pick(colour(1), {"ann": colour(2)})
+    assert answer.identity is None and answer.none_probability > 0.999
+    assert answer.margin > 0.99
+
+
+def test_a_bad_support_photo_is_reported_and_the_rest_goes_on(verifier: Verifier) -> None:
+    whole = encoded(portrait(), "PNG")
+    support = {"text": b"hello", "cut": whole[: len(whole) // 2], "fine": colour(50)}
+    answer = verifier.pick(colour(50), support)
+    assert [candidate.identity for candidate in answer.ranking] == ["fine"]
+    assert {photo.identity for photo in answer.unusable} == {"text", "cut"}
+    assert all(photo.code == "unreadable_image" for photo in answer.unusable)
+
+
+def test_an_empty_support_set_is_refused(verifier: Verifier) -> None:
+    for support in ({}, [], {"a": b"no picture"}):
+        with pytest.raises(InputError, match="support set"):
+            verifier.pick(colour(1), support)
+
+
+def test_a_folder_is_a_support_set(verifier: Verifier, tmp_path: Path) -> None:
+    (tmp_path / "ann").mkdir()
+    for name in ("ann/1.png", "ann/2.png", "bob.png"):
+        (tmp_path / name).write_bytes(encoded(portrait().resize((50, 50))))
+    (tmp_path / "notes.txt").write_text("ignored")
+    answer = verifier.pick(colour(3), tmp_path)
+    assert {c.identity: c.num_photos for c in answer.ranking} == {"ann": 2, "bob": 1}
+
+
+def test_photos_in_a_list_are_named_by_their_files(verifier: Verifier, tmp_path: Path) -> None:
+    path = tmp_path / "carl.png"
+    path.write_bytes(encoded(portrait().resize((50, 50))))
+    answer = verifier.pick(colour(3), [path, colour(4)])
+    assert {c.identity for c in answer.ranking} == {"carl", "person 2"}
+
+
+def test_a_gallery_survives_the_disk(verifier: Verifier, tmp_path: Path) -> None:
+    gallery, _ = verifier.gallery({"Zoë": [colour(1), colour(2)], "a/b": colour(200)})
+    gallery.save(tmp_path / "people.safetensors")
+    again = Gallery.load(tmp_path / "people.safetensors")
+    assert list(again.photos) == ["Zoë", "a/b"] and again.sha256 == gallery.sha256
+    for name, rows in gallery.photos.items():
+        assert np.array_equal(again.photos[name], rows)
+    grown = again.add("new", verifier.embed([colour(9)])[0])
+    assert len(grown) == 3 and len(again) == 2
+    assert list(grown.remove("a/b").photos) == ["Zoë", "new"]
+    with pytest.raises(InputError, match="not in the gallery"):
+        again.remove("nobody")
+    with pytest.raises(InputError, match="another checkpoint"):
+        verifier.pick(colour(1), replace(again, sha256="1" * 64))
+    (tmp_path / "junk").write_bytes(b"junk")
+    with pytest.raises(InputError, match="not a gallery"):
+        Gallery.load(tmp_path / "junk")
+
+
+def test_gallery_search_equals_pair_by_pair(verifier: Verifier) -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(200, 16)).astype(np.float32)
+    query = random.normal(size=16).astype(np.float32)
+    with torch.no_grad():
+        slow = [
+            float(verifier._network.compare(torch.from_numpy(query), torch.from_numpy(row)))
+            for row in rows
+        ]
+    np.testing.assert_allclose(verifier.logits(query, rows), slow, rtol=1e-4, atol=1e-4)
+
+
+def test_verify_many_goes_on_after_an_error(verifier: Verifier) -> None:
+    answers = list(verifier.verify_many([(colour(1), b"junk"), (colour(1), colour(1))]))
+    assert isinstance(answers[0], ImageError)
+    assert not isinstance(answers[1], Exception) and answers[1].decision == "same"
+
+
+def test_threads_get_their_own_answers(verifier: Verifier) -> None:
+    values = list(range(0, 250, 10))
+    expected = [verifier.verify(colour(0), colour(value)).logit for value in values]
+    barrier = threading.Barrier(5)
+
+    def ask(value: int) -> float:
+        if value < 50:
+            barrier.wait(20)
+        return verifier.verify(colour(0), colour(value)).logit
+
+    with ThreadPoolExecutor(5) as pool:
+        np.testing.assert_allclose(list(pool.map(ask, values)), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_calibration_record_changes_no_answer() -> None:
+    checkpoint = tiny()
+    config = replace(checkpoint.config, calibration={"scale": 99.0, "offset": -7.0})
+    recorded = replace(checkpoint, config=config)
+    one, two = (Verifier(c).verify(colour(1), colour(200)) for c in (checkpoint, recorded))
+    assert (one.logit, one.probability, one.decision) == (two.logit, two.probability, two.decision)
+
+
+def test_a_photo_without_a_face_is_an_answer_of_its_own() -> None:
+    faces = Verifier(tiny("mtcnn"))
+    with pytest.raises(NoFaceError, match="in the second photo"):
+        faces.verify(portrait(), colour(120))
+    answer = faces.pick(portrait(), {"ann": portrait(), "wall": colour(120)})
+    assert [photo.code for photo in answer.unusable] == ["no_face"]
+    assert answer.ranking[0].identity == "ann"
+    assert answer.query.face.crop.shape == (32, 32, 3)
+
+
+def test_the_embedded_checkpoint_on_a_public_portrait() -> None:
+    """A mirrored, darkened and recoded copy is the same person; a wall is nobody."""
+    verifier = Verifier.from_pretrained()
+    copy = portrait().transpose(0).point(lambda value: value * 0.8)
+    answer = verifier.verify(encoded(portrait(), "JPEG"), encoded(copy, "JPEG", quality=60))
+    assert answer.decision == "same" and answer.probability > 0.9
+    assert answer.origin.sha256 == verifier.origin.sha256 and len(answer.origin.sha256) == 64
+
+
+def test_the_embedded_checkpoint_on_real_people(faces_data: Path) -> None:
+    """A handful of pairs of the LFW list; the evaluation measures all of them."""
+    import zipfile
+
+    lines = (faces_data / "lfw_pairs.txt").read_text().splitlines()[1:]
+    pairs = [line.split("\t") for line in (*lines[:20], *lines[300:320])]
+    verifier = Verifier.from_pretrained()
+    with zipfile.ZipFile(faces_data / "lfw.zip") as archive:
+
+        def photo(name: str, number: str) -> bytes:
+            return archive.read(f"{name}/{name}_{int(number):04d}.jpg")
+
+        right = 0
+        for pair in pairs:
+            genuine = len(pair) == 3
+            other = pair[0] if genuine else pair[2]
+            answer = verifier.verify(photo(*pair[:2]), photo(other, pair[-1]))
+            right += (answer.probability > 0.5) == genuine
+    assert right >= 0.8 * len(pairs)
