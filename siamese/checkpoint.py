@@ -34,6 +34,7 @@ MAX_PARAMETERS = 200_000_000
 MAX_WEIGHTS_BYTES = 4 * MAX_PARAMETERS + MAX_CONFIG_BYTES
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 DETECTORS = ("mtcnn", "none")
+PROVENANCE = {"calibration", "training", "license", "license_reason"}
 
 # Kinds of numbers that a file may hold, in the words of the safetensors format.
 FLOATS, COUNTERS = ("F16", "BF16", "F32"), ("I64",)
@@ -74,16 +75,23 @@ class Checkpoint:
 def save(folder: Path, network: SiameseNetwork, config: CheckpointConfig) -> str:
     """Write weights (16-bit floats) and config.json into `folder`; returns the weights' SHA-256."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
-        for name, value in network.state_dict().items()
-    }
     part = folder / (WEIGHTS + ".part")
-    save_file(tensors, part, metadata={"format": "pt"})
+    save_file(_stored(network), part, metadata={"format": "pt"})
     part.replace(folder / WEIGHTS)
     sha256 = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     write_config(folder, config, sha256)
     return sha256
+
+
+def _stored(network: SiameseNetwork) -> dict[str, torch.Tensor]:
+    """The tensors as a file holds them: 16-bit floats, or 32 where 16 bits are too few."""
+    tensors = {}
+    for name, value in network.state_dict().items():
+        stored = value.detach().cpu().contiguous()
+        if stored.is_floating_point() and bool(stored.half().isfinite().all()):
+            stored = stored.half()
+        tensors[name] = stored
+    return tensors
 
 
 def write_config(folder: Path, config: CheckpointConfig, sha256: str) -> None:
@@ -114,7 +122,12 @@ def load(
     from siamese.hub import Hub
 
     fetched = Hub().fetch(found, refresh)
-    return load_folder(fetched.folder, fetched.origin, found.sha256, fetched.note)
+    try:
+        return load_folder(fetched.folder, fetched.origin, found.sha256, fetched.note)
+    except CheckpointError as error:
+        # A person named owner/name, not a folder deep in a cache.
+        said = str(error).replace(str(fetched.folder), fetched.origin)
+        raise CheckpointError(said) from error
 
 
 def load_folder(
@@ -130,7 +143,7 @@ def load_folder(
     if not folder.is_dir():
         raise CheckpointError(f"There is no folder {folder}, so there is no checkpoint in it.")
     content = read_config(folder)
-    config = _config_from(content)
+    config = _config_from(content, folder)
     path = folder / WEIGHTS
     if not path.is_file():
         raise CheckpointError(_no_weights(folder))
@@ -153,6 +166,35 @@ def load_folder(
     network = SiameseNetwork(config.network)
     network.load_state_dict(tensors, strict=True)
     return Checkpoint(network.eval(), config, found, origin, note)
+
+
+def remember(checkpoint: Checkpoint) -> SiameseNetwork:
+    """The checkpoint's network, which from now on knows the config it came with."""
+    network = checkpoint.network
+    network.came_with = (checkpoint.config, _fingerprint(network))
+    return network
+
+
+def config_of(network: SiameseNetwork) -> CheckpointConfig:
+    """The config that a network came with, or a bare one.
+
+    Decision rule and calibration are left out where the weights have changed since: a threshold
+    that was fitted for other weights would be a lie.
+    """
+    if network.came_with is None:
+        return CheckpointConfig(network.config)
+    config, fingerprint = network.came_with
+    if fingerprint == _fingerprint(network):
+        return config
+    return dataclasses.replace(config, decision=None, calibration={})
+
+
+def _fingerprint(network: SiameseNetwork) -> str:
+    """A hash of the weights as `save` would store them."""
+    digest = hashlib.sha256()
+    for name, value in sorted(_stored(network).items()):
+        digest.update(name.encode() + value.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def file_sha256(path: Path) -> str:
@@ -183,7 +225,19 @@ def read_config(folder: Path) -> dict[str, Any]:
     return content
 
 
-def _config_from(content: Mapping[str, Any]) -> CheckpointConfig:
+def read_settings(folder: Path) -> CheckpointConfig:
+    """config.json of a folder as a value, checked as strictly as loading does."""
+    return _config_from(read_config(folder), folder)
+
+
+def _config_from(content: Mapping[str, Any], folder: Path) -> CheckpointConfig:
+    try:
+        return _parse_config(content)
+    except CheckpointError as error:
+        raise CheckpointError(f"{folder}: {error}") from error
+
+
+def _parse_config(content: Mapping[str, Any]) -> CheckpointConfig:
     values = {k: v for k, v in content.items() if k not in ("format_version", "weights_sha256")}
     if "weights_sha256" not in content:
         raise CheckpointError(f"{CONFIG} does not say which weights it belongs to.")
@@ -216,8 +270,13 @@ def _check_values(config: CheckpointConfig) -> None:
         raise CheckpointError(f"{CONFIG} has no sensible input normalisation: {network}.")
     if config.detector not in DETECTORS:
         raise CheckpointError(f"{CONFIG} names an unknown detector, '{config.detector}'.")
-    if len(config.window) != 4 or not all(math.isfinite(v) for v in config.window):
+    x0, y0, x1, y1 = config.window if len(config.window) == 4 else (0.0, 0.0, 0.0, 0.0)
+    if not (-1000 < x0 < x1 < 1000 and -1000 < y0 < y1 < 1000):
         raise CheckpointError(f"{CONFIG} has no sensible crop window: {config.window}.")
+    if not isinstance(config.license, str) or not isinstance(config.license_reason, str):
+        raise CheckpointError(f"{CONFIG} does not name a licence.")
+    if not all(isinstance(item, Mapping) for item in (config.calibration, *config.training)):
+        raise CheckpointError(f"{CONFIG} has provenance that is not a record.")
 
 
 def _check_decision(rule: DecisionRule) -> None:
@@ -248,19 +307,27 @@ def _decision_from(content: Mapping[str, Any]) -> DecisionRule:
 
 
 def _build(kind: type[T], values: Mapping[str, Any]) -> T:
-    """A dataclass from a mapping whose keys must fit; an unknown key is an error, never dropped."""
+    """A dataclass from a mapping whose keys must fit: none is dropped, and none is made up.
+
+    Provenance may be missing, since no answer depends on it.
+    """
     known = {item.name for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - known)
     if unknown:
         raise CheckpointError(f"{CONFIG} has keys that this program does not know: {unknown}.")
+    missing = sorted(known - set(values) - PROVENANCE)
+    if missing:
+        raise CheckpointError(f"{CONFIG} lacks keys that this program needs: {missing}.")
     return kind(**values)
 
 
 def _expected_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the tensors, found without spending memory on them."""
     try:
-        with torch.device("meta"):
-            network = SiameseNetwork(config)
+        with torch.device("meta"), torch.no_grad():
+            network = SiameseNetwork(config).eval()
+            # A size that is too small for the layers shows only when a picture goes through.
+            network.embed(torch.zeros(1, config.channels, config.image_size, config.image_size))
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(f"{CONFIG} describes a network that cannot be built.") from error
     shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}

@@ -1,31 +1,18 @@
 """The Hugging Face Hub: checkpoints come from it, checkpoints and Spaces go to it.
 
-The only module that imports huggingface_hub, whose cache, token, HF_ENDPOINT and HF_HUB_OFFLINE
-apply. It moves files and says in one sentence what went wrong; it does not look into weights (see
-`checkpoint`), and it decides nothing about what is published (see `publish`).
+Only this module and `hub_client` import huggingface_hub, whose cache, token, HF_ENDPOINT and
+HF_HUB_OFFLINE apply. It moves files; it does not look into weights (see `checkpoint`), and it
+decides nothing about what is published (see `publish`).
 """
 
-import errno
-import logging
-import sys
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import httpx2
 import huggingface_hub as hf
 from huggingface_hub import constants, errors
-from huggingface_hub.utils import (  # type: ignore[attr-defined]  # exported lazily
-    _http,
-    are_progress_bars_disabled,
-    disable_progress_bars,
-    enable_progress_bars,
-)
 
 from siamese.checkpoint import (
     CARD,
@@ -37,14 +24,11 @@ from siamese.checkpoint import (
     file_sha256,
 )
 from siamese.errors import CheckpointError
+from siamese.hub_client import patiently, retried
 from siamese.reference import Reference, is_commit
-
-T = TypeVar("T")
 
 FILES = (CONFIG, WEIGHTS, CARD)  # all that is ever fetched of a repo
 MAX_BYTES = {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: MAX_WEIGHTS_BYTES, CARD: 4 << 20}
-TRIES = 3  # for any one request
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +104,7 @@ class Hub:
         with self._patiently(repo if revision is None else f"{repo}@{revision}"):
             api = self._api()
             info: Any = api.space_info if kind == "space" else api.model_info
-            found = _retried(lambda: info(repo, revision=revision, files_metadata=True))
+            found = retried(lambda: info(repo, revision=revision, files_metadata=True))
         siblings = found.siblings or []
         return Listing(
             found.sha or "",
@@ -222,7 +206,7 @@ class Hub:
                 )
             )
 
-        folder = _retried(lambda: get(force=False))
+        folder = retried(lambda: get(force=False))
         if _whole(folder, listing):
             return folder
         folder = get(force=True)
@@ -249,15 +233,8 @@ class Hub:
         part.write_text(commit, encoding="utf-8")
         part.replace(path)
 
-    @contextmanager
-    def _patiently(self, name: str, seconds: float | None = None) -> Iterator[None]:
-        """Run requests with bounded patience; say what went wrong with `name` in one sentence."""
-        patience = self.seconds or seconds or float(constants.HF_HUB_DOWNLOAD_TIMEOUT)
-        try:
-            with _bounded(patience), _quiet():
-                yield
-        except (errors.HfHubHTTPError, httpx2.HTTPError, OSError, ValueError) as error:
-            raise CheckpointError(_sentence(error, name, self.url, patience)) from error
+    def _patiently(self, name: str, seconds: float | None = None) -> AbstractContextManager[None]:
+        return patiently(name, self.url, self.seconds or seconds)
 
 
 def _check_listing(reference: Reference, listing: Listing) -> None:
@@ -303,189 +280,3 @@ def _whole(folder: Path, listing: Listing) -> bool:
         if name in listing.sha256 and file_sha256(path) != listing.sha256[name]:
             return False
     return True
-
-
-def _retried(call: Callable[[], T]) -> T:
-    """What `call` returns; tried again, after a pause, where the fault may pass.
-
-    For the requests that huggingface_hub itself sends only once.
-    """
-    for pause in (0.5, 1.0):
-        try:
-            return call()
-        except (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError):
-            pass
-        except errors.HfHubHTTPError as error:
-            if error.response.status_code not in (429, 500, 502, 503, 504):
-                raise
-        time.sleep(pause)
-    return call()
-
-
-# huggingface_hub waits for ever in some requests and tries others six times. It lets a program
-# bring its own HTTP client, which is where both get a bound; one client serves the whole process.
-_LOCK = threading.RLock()
-
-
-@contextmanager
-def _bounded(seconds: float) -> Iterator[None]:
-    """No connection is silent for longer than `seconds`, no request is sent more than TRIES times.
-
-    The client that was set before is put back afterwards.
-    """
-    with _LOCK:
-        if getattr(_LOCK_STATE, "inside", False):
-            yield
-            return
-        before = _http._GLOBAL_CLIENT_FACTORY
-        sent: Counter[tuple[str, str, str]] = Counter()
-        answers: dict[tuple[str, str, str], int] = {}
-
-        def key_of(request: httpx2.Request) -> tuple[str, str, str]:
-            # A download that goes on where it broke off asks for another range: that is progress.
-            return request.method, str(request.url), request.headers.get("Range", "")
-
-        def bound(request: httpx2.Request) -> None:
-            request.extensions["timeout"] = dict.fromkeys(
-                ("connect", "read", "write", "pool"), seconds
-            )
-            key = key_of(request)
-            sent[key] += 1
-            if sent[key] > TRIES:
-                raise _GaveUp(answers.get(key))
-
-        def note(response: httpx2.Response) -> None:
-            answers[key_of(response.request)] = response.status_code
-
-        def client() -> httpx2.Client:
-            made = before()
-            hooks = made.event_hooks
-            made.event_hooks = {
-                "request": [*hooks["request"], bound],
-                "response": [*hooks["response"], note],
-            }
-            return made
-
-        hf.set_client_factory(client)
-        _LOCK_STATE.inside = True
-        try:
-            yield
-        finally:
-            _LOCK_STATE.inside = False
-            hf.set_client_factory(before)
-
-
-_LOCK_STATE = threading.local()
-
-
-class _GaveUp(OSError):
-    """A request failed TRIES times; not one of the errors that huggingface_hub tries again.
-
-    `status` is the last answer's HTTP status, None where none came.
-    """
-
-    def __init__(self, status: int | None) -> None:
-        super().__init__(f"gave up, last status {status}")
-        self.status = status
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No log lines about retries, and progress bars on a terminal only: errors are one sentence."""
-    logger = logging.getLogger("huggingface_hub")
-    level = logger.level
-    hide = not sys.stderr.isatty() and not are_progress_bars_disabled()
-    logger.setLevel(logging.CRITICAL)
-    if hide:
-        disable_progress_bars()
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        if hide:
-            enable_progress_bars()
-
-
-def _sentence(error: Exception, name: str, url: str, seconds: float) -> str:
-    """What went wrong with `name`, and what to do, for the person who named it."""
-    causes = list(_chain(error))
-    for cause in causes:
-        if isinstance(cause, OSError) and cause.errno in DISK_FULL:
-            return (
-                f"There is no room on the disk for {name}; free some, or set HF_HUB_CACHE to a"
-                " folder on another disk."
-            )
-        if isinstance(cause, PermissionError):
-            return f"{name} cannot be stored ({cause}); set HF_HUB_CACHE to a folder of yours."
-    for cause in causes:
-        if isinstance(cause, errors.HfHubHTTPError):
-            return _answer(cause, name, url)
-    if any(isinstance(c, errors.OfflineModeIsEnabled) for c in causes):
-        return (
-            f"{name} is not in the cache, and HF_HUB_OFFLINE forbids to ask the Hub; unset it, or"
-            " name a folder."
-        )
-    for cause in causes:
-        if isinstance(cause, _GaveUp) and cause.status is not None:
-            return _broken(name, url) if cause.status < 400 else _trouble(cause.status, url)
-    if any(isinstance(c, (_GaveUp, httpx2.TimeoutException)) for c in causes):
-        return (
-            f"The Hub at {url} did not answer for {name}: {TRIES} tries, {seconds:g} seconds each;"
-            " try again later."
-        )
-    if any(isinstance(c, httpx2.ConnectError) for c in causes):
-        return (
-            f"The Hub at {url} cannot be reached, and {name} is not in the cache; connect to the"
-            " network, or name a folder."
-        )
-    if any(isinstance(c, (httpx2.HTTPError, errors.LocalEntryNotFoundError)) for c in causes):
-        return _broken(name, url)
-    if isinstance(error, OSError) and "Consistency check" in str(error):
-        return _broken(name, url)
-    if isinstance(error, (OSError, errors.LocalEntryNotFoundError)):
-        return f"{name} cannot be stored or had: {str(error).splitlines()[0]}"
-    return f"{url} does not answer for {name} as a Hub does ({error}); check HF_ENDPOINT."
-
-
-def _answer(error: errors.HfHubHTTPError, name: str, url: str) -> str:
-    """The sentence for an answer of the Hub that is a refusal."""
-    status = error.response.status_code
-    if isinstance(error, errors.GatedRepoError):
-        return (
-            f"{name} is gated: ask for access on {url}/{name.partition('@')[0]}, then log in with"
-            " `hf auth login` or set HF_TOKEN."
-        )
-    if isinstance(error, errors.RevisionNotFoundError):
-        return f"{name} does not exist: the repo is there, but not that branch, tag or commit."
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return (
-            f"There is no {name} at {url}, or it is private; check the spelling, or log in with"
-            " `hf auth login` or HF_TOKEN."
-        )
-    if isinstance(error, errors.RemoteEntryNotFoundError):
-        return f"{name} lacks a file that it lists; try again, or ask its owner."
-    if status == 401:
-        return (
-            "The Hub does not know your token; log in again with `hf auth login` or set HF_TOKEN."
-        )
-    if status == 403:
-        return f"Your token does not allow this with {name}; use one that has the right to."
-    if status == 429 or status >= 500:
-        return _trouble(status, url)
-    said = error.server_message or str(error).splitlines()[0]
-    return f"The Hub at {url} refused {name} (HTTP {status}): {said}"
-
-
-def _broken(name: str, url: str) -> str:
-    return f"The connection to {url} broke off during {name}; no half file was kept, try again."
-
-
-def _trouble(status: int, url: str) -> str:
-    return f"The Hub at {url} is in trouble (HTTP {status}, {TRIES} tries); try again later."
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what caused it, outermost first."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

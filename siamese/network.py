@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from siamese.backbones import BACKBONES
 from siamese.errors import CheckpointError
+from siamese.pretrained import Pretrained
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class NetworkConfig:
             raise CheckpointError(f"Unknown backbone '{self.backbone}'; this version has {known}.")
 
 
-class SiameseNetwork(nn.Module):
+class SiameseNetwork(nn.Module, Pretrained):
     """Two twins with shared weights, the element-wise distance, and one linear layer.
 
     The weights of the linear layer on |a - b| are at most zero. So `compare` is symmetric,

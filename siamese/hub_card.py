@@ -1,0 +1,119 @@
+"""The model card as the Hub reads it: front matter on top of README.md, from what was measured.
+
+Pure text. The card itself is written by `python -m siamese evaluate`; here its front matter gets
+whatever the Hub needs to show licence and figures, and nothing that is already there is changed.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+from siamese.checkpoint import CheckpointConfig
+from siamese.errors import InputError
+
+_FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n?(.*)\Z", re.DOTALL)
+_PICTURE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def split(card: str) -> tuple[dict[str, Any], str]:
+    """Front matter as a mapping (empty where there is none) and the text under it.
+
+    Raises InputError where the front matter is not a YAML mapping.
+    """
+    found = _FRONT_MATTER.match(card)
+    if found is None:
+        return {}, card
+    try:
+        header = yaml.safe_load(found[1]) or {}
+    except yaml.YAMLError as error:
+        raise InputError(f"The model card's front matter is not YAML: {error}.") from error
+    if not isinstance(header, dict):
+        raise InputError("The model card's front matter is not a mapping of names to values.")
+    return header, found[2]
+
+
+def complete(card: str, config: CheckpointConfig, repo: str) -> str:
+    """The card with the front matter that the Hub shows; what a person wrote there stays."""
+    header, text = split(card)
+    wanted = metadata(config, repo)
+    missing = {name: value for name, value in wanted.items() if name not in header}
+    if not missing:
+        return card
+    header |= missing
+    return f"---\n{yaml.safe_dump(header, sort_keys=False, allow_unicode=True)}---\n{text}"
+
+
+def metadata(config: CheckpointConfig, repo: str) -> dict[str, Any]:
+    """library_name, pipeline_tag, licence, tags, datasets and model-index of a checkpoint."""
+    header: dict[str, Any] = {
+        "license": config.license,
+        "library_name": "siamese",
+        "pipeline_tag": "image-feature-extraction",
+        "tags": ["siamese-network", "face-verification", "one-shot", config.network.backbone],
+    }
+    names = sorted({_stem(name) for record in config.training for name in _sources(record)})
+    if names:
+        header["datasets"] = names
+    results = _results(config)
+    if results:
+        header["model-index"] = [{"name": repo.partition("/")[2], "results": results}]
+    return header
+
+
+def minimal(config: CheckpointConfig, repo: str) -> str:
+    """A card for a checkpoint that has none: what it is, how to use it, what it lacks."""
+    network = config.network
+    calibrated = "calibrated" if config.decision else "**not calibrated**: no probabilities yet"
+    text = f"""
+# {repo.partition("/")[2]}
+
+A siamese network for verification: `{network.backbone}`, input {network.image_size} x
+{network.image_size} x {network.channels}, embedding of {network.embedding_size} numbers,
+{calibrated}. Nobody has written more about it yet; nothing is known of its limits.
+
+    from siamese import {"Verifier" if config.decision else "SiameseNetwork"}
+    {"Verifier" if config.decision else "SiameseNetwork"}.from_pretrained("{repo}")
+
+Licence of the weights: {config.license}. {config.license_reason}
+"""
+    return complete(text.rstrip() + "\n", config, repo)
+
+
+def pictures(card: str) -> list[str]:
+    """Relative paths of the pictures that a card shows."""
+    return [path for path in _PICTURE.findall(card) if "://" not in path]
+
+
+def _results(config: CheckpointConfig) -> list[dict[str, Any]]:
+    """The measured error rates of each operating point, in the form of a `model-index`."""
+    measured: dict[str, list[dict[str, Any]]] = {}
+    for point in config.decision.operating_points if config.decision else ():
+        for kind, rate in (("FMR", point.fmr), ("FNMR", point.fnmr)):
+            if rate.trials:
+                title = f"{kind} at {point.name} ({rate.errors} of {rate.trials})"
+                metric = {"type": kind.lower(), "name": title, "value": round(rate.value, 6)}
+                measured.setdefault(point.measured_on, []).append(metric)
+    return [
+        {
+            "task": {"type": "image-classification", "name": "Face verification"},
+            "dataset": {"type": _slug(name), "name": name},
+            "metrics": metrics,
+        }
+        for name, metrics in measured.items()
+    ]
+
+
+def _sources(record: Mapping[str, Any]) -> Sequence[str]:
+    found = record.get("sources", ())
+    return [name for name in found if isinstance(name, str)]
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "unnamed"

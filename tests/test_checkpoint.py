@@ -1,0 +1,454 @@
+"""What a checkpoint folder holds, and every way in which it is refused.
+
+Each damaged folder is made from one that loads, by one change.
+"""
+
+import dataclasses
+import json
+import pickle
+import struct
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from siamese import SiameseNetwork, Verifier
+from siamese import checkpoint as checkpoints
+from siamese.backbones import BACKBONES
+from siamese.checkpoint import CARD, CONFIG, WEIGHTS, CheckpointConfig, load_folder
+from siamese.errors import CheckpointError
+from siamese.network import NetworkConfig
+from tests import small_checkpoints as small
+
+Content = dict[str, Any]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "toy"
+    small.write(made)
+    return made
+
+
+def refusal(folder: Path) -> str:
+    """The sentence with which a folder is refused; one line, one full stop at its end."""
+    with pytest.raises(CheckpointError) as caught:
+        load_folder(folder)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.endswith(".")
+    return message
+
+
+# What holds of a good one
+
+
+def test_round_trip_keeps_config_weights_and_logits(tmp_path: Path, folder: Path) -> None:
+    loaded = load_folder(folder)
+    assert loaded.config.network == small.TINY
+    assert loaded.config.decision == small.RULE
+    assert loaded.config.window == (0.0, 0.0, 112.0, 112.0)
+    assert loaded.config.training == ({"sources": {"toy_people.zip": "00"}, "pictures": 10},)
+    assert not loaded.network.training
+    again = checkpoints.save(tmp_path / "again", loaded.network, loaded.config)
+    assert again == loaded.sha256 == checkpoints.file_sha256(folder / WEIGHTS)
+    twice = load_folder(tmp_path / "again")
+    assert twice.config == loaded.config
+    assert torch.equal(small.logits(twice.network), small.logits(loaded.network))
+
+
+def test_stored_weights_are_those_of_the_network_up_to_16_bits(folder: Path) -> None:
+    original, loaded = small.network().state_dict(), load_folder(folder).network.state_dict()
+    for name, value in original.items():
+        assert torch.allclose(loaded[name].float(), value.float(), rtol=2**-10, atol=1e-7), name
+
+
+def test_numbers_too_large_for_16_bits_are_stored_whole(tmp_path: Path) -> None:
+    """Once, half precision turned a large running variance into infinity without a word."""
+    made = small.network()
+    with torch.no_grad():
+        made.backbone.stem[1].running_var.fill_(1e6)
+    checkpoints.save(tmp_path, made, CheckpointConfig(small.TINY))
+    assert load_folder(tmp_path).network.backbone.stem[1].running_var[0] == 1e6
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_backbone_survives_the_disk(backbone: str, tmp_path: Path) -> None:
+    size = 96 if backbone != "compact" else 32
+    made = small.network(config=NetworkConfig(backbone, size, 3, 8))
+    checkpoints.save(tmp_path, made, CheckpointConfig(made.config))
+    loaded = load_folder(tmp_path)
+    assert loaded.network.config == made.config
+    assert loaded.network.state_dict().keys() == made.state_dict().keys()
+
+
+def test_provenance_changes_no_answer(folder: Path) -> None:
+    before = small.logits(load_folder(folder).network)
+    rule = load_folder(folder).config.decision
+
+    def change(content: Content) -> None:
+        content["calibration"] = {"scale": 99, "offset": -5, "people": "nobody"}
+        content["training"] = []
+
+    small.edit_config(folder, change)
+    after = load_folder(folder)
+    assert torch.equal(small.logits(after.network), before)
+    assert after.config.decision == rule
+
+
+def test_embedded_checkpoint_is_the_default_source() -> None:
+    assert checkpoints.EMBEDDED.name == "weights"
+    with pytest.raises(CheckpointError, match="of what"):
+        checkpoints.load(None, revision="main")
+
+
+# Files
+
+
+def test_missing_folder(tmp_path: Path) -> None:
+    assert "no folder" in refusal(tmp_path / "nothing")
+
+
+def test_missing_config(folder: Path) -> None:
+    (folder / CONFIG).unlink()
+    assert "no config.json" in refusal(folder)
+
+
+def test_missing_weights(folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
+    assert "no model.safetensors" in refusal(folder)
+
+
+def test_only_a_pickle(folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
+    torch.save(small.network().state_dict(), folder / "pytorch_model.bin")
+    message = refusal(folder)
+    assert "pytorch_model.bin" in message
+    assert "python -m siamese convert" in message
+    assert "owner" in message
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_pickle_under_the_name_of_safetensors_is_not_run(
+    protocol: int, folder: Path, tmp_path: Path
+) -> None:
+    class Attack:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (tmp_path / "attacked",))
+
+    (folder / WEIGHTS).write_bytes(pickle.dumps(Attack(), protocol=protocol))
+    small.name_weights(folder)
+    assert "pickle" in refusal(folder)
+    assert not (tmp_path / "attacked").exists()
+
+
+def test_torch_zip_under_the_name_of_safetensors(folder: Path) -> None:
+    torch.save(small.network().state_dict(), folder / WEIGHTS)
+    small.name_weights(folder)
+    assert "pickle" in refusal(folder)
+
+
+@pytest.mark.parametrize("keep", [0, 4, 8, 200, 100_000, -1])
+def test_truncated_weights(keep: int, folder: Path) -> None:
+    blob = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(blob[:keep])
+    small.name_weights(folder)  # even if the config named the half file
+    assert any(words in refusal(folder) for words in ("only a part", "damaged"))
+
+
+def test_other_weights_than_the_config_names(folder: Path, tmp_path: Path) -> None:
+    small.write(tmp_path / "other", seed=1)
+    (folder / WEIGHTS).write_bytes((tmp_path / "other" / WEIGHTS).read_bytes())
+    assert "not those that its config.json names" in refusal(folder)
+
+
+def test_one_flipped_bit(folder: Path) -> None:
+    blob = bytearray((folder / WEIGHTS).read_bytes())
+    blob[-100] ^= 1
+    (folder / WEIGHTS).write_bytes(blob)
+    assert "SHA-256" in refusal(folder)
+
+
+def test_other_weights_than_the_caller_asked_for(folder: Path) -> None:
+    sha256 = checkpoints.file_sha256(folder / WEIGHTS)
+    assert load_folder(folder, sha256=sha256).sha256 == sha256
+    with pytest.raises(CheckpointError, match="asked for"):
+        load_folder(folder, sha256="0" * 64)
+
+
+# Tensors
+
+
+def drop(tensors: dict[str, torch.Tensor]) -> None:
+    del tensors["backbone.project.bias"]
+
+
+def add(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["backbone.project.bias2"] = torch.zeros(1)
+
+
+def reshape(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["head.weight"] = tensors["head.weight"].reshape(16, 1)
+
+
+def poison(value: float) -> Callable[[dict[str, torch.Tensor]], None]:
+    def change(tensors: dict[str, torch.Tensor]) -> None:
+        tensors["backbone.project.weight"][3, 5] = value
+
+    return change
+
+
+def positive(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["head.weight"][0, 0] = 0.01
+
+
+def negative_variance(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["backbone.stem.1.running_var"][0] = -1.0
+
+
+def other_kind(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["head.bias"] = tensors["head.bias"].to(torch.int8)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (drop, "missing or extra tensors: backbone.project.bias"),
+        (add, "missing or extra tensors: backbone.project.bias2"),
+        (reshape, "'head.weight' has shape (16, 1), expected (1, 16)"),
+        (poison(float("nan")), "not finite"),
+        (poison(float("inf")), "not finite"),
+        (positive, "positive weights"),
+        (negative_variance, "negative variances"),
+        (other_kind, "unexpected kind, I8"),
+    ],
+)
+def test_wrong_tensors(
+    change: Callable[[dict[str, torch.Tensor]], None], words: str, folder: Path
+) -> None:
+    small.edit_weights(folder, change)
+    assert words in refusal(folder)
+
+
+def test_weights_are_never_random(folder: Path) -> None:
+    """The usual mixin fills in a missing tensor with random numbers; here nothing comes back."""
+    names = list(load_file(folder / WEIGHTS))
+    for name in names[:: len(names) // 8]:
+        small.write(folder)
+        small.edit_weights(folder, lambda tensors, name=name: tensors.pop(name))
+        assert name in refusal(folder)
+
+
+def header(entry: Content) -> bytes:
+    content = json.dumps(entry).encode()
+    return struct.pack("<Q", len(content)) + content
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [
+        struct.pack("<Q", 2**62) + b"{}",
+        struct.pack("<Q", 2) + b"[]",
+        struct.pack("<Q", 2) + b"{]",
+        header({"head.weight": {"dtype": "F16"}}),
+        header({"head.weight": 5}),
+        struct.pack("<Q", 100_000) + b"[" * 100_000,
+        b"\xff" * 1000,
+    ],
+)
+def test_headers_that_are_not_ours(blob: bytes, folder: Path) -> None:
+    (folder / WEIGHTS).write_bytes(blob)
+    small.name_weights(folder)
+    assert "only a part" in refusal(folder)
+
+
+def test_header_that_asks_for_absurd_sizes(folder: Path) -> None:
+    huge = {"dtype": "F32", "shape": [2**40, 2**20], "data_offsets": [0, 2**62]}
+    names = load_file(folder / WEIGHTS)
+    (folder / WEIGHTS).write_bytes(header(dict.fromkeys(names, huge)))
+    small.name_weights(folder)
+    assert "has shape" in refusal(folder)
+
+
+def test_file_larger_than_the_network_is_not_read(folder: Path) -> None:
+    with (folder / WEIGHTS).open("r+b") as file:
+        file.truncate(50 << 30)  # a sparse file: 50 GB that take no room
+    assert "more than this network can have" in refusal(folder)
+
+
+# Config
+
+
+def replace(path: str, value: Any) -> Callable[[Content], None]:
+    def change(content: Content) -> None:
+        *parents, last = path.split("/")
+        for name in parents:
+            content = content[int(name) if name.isdigit() else name]
+        content[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("format_version", 2, "update the program"),
+        ("format_version", "1", "no format_version"),
+        ("format_version", 0, "no format_version"),
+        ("surprise", 1, "does not know: ['surprise']"),
+        ("network/dropout", 0.5, "does not know: ['dropout']"),
+        ("decision/mood", "good", "does not know: ['mood']"),
+        ("decision/operating_points/0/extra", 1, "does not know: ['extra']"),
+        ("decision/operating_points/0/fmr/extra", 1, "does not know: ['extra']"),
+        ("network/backbone", "resnet9000", "Unknown backbone 'resnet9000'"),
+        ("network/backbone", ["compact"], "damaged"),
+        ("network/image_size", 10**9, "absurd"),
+        ("network/image_size", 1025, "absurd"),
+        ("network/image_size", "32", "absurd"),
+        ("network/embedding_size", 10**6, "absurd"),
+        ("network/embedding_size", 0, "absurd"),
+        ("network/channels", 4, "absurd"),
+        ("network/std", 0.0, "normalisation"),
+        ("network/mean", float("nan"), "normalisation"),
+        ("network/mean", "0.5", "damaged"),
+        ("detector", "yolo", "unknown detector"),
+        ("window", [0, 0, 112], "window"),
+        ("window", [0, 0, 112, float("inf")], "window"),
+        ("window", [112, 0, 0, 112], "window"),
+        ("window", None, "damaged"),
+        ("network", None, "damaged"),
+        ("network", [1], "does not know: [1]"),
+        ("decision/operating_points", [], "without operating points"),
+        ("decision/support_scales", [], "without operating points or scales"),
+        ("decision/support_scales", [[1.0]], "damaged"),
+        ("decision/different_below", float("nan"), "not finite"),
+        ("decision/operating_points/0/threshold", "high", "damaged"),
+        ("decision/operating_points/0/fmr/errors", 101, "more errors than trials"),
+        ("decision/operating_points/0/fmr", None, "damaged"),
+        ("decision", 5, "damaged"),
+        ("calibration", 5, "provenance"),
+        ("training", 5, "damaged"),
+        ("training", [5], "provenance"),
+        ("license", None, "licence"),
+        ("weights_sha256", 5, "not those that its config.json names"),
+    ],
+)
+def test_wrong_config(path: str, value: Any, words: str, folder: Path) -> None:
+    small.edit_config(folder, replace(path, value))
+    assert words in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["network", "window", "detector", "weights_sha256", "format_version"]
+)
+def test_config_without_a_key_that_shapes_do_not_tell(name: str, folder: Path) -> None:
+    """A lost field must not become a default: the wrong preprocessing would load cleanly."""
+    small.edit_config(folder, lambda content: content.pop(name))
+    assert CONFIG in refusal(folder)
+
+
+@pytest.mark.parametrize("name", [item.name for item in dataclasses.fields(NetworkConfig)])
+def test_network_config_is_never_completed_from_defaults(name: str, folder: Path) -> None:
+    small.edit_config(folder, lambda content: content["network"].pop(name))
+    assert name in refusal(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, "\ud800"])
+def test_config_that_is_not_json(text: str, folder: Path) -> None:
+    (folder / CONFIG).write_bytes(text.encode(errors="surrogatepass"))
+    assert CONFIG in refusal(folder)
+
+
+def test_huge_config(folder: Path) -> None:
+    with (folder / CONFIG).open("r+b") as file:
+        file.truncate(10 << 30)
+    assert "larger than 1 MB" in refusal(folder)
+
+
+def test_network_with_too_many_parameters(folder: Path) -> None:
+    """Both sizes are allowed by themselves; together they would need gigabytes."""
+    small.edit_config(
+        folder,
+        lambda content: content.update(
+            network=dataclasses.asdict(NetworkConfig("koch", 1024, 3, 8192))
+        ),
+    )
+    assert "parameters" in refusal(folder)
+
+
+def test_network_that_cannot_be_built(folder: Path) -> None:
+    network = dataclasses.asdict(NetworkConfig("koch", 20, 3, 16))
+    small.edit_config(folder, lambda content: content.update(network=network))
+    assert "cannot be built" in refusal(folder)
+
+
+def test_absurd_requests_are_refused_without_memory(folder: Path, tmp_path: Path) -> None:
+    """In a process that may take 300 MB more than it has, all of them are still sentences."""
+    small.write(tmp_path / "wide")
+    small.edit_config(
+        tmp_path / "wide",
+        lambda content: content.update(
+            network=dataclasses.asdict(NetworkConfig("koch", 1024, 3, 8192))
+        ),
+    )
+    with (folder / WEIGHTS).open("r+b") as file:
+        file.truncate(50 << 30)
+    script = textwrap.dedent("""
+        import resource, sys
+        from pathlib import Path
+        from siamese.checkpoint import load_folder
+        from siamese.errors import CheckpointError
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + (300 << 20)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        for folder in sys.argv[1:]:
+            try:
+                load_folder(Path(folder))
+            except CheckpointError as error:
+                print("refused:", error)
+    """)
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("needs Linux's /proc to know how much memory a process has")
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folder), str(tmp_path / "wide")],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert done.stdout.count("refused:") == 2
+
+
+# The network by itself
+
+
+def test_bare_network_is_refused_by_the_verifier(tmp_path: Path) -> None:
+    small.network().save_pretrained(tmp_path)
+    assert isinstance(SiameseNetwork.from_pretrained(tmp_path), SiameseNetwork)
+    with pytest.raises(CheckpointError, match="has not been calibrated"):
+        Verifier.from_pretrained(tmp_path)
+
+
+def test_network_carries_the_whole_config_and_leaves_the_card(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / CARD).write_text("# Mine\n")
+    SiameseNetwork.from_pretrained(folder).save_pretrained(out)
+    assert load_folder(out).config == load_folder(folder).config
+    assert load_folder(out).sha256 == load_folder(folder).sha256
+    assert (out / CARD).read_text() == "# Mine\n"
+
+
+def test_changed_network_loses_its_calibration(folder: Path, tmp_path: Path) -> None:
+    """Thresholds that were fitted for other weights would be a lie."""
+    network = SiameseNetwork.from_pretrained(folder)
+    with torch.no_grad():
+        network.head.bias.add_(0.5)
+    network.save_pretrained(tmp_path / "out")
+    config = load_folder(tmp_path / "out").config
+    assert config.decision is None
+    assert config.calibration == {}
+    assert config.window == load_folder(folder).config.window
