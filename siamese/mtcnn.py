@@ -179,7 +179,7 @@ def _cells(
 
 
 def _clipped(candidates: _Candidates, images: Sequence[Image.Image]) -> np.ndarray:
-    """The boxes' parts inside their pictures, in whole px, at least 1 x 1.
+    """The boxes' parts inside their pictures, at least 1 x 1 px.
 
     A face that is cut off by the border is thus seen stretched, as in facenet-pytorch, where the
     networks recognise it better than beside a black area (measured); but what they say is
@@ -187,8 +187,8 @@ def _clipped(candidates: _Candidates, images: Sequence[Image.Image]) -> np.ndarr
     """
     sizes = np.array([image.size for image in images], dtype=np.float64).reshape(-1, 2)
     limit = sizes[candidates.owners]
-    low = np.clip(np.floor(candidates.boxes[:, :2]), 0, limit - 1)
-    high = np.clip(np.floor(candidates.boxes[:, 2:]), low + 1, limit)
+    low = np.clip(candidates.boxes[:, :2], 0, limit - 1)
+    high = np.clip(candidates.boxes[:, 2:], low + 1, limit)
     return np.concatenate([low, high], axis=1)
 
 

@@ -1,0 +1,126 @@
+"""The cascade finds what facenet-pytorch's own finds, and survives what that one does not."""
+
+import io
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from siamese import mtcnn
+from siamese.errors import CheckpointError
+from siamese.mtcnn import Cascade
+from tests.pictures import PORTRAIT_FACE, PORTRAIT_LANDMARKS, portrait
+
+
+@pytest.fixture(scope="module")
+def cascade() -> Cascade:
+    return Cascade()
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union, by counting pixels."""
+    canvas = np.zeros((2, 700, 700), dtype=bool)
+    for layer, box in zip(canvas, (a, b), strict=True):
+        x0, y0, x1, y1 = np.clip(np.round(np.asarray(box, dtype=float)).astype(int), 0, 700)
+        layer[y0:y1, x0:x1] = True
+    return float(canvas.all(axis=0).sum() / max(1, canvas.any(axis=0).sum()))
+
+
+def test_the_portrait(cascade: Cascade) -> None:
+    found = cascade.find([portrait()], 20)[0]
+    assert (found.scores > 0.9).tolist() == [True] + [False] * (len(found.scores) - 1)
+    assert found.scores[0] > 0.99
+    assert overlap(found.boxes[0], np.array(PORTRAIT_FACE)) > 0.8
+    # The reference was read off the picture by eye.
+    assert np.abs(found.landmarks[0] - PORTRAIT_LANDMARKS).max() < 5
+
+
+def same_faces(cascade: Cascade, pictures: list[Image.Image]) -> tuple[int, list[str]]:
+    """How many sure faces of 40 px and more facenet-pytorch finds, and which are missing here."""
+    import facenet_pytorch
+
+    reference = facenet_pytorch.MTCNN(keep_all=True).eval()
+    count, missing = 0, []
+    for i, picture in enumerate(pictures):
+        with torch.inference_mode():
+            boxes, scores = reference.detect(picture)
+        mine = cascade.find([picture], 20)[0].boxes
+        for box, score in zip(boxes if boxes is not None else [], scores, strict=False):
+            if score < 0.95 or box[2] - box[0] < 40:
+                continue
+            count += 1
+            if max((overlap(box, other) for other in mine), default=0.0) < 0.5:
+                missing.append(f"{i}: {box}")
+    return count, missing
+
+
+def test_the_faces_that_facenet_pytorch_finds(cascade: Cascade) -> None:
+    picture = portrait()
+    pictures = [picture, picture.resize((250, 250)), picture.rotate(20), picture.resize((300, 480))]
+    assert same_faces(cascade, pictures) == (4, [])
+
+
+def test_the_faces_that_facenet_pytorch_finds_in_real_photos(
+    cascade: Cascade, faces_data: Path
+) -> None:
+    with zipfile.ZipFile(faces_data / "lfw.zip") as archive:
+        names = [name for name in archive.namelist() if name.endswith(".jpg")][::220]
+        pictures = [Image.open(io.BytesIO(archive.read(name))).convert("RGB") for name in names]
+    count, missing = same_faces(cascade, pictures)
+    assert count > 40
+    # Faces cut off by the border are where the two differ.
+    assert len(missing) <= count // 40, missing
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 1), (10, 10), (19, 19), (1, 500), (500, 1), (11, 4000), (20, 20), (21, 40)]
+)
+def test_pictures_too_small_or_narrow(cascade: Cascade, size: tuple[int, int]) -> None:
+    """facenet-pytorch raises on a short side under 20 px: it concatenates an empty list."""
+    for colour in ("black", "white"):
+        assert len(cascade.find([Image.new("RGB", size, colour)], 20)[0].scores) == 0
+
+
+def test_pictures_without_faces(cascade: Cascade) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (200, 300, 3), dtype=np.uint8)
+    pictures = [Image.new("RGB", (300, 200)), Image.fromarray(noise)]
+    assert [len(found.scores) for found in cascade.find(pictures, 20)] == [0, 0]
+
+
+def test_a_batch_equals_its_parts(cascade: Cascade) -> None:
+    """Pictures of different sizes, some without a face."""
+    pictures = [portrait(), Image.new("RGB", (90, 50)), portrait().resize((200, 300)),
+                portrait().crop((100, 0, 400, 250)), Image.new("RGB", (5, 5))]  # fmt: skip
+    together = cascade.find(pictures, 20)
+    assert [int((found.scores > 0.9).sum()) for found in together] == [1, 0, 1, 1, 0]
+    for picture, found in zip(pictures, together, strict=True):
+        alone = cascade.find([picture], 20)[0]
+        assert np.allclose(found.boxes, alone.boxes, atol=1e-3)
+        assert np.allclose(found.landmarks, alone.landmarks, atol=1e-3)
+        assert np.allclose(found.scores, alone.scores, atol=1e-5)
+    assert cascade.find([], 20) == []
+
+
+def test_changed_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(mtcnn.WEIGHTS_SHA256, "onet.pt", "0" * 64)
+    with pytest.raises(CheckpointError, match=r"onet\.pt"):
+        Cascade()
+
+
+def test_import_is_light_and_the_filter_for_warnings_stays() -> None:
+    """facenet-pytorch's __init__ installs a filter for everybody; we take it back."""
+    code = """
+import sys, warnings
+import siamese.faces
+assert "facenet_pytorch" not in sys.modules and "torchvision" not in sys.modules
+import torch, torchvision
+before = list(warnings.filters)
+siamese.faces.FaceDetector()
+assert not [entry for entry in warnings.filters if entry[1] and "nonzero" in entry[1].pattern]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
