@@ -233,7 +233,7 @@ def lfw(folder: Path, step: int, start: int = 0) -> list[Image.Image]:
 
 def test_real_photos_turned_four_ways(detector: FaceDetector, faces_data: Path) -> None:
     wrong = []
-    for i, picture in enumerate(lfw(faces_data, 700, start=3)):
+    for i, picture in enumerate(lfw(faces_data, 1000, start=3)):
         for degrees in (0, 90, 180, 270):
             faces = detector.detect([load(picture.rotate(degrees))])[0]
             if not faces or faces[0].turned != degrees:
