@@ -69,7 +69,7 @@ def _open_heif(file: BinaryIO) -> Image.Image:
     from pillow_heif.as_plugin import HeifImageFile
 
     # A lazy picture: the header is read now, the pixels at load().
-    picture: Image.Image = HeifImageFile(file)  # type: ignore[no-untyped-call]
+    picture: Image.Image = HeifImageFile(file)
     return picture
 
 
