@@ -29,7 +29,7 @@ from siamese.training.people import Part, family
 LFW, LFW_PAIRS = "lfw.zip", "lfw_pairs.txt"
 GROUPS, FAMILIES = "test_groups.zip", "train_fiw.zip"
 PAIR_LIST, PAIR_SCORES = "pairs.csv", "pair_scores.csv"
-WAYS, SHOTS = (5, 20, 100), (1, 3)
+WAYS, SHOTS, TRIALS = (5, 20, 100), (1, 3), 10_000
 
 
 class Bench:
@@ -121,7 +121,9 @@ def one_shot(bench: Bench) -> list[dict[str, Any]]:
     logits = identification.mean_embedding(bench.compare)
     return [
         identification.as_data(
-            identification.one_shot(logits, bench.lfw.vectors, bench.lfw_people, ways, shots)
+            identification.one_shot(
+                logits, bench.lfw.vectors, bench.lfw_people, ways, shots, TRIALS
+            )
         )
         for shots in SHOTS
         for ways in WAYS
@@ -133,7 +135,12 @@ def pick(bench: Bench) -> list[dict[str, Any]]:
     return [
         identification.as_data(
             identification.pick_counts(
-                shipped_logits(bench, shots), bench.lfw.vectors, bench.lfw_people, ways, shots
+                shipped_logits(bench),
+                bench.lfw.vectors,
+                bench.lfw_people,
+                ways,
+                shots,
+                trials=TRIALS,
             )
         )
         for shots in SHOTS
@@ -141,8 +148,8 @@ def pick(bench: Bench) -> list[dict[str, Any]]:
     ]
 
 
-def shipped_logits(bench: Bench, shots: int) -> identification.IdentityLogits:
-    """Identity logits as the product makes them for `shots` photos of each identity."""
+def shipped_logits(bench: Bench) -> identification.IdentityLogits:
+    """Identity logits as the product makes them, corrected for the number of photos."""
     raw = identification.mean_embedding(bench.compare)
 
     def logits(queries: np.ndarray, support: np.ndarray) -> np.ndarray:

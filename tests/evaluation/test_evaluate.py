@@ -1,0 +1,331 @@
+"""Calibrate and evaluate from files to files, on a world of textures.
+
+pytest tests/evaluation/test_evaluate.py
+"""
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from siamese import checkpoint
+from siamese.calibration import DecisionRule, OperatingPoint
+from siamese.checkpoint import Checkpoint, CheckpointConfig
+from siamese.errors import CheckpointError, InputError
+from siamese.evaluation import audit, fitting, pipeline, protocols, report
+from siamese.evaluation.calibrate import REPORTED_ON, calibrate, calibration_pictures
+from siamese.evaluation.comparison import Comparison
+from siamese.evaluation.metrics import rate
+from siamese.evaluation.stored import embed_pictures
+from siamese.network import NetworkConfig, SiameseNetwork
+from siamese.training.people import Part, read_targets
+from siamese.verifier import Verifier
+from tests.evaluation import world
+from tests.pictures import corners, encoded, portrait
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where things are."""
+
+    data: Path
+    cache: Path
+    raw: Path
+    calibrated: Path
+
+    def load(self) -> Checkpoint:
+        return checkpoint.load_folder(self.calibrated)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    root = tmp_path_factory.mktemp("world")
+    found = Place(root / "data", root / "cache", root / "raw", root / "calibrated")
+    world.make(found.data)
+    world.raw_checkpoint(found.raw)
+    calibrate(found.raw, [found.data / "train_fiw.zip"], [], found.calibrated, found.cache)
+    return found
+
+
+@pytest.fixture(scope="module")
+def measured(place: Place) -> dict[str, Any]:
+    """metrics.json of everything that is quick; config.json and the card are written too."""
+    names = ["lfw", "open_set", "calibration_people", "families", "groups", "robustness", "audit"]
+    return report.evaluate(place.calibrated, place.data, None, names, place.cache)
+
+
+def test_an_uncalibrated_checkpoint_is_not_measured(place: Place) -> None:
+    with pytest.raises(CheckpointError, match="siamese calibrate"):
+        report.evaluate(place.raw, place.data, None, ["lfw"], place.cache)
+
+
+def test_the_saved_network_is_calibrated_on_the_half_that_fits(place: Place) -> None:
+    """Fitting again finds nothing left to correct."""
+    loaded = place.load()
+    pictures = calibration_pictures([place.data / "train_fiw.zip"], Part.CALIBRATION)
+    half = embed_pictures(loaded, pictures, place.cache).of(fitting.fits)
+    scores = fitting.draw_pairs(half.identities).scores(Comparison.of(loaded.network), half.vectors)
+    again = fitting.fit_platt(scores)
+    assert again.scale == pytest.approx(1, abs=0.01)
+    assert again.offset == pytest.approx(0, abs=0.02)
+    rule = loaded.config.decision
+    assert rule is not None
+    for point in rule.operating_points:
+        assert point.measured_on == REPORTED_ON
+        assert point.threshold == pytest.approx(fitting.fit_thresholds(scores).points[point.name])
+    assert loaded.config.calibration["people"] == len(set(half.identities))
+    assert list(loaded.config.calibration["sources"]) == ["train_fiw.zip"]
+
+
+def test_calibrating_again_changes_nothing(place: Place, tmp_path: Path) -> None:
+    sources = [place.data / "train_fiw.zip"]
+    again = calibrate(place.calibrated, sources, [], tmp_path / "again", place.cache)
+    assert again.config.calibration["platt"]["scale"] == pytest.approx(1, abs=0.01)
+    before, after = place.load().config.decision, again.config.decision
+    assert before is not None and after is not None
+    assert after.different_below == pytest.approx(before.different_below, abs=0.05)
+
+
+def test_contradicted_pictures_are_left_out_and_listed(place: Place, tmp_path: Path) -> None:
+    sources = [place.data / "train_fiw.zip"]
+    pictures = calibration_pictures(sources, Part.CALIBRATION)
+    owners = {name: i for i, name in enumerate(dict.fromkeys(p.identity for p in pictures))}
+    embedding = np.zeros((len(pictures), len(owners)), np.int8)
+    for row, found in enumerate(pictures):
+        embedding[row, owners[found.identity]] = 100
+    embedding[5] = np.roll(embedding[5], 1)  # shows the next person
+    names = np.array([found.name for found in pictures])
+    np.savez(tmp_path / "reference.npz", names=names, embedding=embedding)
+    assert np.isfinite(read_targets([tmp_path / "reference.npz"], pictures)).all()
+    found = calibrate(
+        place.raw, sources, [tmp_path / "reference.npz"], tmp_path / "out", place.cache
+    )
+    assert found.config.calibration["excluded"] == [pictures[5].name]
+
+
+def test_too_few_people_are_said_before_anything_is_written(place: Place, tmp_path: Path) -> None:
+    names = {"one/1.webp": ("one", 1), "two/1.webp": ("two", 1)}
+    world.write_zip(tmp_path / "few.zip", names, 128)
+    with pytest.raises(InputError, match="people"):
+        calibrate(place.raw, [tmp_path / "few.zip"], [], tmp_path / "out", place.cache)
+    assert not (tmp_path / "out").exists()
+
+
+def test_metrics_are_of_these_weights_and_files(place: Place, measured: dict[str, Any]) -> None:
+    on_disk = json.loads((place.calibrated / report.METRICS).read_text())
+    assert on_disk == json.loads(json.dumps(measured))
+    assert on_disk["weights_sha256"] == place.load().sha256
+    assert set(on_disk["data"]) == {
+        "lfw.zip", "lfw_pairs.txt", "test_groups.zip", "train_fiw.zip",
+    }  # fmt: skip
+    assert on_disk["protocols"]["lfw"]["pairs"] == 48
+    assert on_disk["protocols"]["lfw"]["accuracy"] > 0.7
+
+
+def test_the_figures_are_those_of_the_product(place: Place, measured: dict[str, Any]) -> None:
+    """Scores of a few pairs through Verifier, threshold by threshold, give the same counts."""
+    assert measured
+    verifier = Verifier.from_pretrained(place.calibrated)
+    bench = protocols.Bench(place.load(), place.data, place.calibrated, place.cache)
+    photos = dict(pipeline.PhotoSet(place.data / "lfw.zip", bench.lfw.names).read())
+    for row in (0, 11, 12, 30):
+        pair = bench.pairs[row]
+        answer = verifier.verify(photos[pair.a], photos[pair.b])
+        assert answer.logit == pytest.approx(bench.lfw_scores[row], abs=1e-4)
+
+
+def test_measured_rates_reach_the_answers(place: Place, measured: dict[str, Any]) -> None:
+    rule = place.load().config.decision
+    assert rule is not None
+    for point in rule.operating_points:
+        assert point.to_dict() == measured["protocols"]["lfw"]["operating_points"][point.name]
+        assert point.measured_on == "LFW View 2"
+
+
+def test_the_card_holds_every_section_and_no_path(place: Place, measured: dict[str, Any]) -> None:
+    card = (place.calibrated / "README.md").read_text()
+    accuracy = measured["protocols"]["lfw"]["accuracy"]
+    assert f"{100 * accuracy:.2f} %" in card
+    assert place.load().sha256 in card
+    for title in ("Figures", "Probability", "Families", "False matches by group", "Limits",
+                  "What it must not be used for", "Data", "Audit", "How to reproduce"):  # fmt: skip
+        assert f"\n## {title}\n" in card
+    assert str(place.data.parent) not in card
+    for name in ("roc", "det", "reliability", "scores"):
+        assert f"(plots/{name}.png)" in card
+        assert (place.calibrated / f"plots/{name}.png").stat().st_size > 5000
+
+
+def test_the_audit_finds_nothing_wrong_until_there_is(
+    place: Place, measured: dict[str, Any]
+) -> None:
+    found = measured["protocols"]["audit"]
+    assert found["shared_between_parts"] == found["changed_files"] == found["named_in_lfw"] == []
+    assert found["look_alikes"]["training_pictures"] == 80
+    assert audit.check_folder(place.calibrated) == []
+    path = place.calibrated / report.METRICS
+    before = path.read_text()
+    try:
+        changed = json.loads(before)
+        changed["weights_sha256"] = "0" * 64
+        changed["protocols"]["lfw"]["operating_points"]["balanced"]["threshold"] += 1
+        path.write_text(json.dumps(changed))
+        wrong = audit.check_folder(place.calibrated)
+    finally:
+        path.write_text(before)
+    assert len(wrong) == 2 and "other weights" in wrong[0] and "balanced" in wrong[1]
+
+
+def test_changed_data_are_noticed(place: Place, tmp_path: Path) -> None:
+    named = audit.named_files(place.load().config)
+    path = tmp_path / "train_fiw.zip"
+    path.write_bytes((place.data / "train_fiw.zip").read_bytes() + b"x")
+    assert audit.changed_files(named, {"train_fiw.zip": path}) == ["train_fiw.zip"]
+    whole = {"train_fiw.zip": place.data / "train_fiw.zip"}
+    assert audit.changed_files(named, whole) == []
+
+
+def test_look_alikes_by_slow_loops() -> None:
+    random = np.random.default_rng(0)
+    rows, others = random.normal(size=(9, 4)), random.normal(size=(7, 4))
+    compare = Comparison(np.array([0.1, 0.2, 0.3, 0.4]), 1.0)
+    best, which = audit.nearest(compare, rows, others)
+    for row in range(9):
+        logits = [compare(rows[row : row + 1], other[None])[0] for other in others]
+        assert best[row] == pytest.approx(max(logits))
+        assert which[row] == int(np.argmax(logits))
+
+
+def test_one_protocol_again_keeps_the_others(place: Place, tmp_path: Path) -> None:
+    first = report.evaluate(place.calibrated, place.data, tmp_path, ["lfw"], place.cache)
+    second = report.evaluate(place.calibrated, place.data, tmp_path, ["groups"], place.cache)
+    assert set(second["protocols"]) == {"lfw", "groups"}
+    assert second["protocols"]["lfw"] == first["protocols"]["lfw"]
+    other = json.loads((tmp_path / report.METRICS).read_text()) | {"weights_sha256": "0" * 64}
+    (tmp_path / report.METRICS).write_text(json.dumps(other))
+    third = report.evaluate(place.calibrated, place.data, tmp_path, ["groups"], place.cache)
+    assert set(third["protocols"]) == {"groups"}
+
+
+def test_one_shot_and_pick_run_from_files(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocols, "WAYS", (5,))
+    monkeypatch.setattr(protocols, "TRIALS", 500)
+    bench = protocols.Bench(place.load(), place.data, place.calibrated, place.cache)
+    one, three = protocols.one_shot(bench)
+    assert (one["ways"], one["shots"], three["shots"]) == (5, 1, 3)
+    assert one["correct"]["value"] > 2 * one["chance"]
+    for row in protocols.pick(bench):
+        shares = [row[name]["value"] for name in ("right_name", "wrong_name", "none")]
+        assert sum(shares) == pytest.approx(1)
+
+
+def test_families_pair_relatives_and_nobody_else() -> None:
+    names = ["F1_MID1", "F1_MID1", "F1_MID2", "F2_MID1", "F1_MID2"]
+    kin, genuine = protocols.family_pairs(names)
+    assert {tuple(row) for row in kin.tolist()} == {(0, 2), (0, 4), (1, 2), (1, 4)}
+    assert {tuple(row) for row in genuine.tolist()} == {(0, 1), (2, 4)}
+
+
+def test_a_list_of_ones_own(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for who in "abcdefgh":
+        for number in (1, 2):
+            content = world.picture(who, number, 48)
+            (tmp_path / "photos" / f"{who}{number}.webp").write_bytes(content)
+    (tmp_path / "photos" / "broken.jpg").write_text("no picture")
+    rows = [(f"photos/{w}1.webp", f"photos/{w}2.webp", 1) for w in "abcdefgh"]
+    rows += [
+        (f"photos/{v}1.webp", f"photos/{w}2.webp", 0) for v, w in zip("abcd", "efgh", strict=True)
+    ]
+    rows.append(("photos/a1.webp", "photos/broken.jpg", 1))
+    with (tmp_path / "pairs.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("photo_a", "photo_b", "same"), *rows])
+    out = tmp_path / "out"
+    found = report.evaluate(place.calibrated, tmp_path, out, ["pairs"], place.cache)
+    assert found["protocols"]["pairs"]["failures"]["photos"] == ["photos/broken.jpg"]
+    with (out / "pair_scores.csv").open(newline="") as file:
+        written = list(csv.DictReader(file))
+    assert len(written) == 13
+    assert written[-1]["logit"] == ""
+    verifier = Verifier.from_pretrained(place.calibrated)
+    answer = verifier.verify(tmp_path / rows[0][0], tmp_path / rows[0][1])
+    assert float(written[0]["probability"]) == pytest.approx(answer.probability, abs=1e-4)
+    (tmp_path / "pairs.csv").write_text("photo_a,photo_b\nx,y\n")
+    with pytest.raises(InputError, match="needs the columns"):
+        protocols.read_pair_list(tmp_path / "pairs.csv")
+    (tmp_path / "pairs.csv").write_text("photo_a,photo_b,same\nphotos/a1.webp,gone.jpg,1\n")
+    with pytest.raises(InputError, match=r"gone\.jpg"):
+        report.evaluate(place.calibrated, tmp_path, out, ["pairs"], place.cache)
+
+
+def test_what_cannot_be_run_is_said(place: Place, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Unknown protocol 'juggling'"):
+        report.choose(["juggling"], place.data)
+    with pytest.raises(InputError, match=r"needs lfw\.zip"):
+        report.choose(["one_shot"], tmp_path)
+    with pytest.raises(InputError, match="none of the test sets"):
+        report.choose(None, tmp_path)
+    with pytest.raises(InputError, match="does not exist"):
+        report.choose(None, tmp_path / "nowhere")
+    assert report.choose(["groups", "lfw"], place.data) == ["lfw", "groups"]
+    assert "pairs" not in report.choose(None, place.data)
+
+
+def test_a_killed_run_goes_on_where_it_stopped(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "PIECE", 10)
+    loaded = place.load()
+    names = tuple(f"Star_{who}/Star_{who}_0001.jpg" for who in range(25))
+    photos = pipeline.PhotoSet(place.data / "lfw.zip", names)
+    whole = pipeline.find_crops(loaded, photos, tmp_path / "whole")
+    part = pipeline.find_crops(loaded, photos, tmp_path / "part")
+    pieces = sorted((tmp_path / "part").glob("*.npz"))
+    assert len(pieces) == 3
+    pieces[1].unlink()
+    seen: list[str] = []
+    real = pipeline.find_face
+    monkeypatch.setattr(
+        pipeline, "find_face", lambda d, s, name: (seen.append(name), real(d, s, name))[1]
+    )
+    part = pipeline.find_crops(loaded, photos, tmp_path / "part")
+    assert seen == list(names[10:20])
+    np.testing.assert_array_equal(part.pixels, whole.pixels)
+    changed = pipeline.find_crops(
+        loaded, photos, tmp_path / "part", ("black", lambda p: p.point(lambda _: 0))
+    )
+    assert not changed.pixels.any()
+
+
+def test_photos_take_the_road_of_the_product(tmp_path: Path) -> None:
+    """A real portrait, twice as large as LFW's, and a picture without a face, by the detector."""
+    torch.manual_seed(0)
+    network = SiameseNetwork(NetworkConfig(embedding_size=32)).eval()
+    point = OperatingPoint("balanced", 0.0, rate(1, 10), rate(1, 10), "nothing")
+    config = CheckpointConfig(network.config, decision=DecisionRule((point,), -1.0))
+    checkpoint.save(tmp_path / "checkpoint", network, config)
+    (tmp_path / "portrait.png").write_bytes(encoded(portrait()))
+    (tmp_path / "corners.png").write_bytes(encoded(corners()))
+    photos = pipeline.PhotoSet(tmp_path, ("portrait.png", "corners.png"))
+    loaded = checkpoint.load_folder(tmp_path / "checkpoint")
+    found = pipeline.embed_photos(loaded, photos, tmp_path / "cache")
+    assert found.failures() == ["corners.png"]
+    expected = Verifier(loaded).embed([tmp_path / "portrait.png"])
+    np.testing.assert_allclose(found.vectors[:1], expected, atol=1e-6)
+
+
+def test_comments_do_not_empty_the_cache_and_code_does(tmp_path: Path) -> None:
+    path = tmp_path / "code.py"
+    path.write_text(
+        '"""One."""\n\ndef f(x: int) -> int:\n    """Two."""\n    return x + 1  # three\n'
+    )
+    first = pipeline._code(path)
+    path.write_text('"""Other."""\ndef f(x: int) -> int:\n    """Words."""\n    return x + 1\n')
+    assert pipeline._code(path) == first
+    path.write_text('"""Other."""\ndef f(x: int) -> int:\n    """Words."""\n    return x + 2\n')
+    assert pipeline._code(path) != first
