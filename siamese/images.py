@@ -18,7 +18,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import (
@@ -92,19 +92,38 @@ _OPENERS: tuple[tuple[re.Pattern[bytes], _Open], ...] = (
 _ACCEPTED = "JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP"
 
 
+class Caption(NamedTuple):
+    """What a photo is called: its name on its own, and within a sentence."""
+
+    name: str  # the file's, or the role where there is no file; one line, at most 80 long
+    label: str  # as `the second photo "b.jpg"`
+
+    @classmethod
+    def of(cls, role: str, name: str | None) -> "Caption":
+        """From the photo's role and the name of its file, which is not trusted."""
+        clean = " ".join("".join(c if c.isprintable() else " " for c in name or "").split())
+        short = clean if len(clean) <= 80 else clean[:50] + "..." + clean[-27:]
+        return cls(short, f'the {role} "{short}"') if short else cls(role, f"the {role}")
+
+    @property
+    def start(self) -> str:
+        """The label where it begins a sentence."""
+        return self.label[0].upper() + self.label[1:]
+
+
 class Photo:
     """One photo: its name, its upright size, and pixels on demand. Safe to share among threads.
 
     Attributes:
-        name: what to call the photo in a message; cleaned of control characters, at most 80 long.
+        caption: what to call the photo, on its own and in messages.
         size: (width, height) in pixels of the upright original, that is after EXIF orientation.
     """
 
-    __slots__ = ("_open", "_orientation", "_stored", "name", "size")
+    __slots__ = ("_open", "_orientation", "_stored", "caption", "size")
 
     def __init__(
         self,
-        name: str,
+        caption: Caption,
         stored: tuple[int, int],
         orientation: int,
         open_picture: Callable[[], Image.Image],
@@ -114,14 +133,14 @@ class Photo:
         `stored` is the (width, height) before the EXIF `orientation` (1-8) is applied;
         `open_picture` gives a picture whose pixels may still be encoded.
         """
-        self.name = name
+        self.caption = caption
         self.size = stored[::-1] if orientation >= 5 else stored
         self._stored = stored
         self._orientation = orientation
         self._open = open_picture
 
     def __repr__(self) -> str:
-        return f"Photo({self.name}, {self.size[0]}x{self.size[1]})"
+        return f"Photo({self.caption.name}, {self.size[0]}x{self.size[1]})"
 
     def at(self, scale: float, box: Box | None = None) -> Image.Image:
         """The upright RGB picture, reduced without aliasing; decodes no more than it needs.
@@ -147,98 +166,99 @@ class Photo:
             reduced = _reduced(self._open(), scale, stored_box, stored_size)
         except DECODER_ERRORS as error:
             raise ImageError(
-                f"The photo {self.name} is damaged or incomplete and cannot be read; "
+                f"{self.caption.start} is damaged or incomplete and cannot be read; "
                 "please save or send it again."
             ) from error
         turn = _UPRIGHT.get(self._orientation)
         return reduced if turn is None else reduced.transpose(turn)
 
 
-def load(source: Source, name: str | None = None) -> Photo:
+def load(source: Source, name: str | None = None, role: str = "photo") -> Photo:
     """Take a photo in; reads the header, not yet the pixels.
 
     Args:
         source: a path, the bytes of a file, an open binary file, a PIL picture (its EXIF
             counts) or an array: (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA; uint8, uint16
             (0-65535), bool, or floats from 0 to 1.
-        name: what to call it in messages; by default the file's name, or "photo".
+        name: what to call it in messages; by default the file's name, where there is one.
+        role: what the photo is in what is being done, as "second photo"; named in messages too.
 
     Raises:
         ImageError: it is no picture of a known format, is damaged, or is too large. Damage in the
             pixels shows later, in `Photo.at`.
     """
+    caption = Caption.of(role, name or file_name(source))
     if isinstance(source, Image.Image):
-        return _from_picture(source, _display(name or "photo"))
+        return _from_picture(source, caption)
     if isinstance(source, np.ndarray):
-        label = _display(name or "photo")
-        return _from_picture(_from_array(source, label), label)
+        return _from_picture(_from_array(source, caption), caption)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _from_bytes(bytes(source[: MAX_BYTES + 1]), _display(name or "photo"))
+        return _from_bytes(bytes(source[: MAX_BYTES + 1]), caption)
     if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        label = _display(name or path.name)
-        return _from_bytes(_read_path(path, label), label)
-    file_name = getattr(source, "name", None)
-    label = _display(name or (Path(file_name).name if isinstance(file_name, str) else "photo"))
-    return _from_bytes(_read_file(source, label), label)
+        return _from_bytes(_read_path(Path(source), caption), caption)
+    return _from_bytes(_read_file(source, caption), caption)
 
 
-def _display(name: str) -> str:
-    """A name fit for a sentence: one line, in quotes, not endless."""
-    clean = " ".join("".join(c if c.isprintable() else " " for c in name).split()) or "photo"
-    return f'"{clean if len(clean) <= 80 else clean[:50] + "..." + clean[-27:]}"'
+def file_name(source: Source) -> str | None:
+    """The name of the file that a source is; None where it is none (bytes, arrays)."""
+    if isinstance(source, str | os.PathLike):
+        return Path(source).name
+    if isinstance(source, Image.Image):
+        return None  # that of a copy or a crop would be the original's
+    name = getattr(source, "name", None)
+    return Path(name).name if isinstance(name, str) else None
 
 
-def _read_path(path: Path, name: str) -> bytes:
+def _read_path(path: Path, caption: Caption) -> bytes:
     try:
         # Not for devices and pipes: reading one may never end.
         if not path.is_file():
-            raise ImageError(f"There is no photo file {name}; please check the path.")
+            raise ImageError(f"{caption.start} does not exist; please check the path.")
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise ImageError(f"The photo file {name} cannot be opened; please check it.") from error
+        raise ImageError(f"{caption.start} cannot be opened; please check it.") from error
 
 
-def _read_file(file: BinaryIO, name: str) -> bytes:
+def _read_file(file: BinaryIO, caption: Caption) -> bytes:
     try:
         content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError, AttributeError) as error:
-        raise ImageError(f"The photo {name} cannot be read; please give it again.") from error
+        raise ImageError(f"{caption.start} cannot be read; please give it again.") from error
     if not isinstance(content, bytes):
-        raise ImageError(f"The photo {name} was opened as text; please open it in binary mode.")
+        raise ImageError(f"{caption.start} was opened as text; please open it in binary mode.")
     return content
 
 
-def _from_bytes(content: bytes, name: str) -> Photo:
+def _from_bytes(content: bytes, caption: Caption) -> Photo:
     if not content:
-        raise ImageError(f"The photo {name} is an empty file; please choose another one.")
+        raise ImageError(f"{caption.start} is an empty file; please choose another one.")
     if len(content) > MAX_BYTES:
         raise ImageError(
-            f"The photo {name} has more than {MAX_BYTES // 2**20} MB; please make it smaller."
+            f"{caption.start} has more than {MAX_BYTES // 2**20} MB; please make it smaller."
         )
     opener = next((opener for pattern, opener in _OPENERS if pattern.match(content)), None)
     if opener is None:
         raise ImageError(
-            f"The photo {name} {_looks_like(content)}; please give a picture as {_ACCEPTED}."
+            f"{caption.start} {_looks_like(content)}; please give a picture as {_ACCEPTED}."
         )
     try:
         picture = opener(io.BytesIO(content))
     except DECODER_ERRORS as error:
         raise ImageError(
-            f"The photo {name} is damaged or of an unusual kind and cannot be opened; "
+            f"{caption.start} is damaged or of an unusual kind and cannot be opened; "
             "please save it as a JPEG and try again."
         ) from error
-    _check_size(name, picture.size)
+    _check_size(caption, picture.size)
     size, orientation = picture.size, _orientation(picture)
     if isinstance(picture, WebPImagePlugin.WebPImageFile) and size[0] * size[1] > LARGE_WEBP:
         if picture.is_animated:
             raise ImageError(
-                f"The photo {name} is a very large animation; please give a single picture."
+                f"{caption.start} is a very large animation; please give a single picture."
             )
         mode = picture.mode
-        return Photo(name, size, orientation, lambda: _large_webp(content, mode))
-    return Photo(name, size, orientation, lambda: opener(io.BytesIO(content)))
+        return Photo(caption, size, orientation, lambda: _large_webp(content, mode))
+    return Photo(caption, size, orientation, lambda: opener(io.BytesIO(content)))
 
 
 def _large_webp(content: bytes, mode: str) -> Image.Image:
@@ -268,29 +288,29 @@ def _looks_like(content: bytes) -> str:
     return "is not a picture of a known kind"
 
 
-def _from_picture(picture: Image.Image, name: str) -> Photo:
-    _check_size(name, picture.size)
+def _from_picture(picture: Image.Image, caption: Caption) -> Photo:
+    _check_size(caption, picture.size)
     try:
         # A snapshot: what the caller does to the picture later does not matter.
         snapshot = picture.copy()
     except DECODER_ERRORS as error:
         raise ImageError(
-            f"The photo {name} is damaged and cannot be read; please open it again."
+            f"{caption.start} is damaged and cannot be read; please open it again."
         ) from error
-    return Photo(name, picture.size, _orientation(picture), lambda: snapshot)
+    return Photo(caption, picture.size, _orientation(picture), lambda: snapshot)
 
 
-def _from_array(array: np.ndarray, name: str) -> Image.Image:
+def _from_array(array: np.ndarray, caption: Caption) -> Image.Image:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
         raise ImageError(
-            f"The photo {name} is an array of shape {array.shape}; "
+            f"{caption.start} is an array of shape {array.shape}; "
             "please give (H, W), (H, W, 3) or (H, W, 4)."
         )
     if 0 in array.shape:
-        raise ImageError(f"The photo {name} is an empty array; please give one with pixels.")
-    _check_size(name, (array.shape[1], array.shape[0]))
+        raise ImageError(f"{caption.start} is an empty array; please give one with pixels.")
+    _check_size(caption, (array.shape[1], array.shape[0]))
     kind = array.dtype
     if kind == np.uint16:
         array = array // 257
@@ -300,21 +320,21 @@ def _from_array(array: np.ndarray, name: str) -> Image.Image:
         array = np.nan_to_num(np.clip(array, 0.0, 1.0)) * 255.0 + 0.5
     elif kind != np.uint8:
         raise ImageError(
-            f"The photo {name} is an array of {kind}; please give uint8 (0-255), uint16 or floats "
+            f"{caption.start} is an array of {kind}; please give uint8 (0-255), uint16 or floats "
             "from 0 to 1."
         )
     return Image.fromarray(np.ascontiguousarray(array, dtype=np.uint8))
 
 
-def _check_size(name: str, size: tuple[int, int]) -> None:
+def _check_size(caption: Caption, size: tuple[int, int]) -> None:
     pixels = size[0] * size[1]
     if pixels > MAX_PIXELS:
         raise ImageError(
-            f"The photo {name} has {pixels / 1e6:.0f} megapixels and at most "
+            f"{caption.start} has {pixels / 1e6:.0f} megapixels and at most "
             f"{MAX_PIXELS // 1_000_000} are accepted; please make it smaller."
         )
     if pixels < 1:
-        raise ImageError(f"The photo {name} has no pixels; please choose another one.")
+        raise ImageError(f"{caption.start} has no pixels; please choose another one.")
 
 
 def _orientation(picture: Image.Image) -> int:

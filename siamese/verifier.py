@@ -70,6 +70,7 @@ class Verifier:
             )
         self.rule = checkpoint.config.decision
         self.origin = Origin(checkpoint.origin, checkpoint.sha256)
+        self.folder = checkpoint.folder  # where the model card lies, if there is one
         self.note = checkpoint.note  # a sentence where the checkpoint may not be the newest one
         self.config = checkpoint.config
         self._network = checkpoint.network
@@ -105,7 +106,7 @@ class Verifier:
         Raises ImageError and NoFaceError, which name the photo.
         """
         if not isinstance(source, Photo):
-            source = images.load(source, name or _label("the photo", source))
+            source = images.load(source, name)
         return self._sighting(source, self._detector.detect([source], more_faces)[0])
 
     def verify(
@@ -137,7 +138,7 @@ class Verifier:
         check_prior(prior)
         clock = _Clock()
         with clock("load"):
-            photos = [_load("the first photo", first), _load("the second photo", second)]
+            photos = [_load("first photo", first), _load("second photo", second)]
         a, b = self._find(photos, [first_face, second_face], more_faces, clock)
         with clock("embed"):
             embeddings = self._embed([a.face, b.face])
@@ -171,7 +172,7 @@ class Verifier:
         Rows and columns are in the order of `PhotoFaces.faces`. Raises as `verify` does.
         """
         embeddings = []
-        for role, source in (("the first photo", first), ("the second photo", second)):
+        for role, source in (("first photo", first), ("second photo", second)):
             photo = _load(role, source)
             if isinstance(photo, Photo):
                 photo = self._sighting(photo, self._detector.detect([photo])[0])
@@ -210,7 +211,7 @@ class Verifier:
         check_prior(none_prior)
         clock = _Clock()
         with clock("load"):
-            photo = _load("the query photo", query)
+            photo = _load("query photo", query)
         (asked,) = self._find([photo], [query_face], more_faces, clock)
         with clock("support"):
             gallery, unusable = self._gallery_of(support, progress)
@@ -299,7 +300,7 @@ class Verifier:
     def _sighting(self, photo: Photo, faces: Sequence[Face]) -> Sighting:
         if not faces:
             raise NoFaceError(
-                f"No face was found in {photo.name}; use a photo that shows the face from the"
+                f"No face was found in {photo.caption.label}; use a photo that shows the face from the"
                 " front, larger and well lit."
             )
         return Sighting(photo, tuple(faces))
@@ -308,13 +309,13 @@ class Verifier:
         index = 0 if choice is None else choice
         if not 0 <= index < len(faces):
             raise InputError(
-                f"Face {index} was asked for in {photo.name}, which has {len(faces)}"
+                f"Face {index} was asked for in {photo.caption.label}, which has {len(faces)}"
                 f" (0 to {len(faces) - 1})."
             )
         chosen = self._detector.sharpen(photo, faces[index])
         all_faces = (*faces[:index], chosen, *faces[index + 1 :])
         warnings = warnings_for(chosen, len(faces) if choice is None else 1)
-        return PhotoFaces(photo.name, photo.size, all_faces, index, warnings)
+        return PhotoFaces(photo.caption.name, photo.size, all_faces, index, warnings)
 
     @torch.inference_mode()
     def _embed(self, faces: Sequence[Face]) -> np.ndarray:
@@ -328,7 +329,7 @@ class Verifier:
         found: list[np.ndarray | Unusable | None] = [None] * len(batch)
         photos: dict[int, Photo] = {}
         for row, (identity, source) in enumerate(batch):
-            name = _file_name(source) or identity
+            name = images.file_name(source) or identity
             try:
                 photos[row] = images.load(source, name)
             except ImageError as error:
@@ -341,7 +342,7 @@ class Verifier:
                 sighting = self._sighting(photos[row], faces)
                 chosen[row] = self._choose(photos[row], sighting.faces, None).face
             except (ImageError, NoFaceError) as error:
-                found[row] = Unusable(batch[row][0], photos[row].name, error.code, str(error))
+                found[row] = Unusable(batch[row][0], photos[row].caption.name, error.code, str(error))
         if chosen:
             for row, embedding in zip(chosen, self._embed(list(chosen.values())), strict=True):
                 found[row] = embedding
@@ -417,7 +418,7 @@ def read_support(support: Support) -> list[tuple[str, Source]]:
             pairs.extend((identity, photo) for photo in (photos if several else [photos]))  # type: ignore[list-item,union-attr]
     else:
         for number, photo in enumerate(support, 1):
-            name = _file_name(photo)
+            name = images.file_name(photo)
             pairs.append((Path(name).stem if name else f"person {number}", photo))
     if not pairs:
         raise InputError("The support set is empty; add at least one photo.")
@@ -440,22 +441,8 @@ def _support_folder(folder: Path) -> dict[str, list[Source]]:
     return found
 
 
-def _file_name(source: Source) -> str | None:
-    """The file name of a source, None where it has none (bytes, arrays)."""
-    if isinstance(source, (str, Path)):
-        return Path(source).name
-    name = getattr(source, "name", None)
-    return Path(name).name if isinstance(name, str) else None
-
-
 def _load(role: str, source: Source | Sighting) -> Photo | Sighting:
-    return source if isinstance(source, Sighting) else images.load(source, _label(role, source))
-
-
-def _label(role: str, source: Source) -> str:
-    """How messages call a photo: its role, and its file name where it has one."""
-    name = _file_name(source)
-    return f"{role} ({name})" if name else role
+    return source if isinstance(source, Sighting) else images.load(source, role=role)
 
 
 class _Clock:

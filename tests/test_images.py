@@ -59,11 +59,11 @@ def test_path_bytes_file_picture_and_array_are_the_same(tmp_path: Path) -> None:
 def test_the_name_is_the_files_own_unless_given(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(encoded(corners()))
-    assert load(path).name == '"a.png"'
+    assert load(path).caption == ("a.png", 'the photo "a.png"')
     with path.open("rb") as file:
-        assert load(file).name == '"a.png"'
-    assert load(path, name="me").name == '"me"'
-    assert load(path.read_bytes()).name == '"photo"'
+        assert load(file).caption.name == "a.png"
+    assert load(path, name="me", role="query").caption == ("me", 'the query "me"')
+    assert load(path.read_bytes()).caption == ("photo", "the photo")
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGBA", "RGBX", "CMYK", "YCbCr"])
@@ -314,9 +314,9 @@ def test_bit_flips_end_in_a_picture_or_an_image_error() -> None:
             places = random.integers(0, min(600, len(broken)), 4)
             broken[places] ^= random.integers(1, 255, 4, dtype=np.uint8)
             try:
-                load(broken.tobytes()).at(0.5)
+                load(broken.tobytes(), "x.png").at(0.5)
             except ImageError as error:
-                assert '"photo"' in str(error)
+                assert '"x.png"' in str(error)
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:

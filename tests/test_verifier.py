@@ -47,7 +47,7 @@ class Counting:
         self.inner, self.seen = inner, []  # type: ignore[var-annotated]
 
     def detect(self, photos: Sequence[Photo], more: bool = False) -> list[list[Face]]:
-        self.seen.extend(photo.name for photo in photos)
+        self.seen.extend(photo.caption.name for photo in photos)
         return self.inner.detect(photos, more)  # type: ignore[attr-defined, no-any-return]
 
     def sharpen(self, photo: Photo, face: Face) -> Face:
@@ -119,7 +119,7 @@ def test_wrong_parameters_are_explained(
 def test_an_unreadable_photo_is_named(verifier: Verifier, tmp_path: Path) -> None:
     path = tmp_path / "notes.jpg"
     path.write_text("not a photo")
-    with pytest.raises(ImageError, match=r"second photo \(notes\.jpg\)"):
+    with pytest.raises(ImageError, match=r'second photo "notes\.jpg"'):
         verifier.verify(colour(1), path)
 
 
