@@ -5,6 +5,7 @@ already normalised, to (N, embedding_size). `layer_decay` gives the L2 factor of
 """
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ class Koch(nn.Module):
 
     # The paper searches layer-wise L2 factors in [0, 0.1] and does not print what it found; these
     # are our choice: little for the shared filters, more for the large fully connected layer.
-    LAYER_DECAY = {"convolutions": 2e-4, "fully_connected": 1e-3}
+    LAYER_DECAY: ClassVar = {"convolutions": 2e-4, "fully_connected": 1e-3}
 
     def __init__(self, channels: int, image_size: int, embedding_size: int) -> None:
         super().__init__()
@@ -41,6 +42,7 @@ class Koch(nn.Module):
         nn.init.normal_(self.fully_connected.bias, 0.5, 1e-2)
 
     def forward(self, pictures: Tensor) -> Tensor:
+        """(N, C, S, S) -> (N, embedding_size), each in 0..1."""
         return torch.sigmoid(self.fully_connected(self.convolutions(pictures).flatten(1)))
 
 
@@ -67,6 +69,7 @@ class Residual(nn.Module):
         nn.init.zeros_(self.norm2.weight)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, width_in, H, W) -> (N, width, H / stride, W / stride)."""
         inner = F.relu(self.norm1(self.conv1(x)), inplace=True)
         return F.relu(self.norm2(self.conv2(inner)) + self.shortcut(x), inplace=True)
 
@@ -110,6 +113,7 @@ class Compact(nn.Module):
         self.project = nn.Linear(embedding_size, embedding_size)
 
     def forward(self, pictures: Tensor) -> Tensor:
+        """(N, C, S, S) -> (N, embedding_size), each of unit length."""
         features = self.expand(self.stages(self.stem(pictures)))
         return F.normalize(self.project(self.pool(features).flatten(1)).float())
 

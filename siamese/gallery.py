@@ -40,7 +40,7 @@ class Gallery:
         return Gallery(left, self.sha256)
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean embeddings (K, D) float32 and numbers of photos (K,) int64, in the order of names."""
+        """Mean embeddings (K, D) float32 and numbers of photos (K,) int64, in order of names."""
         rows = list(self.photos.values())
         means = np.stack([found.mean(axis=0) for found in rows]).astype(np.float32)
         return means, np.array([len(found) for found in rows])

@@ -34,7 +34,9 @@ def warnings_for(face: Face, num_faces: int) -> tuple[Warning, ...]:
     """The warnings for the chosen face of a photo that shows `num_faces` faces."""
     found = []
     if num_faces > 1:
-        text = f"{num_faces} faces were found; the largest near the centre is used unless you choose."
+        text = (
+            f"{num_faces} faces were found; the largest near the centre is used unless you choose."
+        )
         found.append(Warning(Flag.SEVERAL_FACES, text))
     x0, y0, x1, y1 = face.box
     side = min(x1 - x0, y1 - y0)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -159,7 +159,7 @@ class Verifier:
     def verify_many(
         self, pairs: Iterable[tuple[Source, Source]], *, operating_point: str | None = None
     ) -> Iterator[Verification | SiameseError]:
-        """Compare many pairs; a pair that cannot be compared yields its error and the rest goes on."""
+        """Compare many pairs; one that cannot be compared yields its error, and the rest goes on."""
         for first, second in pairs:
             try:
                 yield self.verify(first, second, operating_point=operating_point)
@@ -300,8 +300,8 @@ class Verifier:
     def _sighting(self, photo: Photo, faces: Sequence[Face]) -> Sighting:
         if not faces:
             raise NoFaceError(
-                f"No face was found in {photo.caption.label}; use a photo that shows the face from the"
-                " front, larger and well lit."
+                f"No face was found in {photo.caption.label}; use a photo that shows the face from"
+                " the front, larger and well lit."
             )
         return Sighting(photo, tuple(faces))
 
@@ -342,7 +342,9 @@ class Verifier:
                 sighting = self._sighting(photos[row], faces)
                 chosen[row] = self._choose(photos[row], sighting.faces, None).face
             except (ImageError, NoFaceError) as error:
-                found[row] = Unusable(batch[row][0], photos[row].caption.name, error.code, str(error))
+                found[row] = Unusable(
+                    batch[row][0], photos[row].caption.name, error.code, str(error)
+                )
         if chosen:
             for row, embedding in zip(chosen, self._embed(list(chosen.values())), strict=True):
                 found[row] = embedding
@@ -414,8 +416,9 @@ def read_support(support: Support) -> list[tuple[str, Source]]:
     pairs: list[tuple[str, Source]] = []
     if isinstance(support, Mapping):
         for identity, photos in support.items():
-            several = isinstance(photos, Sequence) and not isinstance(photos, (str, bytes))
-            pairs.extend((identity, photo) for photo in (photos if several else [photos]))  # type: ignore[list-item,union-attr]
+            several = isinstance(photos, Sequence) and not isinstance(photos, str | bytes)
+            listed = cast(Sequence[Source], photos if several else [photos])
+            pairs.extend((identity, photo) for photo in listed)
     else:
         for number, photo in enumerate(support, 1):
             name = images.file_name(photo)

@@ -62,7 +62,7 @@ def test_the_page_computes_nothing() -> None:
 
 
 def test_importing_the_package_opens_nothing() -> None:
-    """In a fresh process: no file but code is opened, no socket, no logging set up, no Hub client."""
+    """In a fresh process: only code is opened, no socket, no logging set up, no Hub client."""
     program = """
 import sys
 opened = []
@@ -78,7 +78,9 @@ assert not opened, opened
 assert not logging.getLogger().handlers
 assert "gradio" not in sys.modules and "huggingface_hub" not in sys.modules
 """
-    found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    found = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
+    )
     assert found.returncode == 0, found.stderr
 
 

@@ -62,7 +62,9 @@ def test_every_decision_has_its_exit_code(folder: Path) -> None:
         assert made.config.decision is not None
         from dataclasses import replace
 
-        points = tuple(replace(p, threshold=threshold) for p in made.config.decision.operating_points)
+        points = tuple(
+            replace(p, threshold=threshold) for p in made.config.decision.operating_points
+        )
         rule = replace(made.config.decision, operating_points=points, different_below=below)
         checkpoint.write_config(
             folder / "tiny", replace(made.config, decision=rule), made.sha256
@@ -101,7 +103,9 @@ def test_a_gallery_answers_like_its_folder(folder: Path, capsys: pytest.CaptureF
     assert answers[0] == answers[1]
 
 
-def test_a_network_without_calibration_is_refused(folder: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_network_without_calibration_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture
+) -> None:
     made = tiny(rule=None)
     checkpoint.save(folder / "bare", SiameseNetwork(made.config.network), made.config)
     dark = str(folder / "dark.png")

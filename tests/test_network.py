@@ -107,7 +107,14 @@ def test_folding_a_calibration_changes_the_logit_by_exactly_that() -> None:
 
 def test_koch_has_the_published_size() -> None:
     """Figure 4 of the paper, layer by layer: filters, their sizes, 9216 -> 4096 -> 1."""
-    sizes = [64 * 10 * 10, 128 * 64 * 7 * 7, 128 * 128 * 4 * 4, 256 * 128 * 4 * 4, 9216 * 4096, 4096]
+    sizes = [
+        64 * 10 * 10,
+        128 * 64 * 7 * 7,
+        128 * 128 * 4 * 4,
+        256 * 128 * 4 * 4,
+        9216 * 4096,
+        4096,
+    ]
     biases = [64, 128, 128, 256, 4096, 1]
     with torch.device("meta"):
         network = SiameseNetwork(NetworkConfig("koch", 105, 1, 4096))
@@ -129,5 +136,5 @@ def test_the_default_fits_its_budget() -> None:
 
 
 def test_an_unknown_backbone_is_refused() -> None:
-    with pytest.raises(CheckpointError, match="'resnet9000'.*compact"):
+    with pytest.raises(CheckpointError, match=r"'resnet9000'.*compact"):
         NetworkConfig("resnet9000")

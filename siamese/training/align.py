@@ -57,9 +57,7 @@ def align(source: Path, out: Path) -> list[Outcome]:
     return outcomes
 
 
-def _each(
-    detector: FaceDetector, source: Path, out: Path, photos: list[Path]
-) -> Iterator[Outcome]:
+def _each(detector: FaceDetector, source: Path, out: Path, photos: list[Path]) -> Iterator[Outcome]:
     for path in tqdm(photos, "aligning", unit="photo", disable=None):
         name = path.relative_to(source)
         try:

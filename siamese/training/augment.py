@@ -190,7 +190,9 @@ def _extend(pictures: Tensor, visible: Tensor) -> Tensor:
 
 def _recolour(pictures: Tensor, draws: Draws) -> Tensor:
     grey = pictures.mean(1, keepdim=True).expand_as(pictures)
-    pictures = torch.where(draws.grey.view(-1, 1, 1, 1), grey, pictures * draws.gain[..., None, None])
+    pictures = torch.where(
+        draws.grey.view(-1, 1, 1, 1), grey, pictures * draws.gain[..., None, None]
+    )
     pictures = pictures.clamp(1e-4, 1).pow(draws.gamma.view(-1, 1, 1, 1))
     middle = pictures.mean((1, 2, 3), keepdim=True)
     pictures = (pictures - middle) * draws.contrast.view(-1, 1, 1, 1) + middle

@@ -61,7 +61,9 @@ class RelatedBatches:
         for first in random.permutation(len(self.people))[: self.groups]:
             chosen.extend(self._group(int(first), random))
         rows = [
-            random.choice(self.people[p], self.per_person, replace=len(self.people[p]) < self.per_person)
+            random.choice(
+                self.people[p], self.per_person, replace=len(self.people[p]) < self.per_person
+            )
             for p in chosen
         ]
         return np.concatenate(rows)

@@ -43,6 +43,7 @@ class Distillation(nn.Module):
         self.similarity_weight = similarity_weight
 
     def forward(self, batch: Batch) -> tuple[Tensor, Parts]:
+        """The loss of a batch, and its parts for the log."""
         embedding = self.network.embed(batch.pictures)
         with torch.autocast(embedding.device.type, enabled=False):  # the loss in full precision
             return self.loss(gathered(embedding), gathered(batch.targets))
@@ -75,6 +76,7 @@ class Verification(nn.Module):
         self.distillation_weight = distillation_weight
 
     def forward(self, batch: Batch) -> tuple[Tensor, Parts]:
+        """The loss of a batch, and its parts for the log."""
         embedding = self.network.embed(batch.pictures)
         with torch.autocast(embedding.device.type, enabled=False):  # the loss in full precision
             return self.loss(
@@ -88,7 +90,8 @@ class Verification(nn.Module):
         hardest = reject.topk(-(-len(reject) // 10)).values
         weights = (1.0, 1.0, self.hard_weight)
         terms = [_mean(term) for term in (accept, reject, hardest)]
-        loss = sum(w * t for w, t in zip(weights, terms, strict=True)) / sum(weights)
+        loss = torch.stack([w * t for w, t in zip(weights, terms, strict=True)]).sum()
+        loss = loss / sum(weights)
         names = ("genuine", "impostor", "hardest")
         parts = {name: term.detach() for name, term in zip(names, terms, strict=True)}
         if self.distillation is not None:

@@ -64,7 +64,9 @@ def list_pictures(source: Path, labelled: bool = True) -> list[Picture]:
 
     Raises InputError where there is nothing to train on.
     """
-    names = sorted(name for name in _names(source) if PurePosixPath(name).suffix.lower() in SUFFIXES)
+    names = sorted(
+        name for name in _names(source) if PurePosixPath(name).suffix.lower() in SUFFIXES
+    )
     if not names:
         raise InputError(f"{source} holds no pictures; expected IDENTITY/picture.webp inside.")
     pictures = [Picture(str(source), name, _identity(name) if labelled else "") for name in names]

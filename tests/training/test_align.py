@@ -38,7 +38,7 @@ def test_photos_become_a_training_folder(tmp_path: Path) -> None:
 
 
 def test_the_crop_holds_the_template_with_its_margin(tmp_path: Path) -> None:
-    """The eyes by hand, mapped by the least-squares similarity, agree with where the crop has them."""
+    """Against the photo itself, sampled through the similarity of the landmarks set by hand."""
     (tmp_path / "raw" / "eileen").mkdir(parents=True)
     (tmp_path / "raw" / "eileen" / "a.png").write_bytes(encoded(portrait()))
     align(tmp_path / "raw", tmp_path / "out")
@@ -55,7 +55,9 @@ def test_the_crop_holds_the_template_with_its_margin(tmp_path: Path) -> None:
     assert np.corrcoef(expected, crop[grid[0], grid[1]].astype(float).ravel())[0, 1] > 0.85
 
 
-@pytest.mark.parametrize(("name", "message"), [(None, "no photos"), ("a.png", "outside any person")])
+@pytest.mark.parametrize(
+    ("name", "message"), [(None, "no photos"), ("a.png", "outside any person")]
+)
 def test_an_odd_folder_is_refused(tmp_path: Path, name: str | None, message: str) -> None:
     if name:
         (tmp_path / name).write_bytes(encoded(portrait()))

@@ -1,4 +1,4 @@
-"""Augmentation: nothing when told nothing, the same for any slicing, in range, and borders filled."""
+"""Augmentation: nothing when told nothing, the same for any slicing, and borders are filled."""
 
 import dataclasses
 

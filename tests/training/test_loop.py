@@ -60,7 +60,12 @@ def losses(folder: Path) -> list[float]:
 @pytest.mark.parametrize("kind", [Distillation, Verification])
 def test_training_lowers_the_loss(tmp_path: Path, kind: type) -> None:
     long = Schedule(
-        pictures=1600, batch_size=32, learning_rate=3e-3, seed=3, augmentation=CALM, validate_every=1
+        pictures=1600,
+        batch_size=32,
+        learning_rate=3e-3,
+        seed=3,
+        augmentation=CALM,
+        validate_every=1,
     )
     network, data = toy_network(), toy_data()
     batches = ShuffledBatches(len(data.pixels), 32, 3)
@@ -171,12 +176,19 @@ def test_l2_is_layer_by_layer_and_spares_biases() -> None:
     factors = {group["weight_decay"]: len(group["params"]) for group in groups}  # type: ignore[arg-type]
     assert set(factors) == {0.0, 0.02}
     koch = SiameseNetwork(NetworkConfig("koch", 68, 3, 24))
-    assert {group["weight_decay"] for group in parameter_groups(koch, 0.02)} == {0, 2e-4, 1e-3, 0.02}
+    assert {group["weight_decay"] for group in parameter_groups(koch, 0.02)} == {
+        0,
+        2e-4,
+        1e-3,
+        0.02,
+    }
 
 
 def test_an_epoch_shows_every_picture_once() -> None:
     batches = ShuffledBatches(40, 8, seed=2)
-    epochs = [np.sort(np.concatenate([batches[s] for s in range(e * 5, e * 5 + 5)])) for e in (0, 1)]
+    epochs = [
+        np.sort(np.concatenate([batches[s] for s in range(e * 5, e * 5 + 5)])) for e in (0, 1)
+    ]
     assert epochs[0].tolist() == epochs[1].tolist() == list(range(40))
     assert not np.array_equal(batches[0], batches[5])
 
@@ -235,6 +247,7 @@ def test_pairs_whose_targets_agree_are_no_impostors() -> None:
     far = torch.eye(2)
     objective = Verification(network, distillation_weight=0)
     kept, dropped = (
-        objective.loss(embedding, targets.float(), numbers)[1]["impostor"] for targets in (far, close)
+        objective.loss(embedding, targets.float(), numbers)[1]["impostor"]
+        for targets in (far, close)
     )
     assert float(kept) > 0 and float(dropped) == 0
