@@ -16,7 +16,7 @@ from siamese import checkpoint as checkpoints
 from siamese.checkpoint import CheckpointConfig
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.protocols import LFW, Bench
-from siamese.evaluation.stored import embed_pictures
+from siamese.evaluation.stored import embed_once
 from siamese.training import people
 from siamese.training.people import Part, Picture, family
 
@@ -119,9 +119,9 @@ def _look_alikes(bench: Bench, pictures: Sequence[Picture]) -> dict[str, Any]:
     it once in a thousand comparisons; so the report also says how many reach it per comparison.
     """
     trained = [p for p in pictures if not p.identity or people.part_of(p.identity) is Part.TRAIN]
-    found = embed_pictures(bench.checkpoint, trained, bench.cache)
+    vectors = embed_once(bench.checkpoint, trained)
     known = np.flatnonzero(bench.lfw.found)
-    best, which = nearest(bench.compare, found.vectors, bench.lfw.vectors[known])
+    best, which = nearest(bench.compare, vectors, bench.lfw.vectors[known])
     threshold = bench.rule.point("fmr_0_1").threshold
     above = np.flatnonzero(best >= threshold)
     listed = above[np.argsort(-best[above])][:LISTED]

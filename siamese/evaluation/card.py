@@ -78,6 +78,18 @@ def render(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
     return "\n\n".join(text for text in sections if text) + "\n"
 
 
+def headline(found: Report) -> str:
+    """The chief figures in one line, for a terminal."""
+    if "lfw" not in found:
+        return f"measured: {', '.join(found)}"
+    lfw = found["lfw"]
+    return (
+        f"LFW View 2: {percent(lfw['accuracy'])} ± {percent(lfw['standard_error'])},"
+        f" AUC {lfw['auc']:.4f}, TAR at FAR 1 % {percent(lfw['tar_at_far_1']['value'])},"
+        f" ECE {lfw['calibration']['ece']:.4f}"
+    )
+
+
 def percent(value: float, digits: int = 2) -> str:
     """0.0312 -> "3.12 %"."""
     return f"{100 * value:.{digits}f} %"

@@ -16,6 +16,7 @@ Logits and thresholds are natural logarithms of odds at a prior of one half.
 
 import dataclasses
 import json
+import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -58,7 +59,7 @@ def evaluate(
     bench = Bench(checkpoint, data_folder, out, cache)
     content = _started(out, checkpoint)
     for name in chosen:
-        print(f"protocol {name}", flush=True)
+        print(f"protocol {name}", file=sys.stderr, flush=True)
         content["protocols"][name] = ALL[name].run(bench)
         content["data"] |= {needed: fingerprint(data_folder / needed) for needed in ALL[name].needs}
         write_metrics(out, content)  # after each: a run that is stopped has not been for nothing
@@ -68,6 +69,7 @@ def evaluate(
     if out.resolve() == checkpoint_folder.resolve() and "lfw" in content["protocols"]:
         checkpoint = _with_measured_rates(checkpoint, content["protocols"]["lfw"], out)
     (out / checkpoints.CARD).write_text(card.render(checkpoint, content, out), encoding="utf-8")
+    print(card.headline(content["protocols"]))
     return content
 
 

@@ -1,5 +1,6 @@
 """Crop sets: pictures that were aligned when they were stored, so they enter without a detector."""
 
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from siamese.checkpoint import Checkpoint
 from siamese.training import people
 from siamese.training.people import Picture
 from siamese.training.stage import STORED_SIDE, embed_stored, stored_window
+
+SLICE = 4096  # pictures decoded at a time where they are not kept: about 270 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +35,16 @@ class People:
     def of(self, wanted: Callable[[str], bool]) -> "People":
         """The pictures of the identities that are wanted."""
         return self.where(np.array([wanted(name) for name in self.identities], bool))
+
+
+def embed_once(checkpoint: Checkpoint, pictures: Sequence[Picture]) -> np.ndarray:
+    """Embeddings (N, D) of pictures that are not needed again: none stays decoded on disk."""
+    found = [np.empty((0, checkpoint.config.network.embedding_size), np.float32)]
+    for start in range(0, len(pictures), SLICE):
+        with tempfile.TemporaryDirectory() as folder:
+            some = pictures[start : start + SLICE]
+            found.append(embed_pictures(checkpoint, some, Path(folder)).vectors)
+    return np.concatenate(found)
 
 
 def embed_pictures(checkpoint: Checkpoint, pictures: Sequence[Picture], cache: Path) -> People:

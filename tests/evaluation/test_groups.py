@@ -62,7 +62,7 @@ def test_changes_do_what_they_are_called() -> None:
     assert all(image.mode == "RGB" for image in changed.values())
     grey = np.asarray(changed["grey"])
     assert (grey == grey[:, :, :1]).all()
-    assert changed["face of 32 px"].size == (76, 76)
+    assert changed["face of 32 px"].size == (64, 64)
     assert np.asarray(changed["blur 3 px"]).std() < 0.3 * np.asarray(photo()).std()
     np.testing.assert_array_equal(
         np.asarray(changed["turned by 90 degrees"]), np.rot90(np.asarray(photo()), -1)
