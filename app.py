@@ -7,6 +7,8 @@ weights/. What is shown and how is in `ui/`; what is measured is in `siamese/`.
 
 import argparse
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -111,4 +113,6 @@ _checkpoint = _arguments().checkpoint if __name__ == "__main__" else None
 demo = build(Verifier.from_pretrained(_checkpoint or os.environ.get("SIAMESE_CHECKPOINT")))
 
 if __name__ == "__main__":
+    # Ends as by Ctrl-C; else uploads that nobody read would stay on disk until the next start.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     demo.launch(**launch_options())

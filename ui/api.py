@@ -52,15 +52,16 @@ def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any
             probability, operating point with measured error rates, faces found, warnings.
         """
         return _answer(
-            lambda: verifier.verify(
-                _photo(first),
-                _photo(second),
+            lambda files: verifier.verify(
+                files[0],
+                files[1],
                 operating_point=operating_point,
                 prior=prior,
                 first_face=first_face,
                 second_face=second_face,
                 more_faces=more_faces,
-            ).to_dict()
+            ).to_dict(),
+            [first, second],
         )
 
     def pick(
@@ -92,24 +93,18 @@ def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any
             probabilities, none_probability, margin, photos that could not be used and why.
         """
         return _answer(
-            lambda: verifier.pick(
-                _photo(query),
-                _support(support, names),
+            lambda files: verifier.pick(
+                files[0],
+                _support(files[1:], names),
                 operating_point=operating_point,
                 none_prior=none_prior,
                 query_face=query_face,
                 more_faces=more_faces,
-            ).to_dict()
+            ).to_dict(),
+            [query, *support],
         )
 
     return verify, pick
-
-
-def _answer(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    try:
-        return work()
-    except SiameseError as error:
-        raise refusal(error) from error
 
 
 class _File(io.BytesIO):
@@ -120,18 +115,35 @@ class _File(io.BytesIO):
         self.name = upload.name
 
 
-def _photo(payload: Any) -> _File:
-    return _File(take(payload))
+def _answer(work: Callable[[list[_File]], dict[str, Any]], payloads: list[Any]) -> dict[str, Any]:
+    """What `work` makes of the photos, or its error as Gradio sends it."""
+    try:
+        return work(_taken(payloads))
+    except SiameseError as error:
+        raise refusal(error) from error
 
 
-def _support(photos: list[Any], names: list[str] | None) -> dict[str, list[Any]]:
+def _taken(payloads: list[Any]) -> list[_File]:
+    """All photos of a request; all are taken off the disk before any error is raised."""
+    files: list[_File] = []
+    first_error: SiameseError | None = None
+    for payload in payloads:
+        try:
+            files.append(_File(take(payload)))
+        except SiameseError as error:
+            first_error = first_error or error
+    if first_error is not None:
+        raise first_error
+    return files
+
+
+def _support(files: list[_File], names: list[str] | None) -> dict[str, list[Any]]:
     """The support set by person, in the order in which the people first appear."""
-    if len(photos) > MAX_SUPPORT:
-        raise InputError(text.TOO_MANY_SUPPORT.format(limit=MAX_SUPPORT, photos=len(photos)))
-    if names is not None and len(names) != len(photos):
-        raise InputError(text.NO_NAMES.format(photos=len(photos), names=len(names)))
+    if len(files) > MAX_SUPPORT:
+        raise InputError(text.TOO_MANY_SUPPORT.format(limit=MAX_SUPPORT, photos=len(files)))
+    if names is not None and len(names) != len(files):
+        raise InputError(text.NO_NAMES.format(photos=len(files), names=len(names)))
     people: dict[str, list[Any]] = {}
-    for number, payload in enumerate(photos):
-        file = _photo(payload)
+    for number, file in enumerate(files):
         people.setdefault(names[number] if names else person_of(file.name), []).append(file)
     return people
