@@ -4,8 +4,8 @@ A recipe is a chain of such stages. Each starts from the checkpoint of the one b
 a schedule of its own, and appends itself to the `training` list of config.json.
 """
 
+import contextlib
 import dataclasses
-import hashlib
 import subprocess
 import sys
 from collections import Counter
@@ -22,6 +22,8 @@ from tqdm import tqdm
 from siamese import checkpoint
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.errors import InputError
+from siamese.evaluation import fitting
+from siamese.evaluation.comparison import Comparison
 from siamese.network import NetworkConfig, SiameseNetwork
 from siamese.training import people
 from siamese.training.augment import plain
@@ -230,11 +232,26 @@ def _verification(
     named = [picture for picture in pictures if picture.identity]
     pixels = data.pixels[: len(named)]  # the labelled pictures come first
     embeddings = embed_stored(network, pixels, data.window, "look-alikes")
+    if options.init:
+        _start_head(network, named, embeddings)
     centroids = centroids_of(named, embeddings)
     schedule = options.schedule
     batches = RelatedBatches(named, centroids, schedule.batch_size, schedule.seed)
     weight = options.distillation_weight if options.targets else 0.0
     return Verification(network, options.hard_weight, weight), batches
+
+
+def _start_head(
+    network: SiameseNetwork, pictures: Sequence[Picture], embeddings: np.ndarray
+) -> None:
+    """Scale the head as the training pairs have it, so that it need only be refined.
+
+    Where they say nothing (perfectly told apart, or not at all) the head starts as it is.
+    """
+    with contextlib.suppress(InputError):
+        pairs = fitting.draw_pairs([picture.identity for picture in pictures], impostors=None)
+        platt = fitting.fit_platt(pairs.scores(Comparison.of(network), embeddings))
+        network.fold(platt.scale, platt.offset)
 
 
 def _numbers(names: Sequence[str]) -> np.ndarray:
@@ -272,9 +289,3 @@ def _commit() -> str | None:
     command = ["git", "-C", str(root), "rev-parse", "HEAD"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     return found.stdout.strip() or None
-
-
-def identity_digest(pictures: Sequence[Picture]) -> str:
-    """SHA-256 over the sorted identities, to tell later that a split has not moved."""
-    names = sorted({picture.identity for picture in pictures})
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()

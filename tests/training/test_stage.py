@@ -1,0 +1,106 @@
+"""A chain of two stages from files to a checkpoint, through the command line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from siamese import __main__ as cli
+from siamese import checkpoint
+from siamese.errors import InputError
+from siamese.training import people
+from siamese.training.loop import Schedule
+from siamese.training.people import Part
+from siamese.training.stage import StageOptions, train, training_pictures
+
+PEOPLE, EACH = 60, 4
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """People that are patterns of 8 x 8 squares, and a reference network that knows them apart."""
+    folder = tmp_path_factory.mktemp("world")
+    random = np.random.default_rng(0)
+    names, rows = [], []
+    for person in range(PEOPLE):
+        pattern = random.integers(0, 256, (8, 8, 3)).repeat(16, 0).repeat(16, 1)
+        direction = random.normal(size=16)
+        (folder / "people" / f"p{person}").mkdir(parents=True)
+        for number in range(EACH):
+            noisy = (pattern + random.normal(0, 15, pattern.shape)).clip(0, 255).astype(np.uint8)
+            name = f"p{person}/{number}.png"
+            Image.fromarray(noisy).save(folder / "people" / name)
+            names.append(name)
+            rows.append(direction * 50)
+    np.savez(folder / "targets.npz", names=names, embedding=np.array(rows).astype(np.int16))
+    return folder
+
+
+def stage(world: Path, out: Path, *words: str) -> int:
+    fixed = ["--data", str(world / "people"), "--cache", str(world / "cache"), "--cpu"]
+    sizes = ["--image-size", "32", "--embedding-size", "16", "--batch-size", "32"]
+    return cli.main(["train", str(out), *fixed, *sizes, *words])
+
+
+def test_two_stages_make_a_chain(world: Path, tmp_path: Path) -> None:
+    targets = ["--targets", str(world / "targets.npz")]
+    first, second = tmp_path / "1", tmp_path / "2"
+    assert stage(world, first, "--objective", "distill", "--pictures", "320", *targets) == 0
+    more = ["--pictures", "160", "--init", str(first), "--learning-rate", "1e-4"]
+    assert stage(world, second, *targets, *more) == 0
+    made = checkpoint.load_folder(second)
+    assert made.config.decision is None
+    records = made.config.training
+    assert [record["objective"] for record in records] == ["distill", "verify"]
+    assert records[1]["parent_sha256"] == checkpoint.load_folder(first).sha256
+    assert records[0]["schedule"]["pictures"] == 320
+    assert set(records[0]["sources"]) == {"people", "targets.npz"}
+    assert str(tmp_path) not in str(records)
+    assert (second / "log.csv").read_text().startswith("step,pictures,loss,genuine")
+
+
+def test_nobody_held_out_is_trained_on(world: Path) -> None:
+    source = world / "people"
+    options = StageOptions("verify", (source,), Schedule(32))
+    names = {picture.identity for picture in training_pictures(options)}
+    assert names == {f"p{n}" for n in range(PEOPLE) if people.part_of(f"p{n}") is Part.TRAIN}
+    assert 30 < len(names) < PEOPLE
+
+
+def test_who_stands_in_two_sources_under_two_names_is_left_out(world: Path, tmp_path: Path) -> None:
+    """A training person whose target is that of a held-out person goes, all pictures of it."""
+    with np.load(world / "targets.npz") as content:
+        names, rows = content["names"].tolist(), content["embedding"].copy()
+    held_out = next(n for n in range(PEOPLE) if people.part_of(f"p{n}") is not Part.TRAIN)
+    twin = next(n for n in range(PEOPLE) if people.part_of(f"p{n}") is Part.TRAIN)
+    rows[names.index(f"p{twin}/2.png")] = rows[names.index(f"p{held_out}/0.png")]
+    np.savez(tmp_path / "t.npz", names=names, embedding=rows)
+    source = (world / "people",)
+    plain = training_pictures(StageOptions("verify", source, Schedule(32)))
+    targets = (tmp_path / "t.npz",)
+    kept = training_pictures(StageOptions("verify", source, Schedule(32), targets=targets))
+    gone = {p.identity for p in plain} - {p.identity for p in kept}
+    assert f"p{twin}" in gone
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--objective", "distill", "--pictures", "32"], "no target embedding"),
+        (["--unlabelled", "people", "--pictures", "32"], "teach nothing without --targets"),
+        (["--init", "nowhere", "--pictures", "32"], "nowhere"),
+    ],
+)
+def test_what_is_missing_is_said(
+    world: Path, tmp_path: Path, words: list[str], message: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert stage(world, tmp_path / "out", *words) == cli.INPUT_ERROR
+    assert message in capsys.readouterr().err
+
+
+def test_too_few_people_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "people" / "ann").mkdir(parents=True)
+    Image.new("RGB", (128, 128)).save(tmp_path / "people" / "ann" / "1.png")
+    with pytest.raises(InputError, match="at least 20 people"):
+        train(StageOptions("verify", (tmp_path / "people",), Schedule(32)), tmp_path / "out")
