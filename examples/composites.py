@@ -1,0 +1,98 @@
+"""Make the example pictures: composites of many photos, so that none of them is anybody.
+
+    python -m examples.composites FOLDER_OR_ZIP TARGETS.npz OUT
+
+A composite person is a group of people who look alike by the reference embeddings; each of its
+pictures is the average of other photos of that group, so the versions share no photo. The groups
+share no person. Photos are warped so that their landmarks agree (they come aligned), averaged
+where they show something, and set in a soft oval on a plain ground.
+"""
+
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from siamese.training import people
+from siamese.training.batches import centroids_of
+
+GROUP = 6  # people in one composite person
+PHOTOS = 4  # of each of them in one picture
+VERSIONS = 2
+SIDE = 128  # of the stored crops
+SCALE = 3  # of the example pictures
+GROUNDS = ((196, 206, 214), (214, 204, 190), (190, 208, 196), (206, 196, 212))
+CACHE = Path.home() / ".cache" / "siamese"
+
+
+def groups(centroids: np.ndarray, enough: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
+    """`count` groups of look-alikes, row numbers of `centroids`, no person in two of them.
+
+    Only rows where `enough` is true take part. A group is a random person and the nearest others;
+    the groups are as far from each other as a greedy search over random persons finds them.
+    """
+    random = np.random.default_rng(seed)
+    unit = centroids / np.linalg.norm(centroids, axis=1, keepdims=True)
+    free = np.flatnonzero(enough)
+    chosen: list[np.ndarray] = []
+    middles: list[np.ndarray] = []
+    for _ in range(count):
+        firsts = random.choice(free, min(40, len(free)), replace=False)
+        if middles:
+            near = (unit[firsts] @ np.array(middles).T).max(axis=1)
+            firsts = firsts[np.argsort(near)]
+        order = free[np.argsort(-(unit[free] @ unit[firsts[0]]))]
+        chosen.append(order[:GROUP])
+        middles.append(unit[order[:GROUP]].mean(axis=0))
+        free = np.setdiff1d(free, order[:GROUP])
+    return chosen
+
+
+def composite(pixels: np.ndarray, ground: tuple[int, int, int]) -> Image.Image:
+    """The average of stored crops (uint8 (N, 4, H, W)) in a soft oval on a plain ground."""
+    visible = pixels[:, 3:].astype(np.float32) / 255
+    colours = pixels[:, :3].astype(np.float32)
+    # Every photo gets the mean brightness of all before they are averaged.
+    level = (colours * visible).sum((1, 2, 3)) / (3 * visible.sum((1, 2, 3))).clip(1)
+    colours *= (level.mean() / level.clip(1))[:, None, None, None]
+    weight = visible.sum(0)
+    mean = (colours * visible).sum(0) / weight.clip(1e-3)
+    picture = Image.fromarray(mean.clip(0, 255).astype(np.uint8).transpose(1, 2, 0))
+    large = picture.resize((SIDE * SCALE, SIDE * SCALE), Image.Resampling.LANCZOS)
+    large = large.filter(ImageFilter.UnsharpMask(6, 90, 2))
+    canvas = Image.new("RGB", (SIDE * SCALE * 7 // 6,) * 2, ground)
+    corner = (canvas.width - large.width) // 2
+    canvas.paste(large, (corner, corner), _oval(large.size))
+    return canvas
+
+
+def _oval(size: tuple[int, int]) -> Image.Image:
+    y, x = np.mgrid[: size[1], : size[0]].astype(np.float32)
+    across = (x - size[0] * 0.5) / (size[0] * 0.36)
+    down = (y - size[1] * 0.56) / (size[1] * 0.43)
+    edge = np.clip((1.0 - np.hypot(across, down)) / 0.16, 0, 1)
+    return Image.fromarray((edge * 255).astype(np.uint8))
+
+
+def main(source: Path, targets: Path, out: Path, count: int = 4, seed: int = 3) -> None:
+    """Write `count` composite persons, VERSIONS pictures each, as WebP files into `out`."""
+    pictures = people.list_pictures(source)
+    owners: dict[str, list[int]] = defaultdict(list)
+    for row, picture in enumerate(pictures):
+        owners[picture.identity].append(row)
+    rows_of = list(owners.values())
+    enough = np.array([len(rows) >= PHOTOS * VERSIONS for rows in rows_of])
+    pixels = people.read_pixels(pictures, SIDE, 3, CACHE)
+    centroids = centroids_of(pictures, people.read_targets([targets], pictures))
+    out.mkdir(parents=True, exist_ok=True)
+    for number, group in enumerate(groups(centroids, enough, count, seed)):
+        for version in range(VERSIONS):
+            rows = [rows_of[p][version * PHOTOS + k] for p in group for k in range(PHOTOS)]
+            picture = composite(np.array(pixels[np.sort(rows)]), GROUNDS[number % len(GROUNDS)])
+            picture.save(out / f"person {'ABCDEFGH'[number]} {version + 1}.webp", quality=88)
+
+
+if __name__ == "__main__":
+    main(*(Path(word) for word in sys.argv[1:4]))
