@@ -1,0 +1,1 @@
+"""Example pictures, and the script that makes them."""
