@@ -56,6 +56,7 @@ def verify(options: argparse.Namespace) -> int:
         point = answer.operating_point
         print(f"{answer.decision.value}: {answer.probability:.1%} that both show the same person")
         print(f"prior {answer.prior:g}, operating point {point.name}: {_rates(point)}")
+        _print_origin(answer)
         for photo in (answer.first, answer.second):
             for warning in photo.warnings:
                 print(f"{photo.name}: {warning.message}", file=sys.stderr)
@@ -82,6 +83,7 @@ def pick(options: argparse.Namespace) -> int:
         shown = [(c.probability, c.identity) for c in answer.ranking[: options.top]]
         for share, name in sorted([*shown, (answer.none_probability, "(none of these)")])[::-1]:
             print(f"{share:7.1%}  {name}")
+        _print_origin(answer)
         for photo in answer.unusable:
             print(f"left out: {photo.reason}", file=sys.stderr)
     return NONE if answer.identity is None else SAME
@@ -164,10 +166,76 @@ def evaluate(options: argparse.Namespace) -> int:
     return SAME
 
 
+def publish(options: argparse.Namespace) -> int:
+    """Upload a checkpoint to the Hugging Face Hub."""
+    from siamese.publish import publish as run
+
+    done = run(
+        options.folder,
+        options.repo,
+        private=options.private,
+        revision=options.revision,
+        create_pr=options.create_pr,
+        dry_run=options.dry_run,
+    )
+    _print_files(done)
+    if done.commit is None:
+        print(f"nothing was sent; it would go to {done.url}")
+    elif done.commit.pull_request:
+        print(f"proposed: {done.commit.pull_request}")
+    else:
+        print(f"published: {done.url}")
+        print(f"use it as: --checkpoint {options.repo}@{done.commit.commit}")
+    return SAME
+
+
+def publish_space(options: argparse.Namespace) -> int:
+    """Upload the app to a Hugging Face Space."""
+    from siamese.publish import publish_space as run
+
+    done = run(
+        options.repo,
+        checkpoint=options.checkpoint,
+        private=options.private,
+        dry_run=options.dry_run,
+    )
+    _print_files(done)
+    print(done.url if done.commit else f"nothing was sent; it would go to {done.url}")
+    return SAME
+
+
+def convert(options: argparse.Namespace) -> int:
+    """Turn a pickled PyTorch file that you trust into a checkpoint folder."""
+    from siamese.convert import convert as run
+    from siamese.network import NetworkConfig
+
+    network = None
+    if options.backbone:
+        network = NetworkConfig(
+            options.backbone, options.image_size, options.channels, options.embedding_size
+        )
+    print(f"converted: {options.out}, weights {run(options.source, options.out, network)}")
+    return SAME
+
+
 def _verifier(options: argparse.Namespace) -> Any:
     from siamese.verifier import Verifier
 
-    return Verifier.from_pretrained(options.checkpoint or os.environ.get("SIAMESE_CHECKPOINT"))
+    source = options.checkpoint or os.environ.get("SIAMESE_CHECKPOINT") or None
+    verifier = Verifier.from_pretrained(source, refresh=options.refresh)
+    if verifier.note:
+        print(verifier.note, file=sys.stderr)
+    return verifier
+
+
+def _print_origin(answer: Any) -> None:
+    print(f"answered by {answer.origin.source}, weights {answer.origin.sha256}")
+
+
+def _print_files(published: Any) -> None:
+    for name, size in published.sizes.items():
+        print(f"{size:12,}  {name}", file=sys.stderr)
+    print(f"{published.total_bytes:12,}  bytes", file=sys.stderr)
 
 
 def _rates(point: Any) -> str:
@@ -189,6 +257,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_answers(commands)
     _add_training(commands)
+    _add_publishing(commands)
     return parser
 
 
@@ -208,6 +277,9 @@ def _add_answers(commands: Any) -> None:
             "--checkpoint",
             help="a folder, or owner/name@revision on the Hub; default: the environment variable"
             " SIAMESE_CHECKPOINT, else the embedded checkpoint",
+        )
+        parser.add_argument(
+            "--refresh", action="store_true", help="ask the Hub even for what is in the cache"
         )
 
     def judged(parser: argparse.ArgumentParser, prior: str) -> None:
@@ -272,6 +344,32 @@ def _add_training(commands: Any) -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder of the test sets")
     parser.add_argument("--out", type=Path, help="default: the checkpoint's folder")
     parser.add_argument("--protocol", nargs="+", help="some protocols only")
+
+
+def _add_publishing(commands: Any) -> None:
+    def shared(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--private", action="store_true", help="create it for your eyes only")
+        parser.add_argument("--dry-run", action="store_true", help="check and list, send nothing")
+
+    parser = _command(commands, publish)
+    parser.add_argument("folder", type=Path, help="a calibrated checkpoint")
+    parser.add_argument("repo", help="owner/name; created if needed")
+    parser.add_argument("--revision", help="a branch; created if needed")
+    parser.add_argument("--create-pr", action="store_true", help="propose it to its owner instead")
+    shared(parser)
+
+    parser = _command(commands, publish_space, "publish-space")
+    parser.add_argument("repo", help="owner/name; created if needed")
+    parser.add_argument("--checkpoint", help="owner/name@revision that it is to answer with")
+    shared(parser)
+
+    parser = _command(commands, convert)
+    parser.add_argument("source", type=Path, help="the pickle, or a folder with one")
+    parser.add_argument("out", type=Path, help="the checkpoint folder to write")
+    parser.add_argument("--backbone", help="default: what the config.json beside the pickle says")
+    parser.add_argument("--image-size", type=int, default=96)
+    parser.add_argument("--channels", type=int, default=3)
+    parser.add_argument("--embedding-size", type=int, default=512)
 
 
 if __name__ == "__main__":

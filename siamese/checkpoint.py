@@ -70,6 +70,7 @@ class Checkpoint:
     sha256: str  # of model.safetensors
     origin: str  # the folder, or repo@commit
     note: str = ""  # a sentence where it may not be the newest one
+    folder: Path | None = None  # where its files lie, the card among them
 
 
 def save(folder: Path, network: SiameseNetwork, config: CheckpointConfig) -> str:
@@ -165,7 +166,7 @@ def load_folder(
     tensors = _read_tensors(blob, path)
     network = SiameseNetwork(config.network)
     network.load_state_dict(tensors, strict=True)
-    return Checkpoint(network.eval(), config, found, origin, note)
+    return Checkpoint(network.eval(), config, found, origin, note, folder)
 
 
 def remember(checkpoint: Checkpoint) -> SiameseNetwork:

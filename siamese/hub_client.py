@@ -27,6 +27,11 @@ from siamese.errors import CheckpointError
 
 T = TypeVar("T")
 
+LOG_IN = "log in with `hf auth login` or HF_TOKEN"
+# What the client raises where a request fails; RuntimeError and KeyError wrap or hide the cause.
+FAILURES = (
+    errors.HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, KeyError, RuntimeError,
+)  # fmt: skip
 TRIES = 3  # for any one request
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -42,7 +47,7 @@ def patiently(name: str, url: str, seconds: float | None = None) -> Iterator[Non
     try:
         with _bounded(patience), _quiet():
             yield
-    except (errors.HfHubHTTPError, httpx2.HTTPError, OSError, ValueError) as error:
+    except FAILURES as error:
         raise CheckpointError(_sentence(error, name, url, patience)) from error
 
 
@@ -185,6 +190,8 @@ def _sentence(error: Exception, name: str, url: str, seconds: float) -> str:
         return _broken(name, url)
     if isinstance(error, (OSError, errors.LocalEntryNotFoundError)):
         return f"{name} cannot be stored or had: {str(error).splitlines()[0]}"
+    if isinstance(error, RuntimeError):
+        return f"The transfer of {name} failed ({error}); try again.".replace("\n", " ")
     return f"{url} does not answer for {name} as a Hub does ({error}); check HF_ENDPOINT."
 
 
@@ -192,17 +199,14 @@ def _answer(error: errors.HfHubHTTPError, name: str, url: str) -> str:
     """The sentence for an answer of the Hub that is a refusal."""
     status = error.response.status_code
     if isinstance(error, errors.GatedRepoError):
-        return (
-            f"{name} is gated: ask for access on {url}/{name.partition('@')[0]}, then log in with"
-            " `hf auth login` or set HF_TOKEN."
-        )
+        return f"{name} is gated: ask for access on {url}/{name.partition('@')[0]}, then {LOG_IN}."
     if isinstance(error, errors.RevisionNotFoundError):
         return f"{name} does not exist: the repo is there, but not that branch, tag or commit."
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return (
-            f"There is no {name} at {url}, or it is private; check the spelling, or log in with"
-            " `hf auth login` or HF_TOKEN."
-        )
+    unknown = status == 401 and "Invalid credentials" in str(error)
+    if status == 401 and not unknown and error.response.request.method not in ("GET", "HEAD"):
+        return f"The Hub does not know who you are, so {name} stays as it is; {LOG_IN}."
+    if isinstance(error, errors.RepositoryNotFoundError) or (status == 401 and not unknown):
+        return f"There is no {name} at {url}, or it is private; check the spelling, or {LOG_IN}."
     if isinstance(error, errors.RemoteEntryNotFoundError):
         return f"{name} lacks a file that it lists; try again, or ask its owner."
     if status == 401:
@@ -214,7 +218,7 @@ def _answer(error: errors.HfHubHTTPError, name: str, url: str) -> str:
     if status == 429 or status >= 500:
         return _trouble(status, url)
     said = error.server_message or str(error).splitlines()[0]
-    return f"The Hub at {url} refused {name} (HTTP {status}): {said}"
+    return f"The Hub at {url} refused {name} (HTTP {status}): {said.rstrip('.')}."
 
 
 def _broken(name: str, url: str) -> str:

@@ -17,10 +17,10 @@ from siamese.errors import CheckpointError, InputError
 from siamese.hub import Commit, Hub
 from siamese.network import SiameseNetwork
 from siamese.reference import parse
+from siamese.startup import VARIABLE
 
 METRICS = "metrics.json"
 ROOT = EMBEDDED.parent  # of the app: app.py, README.md, siamese/, weights/, ...
-VARIABLE = "SIAMESE_CHECKPOINT"
 
 # What a Space needs: these files, and of these folders the files of these kinds. Training and
 # evaluation never run there.

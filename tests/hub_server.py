@@ -341,7 +341,8 @@ class HubServer:
             large = size > INLINE_BYTES or path.endswith(LFS_SUFFIXES)
             answer = {"path": path, "uploadMode": "lfs" if large else "regular"}
             old = tree.get(path)
-            answers.append(answer | {"shouldIgnore": False, "oid": old.git_oid if old else None})
+            oid = old and (old.sha256 if old.large else old.git_oid)
+            answers.append(answer | {"shouldIgnore": False, "oid": oid})
         return JSONResponse({"files": answers})
 
     def _batch(self, request: Request, body: bytes, token: str | None) -> Response:
