@@ -1,0 +1,119 @@
+"""A visit of the tab that finds a person among several."""
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests import app_server
+from tests.e2e.conftest import HOSTILE
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    opened = visit()
+    opened.get_by_role("tab", name="Who is it?").click()
+    expect(opened.get_by_text("Add a photo of the person you look for")).to_be_visible()
+    return opened
+
+
+def part(page: Page, selector: str) -> Locator:
+    return page.locator(f".tabitem:visible {selector}")
+
+
+def ask(page: Page, path: Path) -> None:
+    part(page, ".place").nth(0).locator("input[type=file]").set_input_files(path)
+    expect(part(page, ".place").nth(0).locator(".photo")).to_be_visible()
+
+
+def add(page: Page, *paths: Path) -> None:
+    before = part(page, ".member").count()
+    part(page, ".many input[type=file]").set_input_files(paths)
+    expect(part(page, ".member")).to_have_count(before + len(paths))
+
+
+def answer_json(page: Page) -> dict:  # type: ignore[type-arg]
+    expect(part(page, ".answer")).to_be_visible()
+    link = part(page, ".answer").get_by_role("link", name="Save as JSON").get_attribute("href")
+    assert link is not None
+    return json.loads(base64.b64decode(link.partition(",")[2]))  # type: ignore[no-any-return]
+
+
+def test_a_visit(page: Page, photos: Path) -> None:
+    ask(page, photos / "portrait.jpg")
+    expect(page.get_by_text("Now add photos of the people")).to_be_visible()
+    support = [photos / name for name in ("mirrored.png", "close.webp", "letter.jpg", "meadow.jpg")]
+    add(page, *support)
+    shown = answer_json(page)
+    people = {path.stem: path for path in support}
+    same = app_server.verifier().pick(photos / "portrait.jpg", people)
+    assert shown["identity"] == same.identity
+    assert shown["none_probability"] == pytest.approx(same.none_probability, abs=1e-3)
+    rows = part(page, ".ranking li")
+    expect(rows).to_have_count(3)
+    expect(rows.filter(has_text="None of these")).to_have_count(1)
+    unusable = part(page, ".member.unusable")
+    expect(unusable).to_have_count(2)
+    expect(unusable.nth(0)).to_contain_text("letter.jpg")
+    expect(unusable.nth(1)).to_contain_text("No face was found")
+    expect(part(page, ".answer h2")).not_to_be_empty()
+    expect(part(page, ".answer").get_by_text("percentage points ahead of")).to_be_visible()
+
+
+def test_photos_with_the_same_name_are_one_person(page: Page, photos: Path) -> None:
+    ask(page, photos / "portrait.jpg")
+    add(page, photos / "mirrored.png", photos / "close.webp")
+    names = part(page, ".member input")
+    for row in range(2):
+        names.nth(row).fill("Eileen <i>Collins</i>")
+        names.nth(row).press("Tab")
+        expect(part(page, ".ranking").get_by_text("Eileen <i>Collins</i>").first).to_be_visible()
+    expect(part(page, ".ranking li")).to_have_count(2)
+    expect(part(page, ".ranking").get_by_text("2 photos")).to_be_visible()
+    assert answer_json(page)["ranking"][0]["num_photos"] == 2
+
+
+def test_another_query_costs_only_the_query(page: Page, photos: Path) -> None:
+    ask(page, photos / "portrait.jpg")
+    add(page, photos / "mirrored.png")
+    first = answer_json(page)
+    uploads: list[str] = []
+    page.on("request", lambda r: uploads.append(r.url) if "/upload?" in r.url else None)
+    part(page, ".card").get_by_role("button", name="Another photo").click()
+    expect(page.get_by_text("Now add a photo of the person")).to_be_visible()
+    ask(page, photos / "close.webp")
+    second = answer_json(page)
+    assert len(uploads) == 1
+    assert "close.webp" in second["query"]["name"]
+    assert second["ranking"][0]["logit"] != first["ranking"][0]["logit"]
+
+
+def test_a_photo_can_be_taken_out(page: Page, photos: Path) -> None:
+    ask(page, photos / "portrait.jpg")
+    add(page, photos / "mirrored.png", photos / HOSTILE)
+    expect(part(page, ".ranking li")).to_have_count(3)
+    part(page, ".member").get_by_role("button", name="Remove mirrored.png").click()
+    expect(part(page, ".ranking li")).to_have_count(2)
+    expect(part(page, ".member .file")).to_have_text([HOSTILE])
+    assert page.locator("img[src='x']").count() == 0
+    page.get_by_role("button", name="Clear my photos now").click()
+    expect(part(page, ".member")).to_have_count(0)
+    expect(part(page, ".answer")).to_have_count(0)
+
+
+def test_the_prior_of_none_moves_the_pick(page: Page, photos: Path) -> None:
+    ask(page, photos / "portrait.jpg")
+    add(page, photos / "mirrored.png")
+    before = answer_json(page)["none_probability"]
+    number = part(page, ".options input[type=number]")
+    number.fill("99")
+    number.press("Enter")
+    expect(part(page, ".options input[type=range]")).to_have_value("99")
+    expect(part(page, ".answer")).to_contain_text("%")
+    page.wait_for_timeout(1500)
+    assert answer_json(page)["none_probability"] > before

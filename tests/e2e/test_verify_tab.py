@@ -1,0 +1,194 @@
+"""A visit of the tab that compares two photos."""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests import app_server
+from tests.e2e.conftest import HOSTILE
+
+Visit = Callable[..., Page]
+
+
+def place(page: Page, index: int) -> Locator:
+    return page.locator(".tabitem:visible .place").nth(index)
+
+
+def give(page: Page, index: int, path: Path) -> None:
+    place(page, index).locator("input[type=file]").set_input_files(path)
+
+
+def compare(page: Page, first: Path, second: Path) -> Locator:
+    """Upload two photos; the answer."""
+    give(page, 0, first)
+    give(page, 1, second)
+    answer = page.locator(".tabitem:visible .answer")
+    expect(answer).to_be_visible()
+    return answer
+
+
+def answer_json(answer: Locator) -> dict:  # type: ignore[type-arg]
+    link = answer.get_by_role("link", name="Save as JSON").get_attribute("href")
+    assert link is not None
+    return json.loads(base64.b64decode(link.partition(",")[2]))  # type: ignore[no-any-return]
+
+
+def test_a_visit(visit: Visit, photos: Path) -> None:
+    page = visit()
+    foreign: list[str] = []
+    host = app_server.running().url
+    ours = (host, "data:", "blob:")
+    page.on("request", lambda r: None if r.url.startswith(ours) else foreign.append(r.url))
+    expect(page.get_by_text("Add two photos.")).to_be_visible()
+    answer = compare(page, photos / "portrait.jpg", photos / "close.webp")
+    same = app_server.verifier().verify(photos / "portrait.jpg", photos / "close.webp")
+    words = {"same": "Same person", "uncertain": "Uncertain", "different": "Different people"}
+    expect(answer.get_by_role("heading", level=2)).to_have_text(words[same.decision.value])
+    shown = answer_json(answer)
+    assert shown["decision"] == same.decision.value
+    assert shown["probability"] == pytest.approx(same.probability, abs=1e-3)
+    expect(answer.locator(".number b")).to_contain_text("%")
+    expect(answer.locator(".scale .zone")).to_have_count(3)
+    expect(answer.get_by_role("img", name=re.compile("Scale of the probability"))).to_be_visible()
+    expect(answer.locator("img.crop")).to_have_count(2)
+    answer.get_by_text("How this was decided").click()
+    expect(answer.get_by_text("95 % interval")).to_be_visible()
+    expect(page.get_by_text("Not for access control")).to_be_visible()
+    assert foreign == []
+
+
+def test_the_answer_can_be_taken_along(visit: Visit, photos: Path) -> None:
+    page = visit()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    answer = compare(page, photos / "portrait.jpg", photos / "mirrored.png")
+    with page.expect_download() as download:
+        answer.get_by_role("link", name="Save as picture").click()
+    content = download.value.path().read_bytes()
+    assert download.value.suggested_filename == "verification.png"
+    assert content.startswith(b"\x89PNG")
+    answer.get_by_role("button", name="Copy as JSON").click()
+    expect(answer.get_by_role("button", name="Copied")).to_be_visible()
+    copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert copied == answer_json(answer)
+    assert copied["kind"] == "verification"
+
+
+def test_prior_moves_the_probability_and_the_setting_the_decision(
+    visit: Visit, photos: Path
+) -> None:
+    page = visit()
+    answer = compare(page, photos / "portrait.jpg", photos / "mirrored.png")
+    before = answer_json(answer)
+    number = page.locator(".tabitem:visible .options input[type=number]")
+    number.fill("2")
+    number.press("Enter")
+    expect(answer.get_by_text("a chance of 2 % beforehand")).to_be_visible()
+    after = answer_json(answer)
+    odds = [shown["probability"] / (1 - shown["probability"]) for shown in (before, after)]
+    assert odds[1] / odds[0] == pytest.approx(2 / 98, rel=1e-3)
+    assert after["decision"] == before["decision"]
+    page.locator(".tabitem:visible").get_by_label("Very careful").check()
+    expect(answer.get_by_text("Decided at “Very careful")).to_be_attached()
+    assert answer_json(answer)["operating_point"]["name"] == "fmr_0_1"
+
+
+def test_errors_stand_beside_their_photo(visit: Visit, photos: Path) -> None:
+    page = visit()
+    give(page, 0, photos / "letter.jpg")
+    give(page, 1, photos / "meadow.jpg")
+    expect(place(page, 0).get_by_role("alert")).to_contain_text("letter.jpg")
+    expect(place(page, 1).get_by_role("alert")).to_contain_text("meadow.jpg")
+    expect(page.locator(".answer:visible")).to_have_count(0)
+    # The place of an unreadable photo takes another one at once.
+    give(page, 0, photos / "portrait.jpg")
+    expect(place(page, 0).locator(".photo")).to_be_visible()
+    expect(place(page, 0).get_by_role("alert")).to_have_count(0)
+
+
+def test_no_answer_stays_beside_another_photo(visit: Visit, photos: Path) -> None:
+    page = visit()
+    answer = compare(page, photos / "portrait.jpg", photos / "mirrored.png")
+    place(page, 1).get_by_role("button", name="Another photo").click()
+    expect(answer).to_have_count(0)
+    expect(page.get_by_text("One more photo")).to_be_visible()
+    give(page, 1, photos / "close.webp")
+    expect(answer).to_be_visible()
+    assert "close.webp" in answer_json(answer)["photos"][1]["name"]
+
+
+def test_another_face_by_click_by_key_and_from_the_table(visit: Visit, photos: Path) -> None:
+    page = visit()
+    answer = compare(page, photos / "group.jpg", photos / "portrait.jpg")
+    uploads: list[str] = []
+    page.on("request", lambda r: uploads.append(r.url) if "/upload" in r.url else None)
+    faces = place(page, 0).locator(".face")
+    expect(faces).to_have_count(2)
+    first = answer_json(answer)
+    assert first["photos"][0]["chosen"] == 0
+    page.locator(".face[data-face='1']").first.click()
+    expect(page.locator(".face[data-face='1']").first).to_have_attribute("aria-pressed", "true")
+    expect(answer).to_be_visible()
+    second = answer_json(answer)
+    assert second["photos"][0]["chosen"] == 1
+    assert second["logit"] != first["logit"]
+    chip = place(page, 0).locator(".chip[data-face='0']")
+    chip.focus()
+    page.keyboard.press("Enter")
+    expect(chip).to_have_attribute("aria-pressed", "true")
+    expect(chip).to_be_focused()
+    expect(answer).to_be_visible()
+    assert answer_json(answer)["logit"] == pytest.approx(first["logit"])
+    answer.get_by_role("button", name="Compare all faces").click()
+    cells = answer.locator(".matrix td button")
+    expect(cells).to_have_count(2)
+    cells.nth(1).click()
+    expect(answer.locator(".matrix td.current button")).to_have_attribute("data-row", "1")
+    assert answer_json(answer)["logit"] == pytest.approx(second["logit"])
+    assert uploads == []
+
+
+@pytest.mark.parametrize("name", ["photo.heic", "no ending", HOSTILE])
+def test_odd_files_are_read_and_odd_names_are_only_text(
+    visit: Visit, photos: Path, name: str
+) -> None:
+    page = visit()
+    answer = compare(page, photos / name, photos / "portrait.jpg")
+    expect(place(page, 0).locator(".name")).to_have_text(name)
+    assert name[:20] in answer_json(answer)["photos"][0]["name"]
+    assert page.locator("img[src='x']").count() == 0
+
+
+def test_a_photo_from_the_webcam(visit: Visit) -> None:
+    """The browser's own test camera shows no face; what matters is that its picture arrives."""
+    page = visit()
+    place(page, 0).get_by_label("Capture from camera").click()
+    place(page, 0).get_by_text("Click to Access Webcam").click()
+    page.wait_for_function("document.querySelector('.place video')?.videoWidth > 0")
+    place(page, 0).get_by_label("capture photo").click()
+    expect(place(page, 0).get_by_role("alert")).to_contain_text("No face was found")
+    expect(place(page, 0).locator(".photo img")).to_be_visible()
+
+
+def test_clear_removes_everything(visit: Visit, photos: Path) -> None:
+    page = visit()
+    answer = compare(page, photos / "portrait.jpg", photos / "mirrored.png")
+    page.get_by_role("button", name="Clear my photos now").click()
+    expect(answer).to_have_count(0)
+    expect(page.locator(".photo")).to_have_count(0)
+    expect(page.get_by_text("have been deleted from the server")).to_be_visible()
+    # The next photo starts from nothing.
+    give(page, 0, photos / "close.webp")
+    expect(page.get_by_text("One more photo")).to_be_visible()
+
+
+def test_a_second_visit_starts_empty(visit: Visit, photos: Path) -> None:
+    page = visit()
+    compare(page, photos / "portrait.jpg", photos / "mirrored.png")
+    page.reload()
+    expect(page.get_by_text("Add two photos.")).to_be_visible()
+    expect(page.locator(".photo")).to_have_count(0)
