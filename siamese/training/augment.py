@@ -22,7 +22,7 @@ class Augmentation:
     scale: float = 0.10  # of the size
     shift: float = 0.06  # of the side
     shear: float = 0.0
-    fill_border: float = 0.7  # a black border is filled
+    fill_border: float = 0.9  # a black border is filled
     cut_border: float = 0.15  # a border is cut into a picture that has none
     grey: float = 0.15
     colour: float = 0.8
@@ -126,9 +126,12 @@ def apply(
 def plain(pixels: Tensor, window: tuple[float, float, float, float], size: int) -> Tensor:
     """The canonical crop without any change: what the product shows the network.
 
-    Shapes and ranges as in `apply`.
+    The product continues a photo beyond its edge, so a black border is filled with a smooth
+    extension here. Shapes and ranges as in `apply`.
     """
-    pictures = pixels[:, :-1].float() / 255
+    planes = pixels.float() / 255
+    pictures, visible = planes[:, :-1], planes[:, -1:]
+    pictures = pictures * visible + (1 - visible) * _extend(pictures * visible, visible)
     identity = torch.eye(2, 3).expand(len(pictures), 2, 3)
     grid = _grid(identity, window, pictures.shape[-2:], size)
     return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
@@ -174,7 +177,7 @@ def _fill_borders(pictures: Tensor, visible: Tensor, draws: Draws) -> Tensor:
 
 def _extend(pictures: Tensor, visible: Tensor) -> Tensor:
     """Continue a picture smoothly into its border: averages of what is visible, coarse to fine."""
-    levels = []
+    levels, shape = [], pictures.shape[-2:]
     for _ in range(5):
         pictures, visible = F.avg_pool2d(pictures, 2), F.avg_pool2d(visible, 2)
         levels.append((pictures, visible))
@@ -185,7 +188,7 @@ def _extend(pictures: Tensor, visible: Tensor) -> Tensor:
         extension = F.interpolate(extension, pictures.shape[-2:], mode="bilinear")
         known = (visible * 4).clamp(max=1)
         extension = extension * (1 - known) + pictures / visible.clamp(min=1e-3) * known
-    return F.interpolate(extension, scale_factor=2, mode="bilinear")
+    return F.interpolate(extension, shape, mode="bilinear")
 
 
 def _recolour(pictures: Tensor, draws: Draws) -> Tensor:

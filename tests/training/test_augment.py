@@ -68,6 +68,8 @@ def test_black_borders_are_filled_or_left() -> None:
     extended = filled[draws.fill == 3][..., :20]
     torch.testing.assert_close(extended, torch.full_like(extended, 200 / 255), atol=0.03, rtol=0)
     assert set(draws.fill.tolist()) == {1, 2, 3}
+    shown = plain(pixels, WINDOW, 96)
+    torch.testing.assert_close(shown, torch.full_like(shown, 200 / 255), atol=0.03, rtol=0)
     left = apply(pixels, draw(64, 3, NOTHING, generator()), WINDOW, 96)
     assert float(left[..., :20].max()) < 0.01
     assert float((filled[..., 30:] - 200 / 255).abs().max()) < 0.01
@@ -80,3 +82,5 @@ def test_grey_is_grey_and_drawings_have_one_channel() -> None:
     drawing = stored(4)[:, 2:]
     single = apply(drawing, draw(4, 1, Augmentation(jpeg=1.0), generator()), WINDOW, 96)
     assert single.shape == (4, 1, 96, 96)
+    odd = plain(drawing[..., :105, :105], (0, 0, 105, 105), 105)
+    torch.testing.assert_close(odd[0, 0], drawing[0, 0, :105, :105] / 255, atol=1e-4, rtol=0)
