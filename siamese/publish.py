@@ -25,9 +25,11 @@ ROOT = EMBEDDED.parent  # of the app: app.py, README.md, siamese/, weights/, ...
 # What a Space needs: these files, and of these folders the files of these kinds. Training and
 # evaluation never run there.
 SPACE_FILES = ("app.py", "requirements.txt", "README.md", "LICENSE")
-SPACE_FOLDERS = ("siamese", "ui", "weights")
-SPACE_KINDS = {".py", ".css", ".js", ".html", ".svg", ".png", ".json", ".md", ".safetensors"}
-LEFT_OUT = ("siamese/training/", "siamese/evaluation/")
+SPACE_FOLDERS = ("siamese", "ui", "weights", "examples")
+SPACE_KINDS = {
+    ".py", ".css", ".js", ".html", ".svg", ".png", ".webp", ".json", ".md", ".safetensors",
+}  # fmt: skip
+LEFT_OUT = ("siamese/training/", "siamese/evaluation/", "examples/composites.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def publish_space(
     `checkpoint` (`owner/name@revision`) is fetched and loaded here first, then becomes the Space's
     variable SIAMESE_CHECKPOINT; without it the Space answers with weights/, or with what the
     variable already says. Files of an earlier version that are no longer needed are deleted from
-    the Space's siamese/, ui/ and weights/.
+    the folders in SPACE_FOLDERS.
 
     Raises CheckpointError where the checkpoint does not load or the Hub does not take the app.
     """

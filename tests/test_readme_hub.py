@@ -1,0 +1,85 @@
+"""The README's blocks about the Hub are run, line by line, against the loopback Hub.
+
+A comment above each block carries its name: <!-- hub-use -->.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from siamese.publish import ROOT, VARIABLE
+from tests import small_checkpoints as small
+from tests.hub_server import HubServer
+from tests.test_hub import commands, surroundings
+
+README = ROOT / "README.md"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[HubServer]:
+    with HubServer().running() as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a reader sits: two photos and a checkpoint of their own."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "b.jpg"):
+        Image.new("RGB", (40, 40), "grey").save(tmp_path / name)
+    small.write(tmp_path / "my_checkpoint", card="# Mine\n")
+    return tmp_path
+
+
+def block(name: str) -> list[list[str]]:
+    """The words of each line of a block; one that is not there is a failure."""
+    text = README.read_text(encoding="utf-8")
+    found = re.search(rf"^<!-- {name} -->\n```bash\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert found, f"README.md has no block {name}"
+    return [shlex.split(line) for line in found[1].splitlines()]
+
+
+def run(lines: list[list[str]], environment: dict[str, str]) -> list[tuple[int, str, str]]:
+    """Run `python -m siamese ...` lines as they stand; all in one process."""
+    start = ["python", "-m", "siamese"]
+    assert all(line[:3] == start for line in lines)
+    return commands(environment, *[line[3:] for line in lines])
+
+
+def test_the_four_blocks_in_the_order_of_a_life(server: HubServer, folder: Path) -> None:
+    environment = surroundings(server, folder / "home", HF_TOKEN="hf_owner")
+
+    dry, published = run(block("hub-publish"), environment)
+    assert (dry[0], published[0]) == (0, 0), published[2]
+    assert "nothing was sent" in dry[1]
+    model = server.repo("owner/name")
+    commit = model.refs["main"]
+    assert f"owner/name@{commit}" in published[1]
+    model.refs["v1"] = commit
+
+    lines = [*block("hub-use"), *block("hub-space")]
+    used, space = run(lines, environment)
+    assert used[0] == 0, used[2]
+    assert f"answered by owner/name@{commit}" in used[1]
+    assert space[0] == 0, space[2]
+    assert space[1].strip() == f"{server.url}/spaces/owner/space"
+    assert server.repo("owner/space", "space").variables == {VARIABLE: "owner/name@v1"}
+
+    online, offline = block("hub-offline")
+    assert offline[0] == "HF_HUB_OFFLINE=1"
+    assert run([online], environment)[0][0] == 0
+    server.reset()
+    answer = run([offline[1:]], environment | {"HF_HUB_OFFLINE": "1"})[0]
+    assert answer[0] == 0, answer[2]
+    assert "from the cache" in answer[2]
+    assert server.calls == []
+
+
+def test_the_section_says_what_the_tests_do_not_cover() -> None:
+    text = README.read_text(encoding="utf-8")
+    for words in ("SIAMESE_CHECKPOINT", "Xet", "ZeroGPU", "--refresh", "#sha256="):
+        assert words in text, words

@@ -1,0 +1,18 @@
+"""What ZeroGPU, the free hardware of Hugging Face Spaces, wants of an app; nothing elsewhere.
+
+Such a Space is stopped at its start unless it owns a function that is decorated with `spaces.GPU`,
+and `spaces` has to be imported before anything touches a GPU. The network answers on the CPU sooner
+than a GPU could be lent, so the function is there and nobody calls it.
+"""
+
+import importlib.util
+
+if importlib.util.find_spec("spaces") is not None:
+    import spaces
+
+    @spaces.GPU
+    def borrow() -> str:
+        """Name the GPU that was lent."""
+        import torch
+
+        return torch.cuda.get_device_name()
