@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,23 @@ def test_names_of_a_pick_are_the_file_names(client: Client, photos: dict[str, st
         data_url(photos["portrait"]), [handle_file(photos["mirrored"])], api_name="/pick"
     )
     assert [candidate["identity"] for candidate in answer["ranking"]] == ["mirrored"]
+
+
+def test_real_people_over_http(client: Client, faces_data: Path, tmp_path: Path) -> None:
+    names = ["George_W_Bush", "Colin_Powell", "Tony_Blair", "Hugo_Chavez"]
+    with zipfile.ZipFile(faces_data / "lfw.zip") as archive:
+        for name in names:
+            archive.extract(f"{name}/{name}_0001.jpg", tmp_path)
+        archive.extract("George_W_Bush/George_W_Bush_0002.jpg", tmp_path)
+    support = [tmp_path / name / f"{name}_0001.jpg" for name in names]
+    query = tmp_path / "George_W_Bush" / "George_W_Bush_0002.jpg"
+    answer = client.predict(
+        handle_file(query), [handle_file(path) for path in support], names=names, api_name="/pick"
+    )
+    people = dict(zip(names, support, strict=True))
+    same = app_server.verifier().pick(query, people)
+    assert rounded(without_times(answer)) == rounded(without_times(same.to_dict()))
+    assert answer["ranking"][0]["identity"] == "George_W_Bush"
 
 
 @pytest.mark.parametrize(
@@ -356,7 +374,7 @@ def test_an_idle_visit_is_forgotten(photos: dict[str, str]) -> None:
 
     page = app.build(app_server.verifier())
     options = app.launch_options()
-    options["app_kwargs"]["lifespan"] = forget.forgetting(app.UPLOADS, seconds=1.5, every=0.2)
+    options["app_kwargs"]["lifespan"] = forget.forgetting(app.UPLOADS, seconds=8, every=0.5)
     page.launch(**options, prevent_thread_lock=True, quiet=True, server_port=app_server.free_port())
     try:
         served = app_server.Server(page.local_url, None, app.UPLOADS, Path())  # type: ignore[arg-type]
