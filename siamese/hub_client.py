@@ -30,8 +30,10 @@ T = TypeVar("T")
 LOG_IN = "log in with `hf auth login` or HF_TOKEN"
 # What the client raises where a request fails; RuntimeError and KeyError wrap or hide the cause.
 FAILURES = (
-    errors.HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, KeyError, RuntimeError,
+    errors.HfHubHTTPError, httpx2.HTTPError, errors.XetDownloadError, OSError, ValueError, KeyError,
+    RuntimeError,
 )  # fmt: skip
+PASSING = (408, 429, 500, 502, 503, 504)  # HTTP statuses of faults that may pass
 TRIES = 3  # for any one request
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -62,7 +64,7 @@ def retried(call: Callable[[], T]) -> T:
         except (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError):
             pass
         except errors.HfHubHTTPError as error:
-            if error.response.status_code not in (429, 500, 502, 503, 504):
+            if error.response.status_code not in PASSING:
                 raise
         time.sleep(pause)
     return call()
@@ -101,7 +103,10 @@ def _bounded(seconds: float) -> Iterator[None]:
                 raise _GaveUp(answers.get(key))
 
         def note(response: httpx2.Response) -> None:
-            answers[key_of(response.request)] = response.status_code
+            key, status = key_of(response.request), response.status_code
+            answers[key] = status
+            if sent[key] >= TRIES and status in PASSING:
+                raise _GaveUp(status)  # rather than after another pause
 
         def client() -> httpx2.Client:
             made = before()
@@ -190,7 +195,7 @@ def _sentence(error: Exception, name: str, url: str, seconds: float) -> str:
         return _broken(name, url)
     if isinstance(error, (OSError, errors.LocalEntryNotFoundError)):
         return f"{name} cannot be stored or had: {str(error).splitlines()[0]}"
-    if isinstance(error, RuntimeError):
+    if isinstance(error, (RuntimeError, errors.XetDownloadError)):
         return f"The transfer of {name} failed ({error}); try again.".replace("\n", " ")
     return f"{url} does not answer for {name} as a Hub does ({error}); check HF_ENDPOINT."
 
