@@ -317,9 +317,11 @@ def _add_training(commands: Any) -> None:
     parser = _command(commands, train)
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
     parser.add_argument("--objective", choices=("distill", "verify"), default="verify")
-    sources = {"type": Path, "nargs": "+", "metavar": "FOLDER_OR_ZIP"}
+    sources: dict[str, Any] = {"type": Path, "nargs": "+", "metavar": "FOLDER_OR_ZIP"}
     parser.add_argument("--data", required=True, help="people: IDENTITY/picture.webp", **sources)
-    parser.add_argument("--unlabelled", default=[], help="pictures of nobody in particular", **sources)
+    parser.add_argument(
+        "--unlabelled", default=[], help="pictures of nobody in particular", **sources
+    )
     parser.add_argument("--targets", type=Path, nargs="+", default=[], metavar="NPZ")
     parser.add_argument("--init", type=Path, help="start from this checkpoint")
     parser.add_argument("--pictures", type=int, required=True, help="how many to show in total")

@@ -5,7 +5,7 @@ a method is called, and the network's own file stays free of files and of the Hu
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from siamese.checkpoint import CheckpointConfig
@@ -38,9 +38,7 @@ class Pretrained:
 
         return checkpoint.remember(checkpoint.load(source, revision, refresh))
 
-    def save_pretrained(
-        self: "SiameseNetwork", folder: str | Path, config: "CheckpointConfig | None" = None
-    ) -> None:
+    def save_pretrained(self, folder: str | Path, config: "CheckpointConfig | None" = None) -> None:
         """Write model.safetensors and config.json into a folder; a model card there stays.
 
         `config` is by default the one the network came with; its decision rule is kept only where
@@ -48,10 +46,11 @@ class Pretrained:
         """
         from siamese import checkpoint
 
-        checkpoint.save(Path(folder), self, config or checkpoint.config_of(self))
+        network = cast("SiameseNetwork", self)
+        checkpoint.save(Path(folder), network, config or checkpoint.config_of(network))
 
     def push_to_hub(
-        self: "SiameseNetwork",
+        self,
         repo: str,
         *,
         private: bool = False,
@@ -65,4 +64,5 @@ class Pretrained:
         """
         from siamese import publish
 
-        return publish.push(self, repo, private=private, revision=revision, create_pr=create_pr)
+        network = cast("SiameseNetwork", self)
+        return publish.push(network, repo, private=private, revision=revision, create_pr=create_pr)

@@ -10,7 +10,7 @@ import importlib.util
 if importlib.util.find_spec("spaces") is not None:
     import spaces
 
-    @spaces.GPU
+    @spaces.GPU  # type: ignore[untyped-decorator]
     def borrow() -> str:
         """Name the GPU that was lent."""
         import torch
