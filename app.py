@@ -14,7 +14,7 @@ from typing import Any
 
 # Before Gradio, which reads its temporary folder and its switches from the environment.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-from ui import temporary
+from ui import temporary, zero_gpu  # noqa: F401  # ZeroGPU's package wants to be first
 
 UPLOADS = temporary.claim()
 
@@ -22,7 +22,7 @@ import gradio as gr  # noqa: E402
 from gradio.events import api as add_endpoint  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
-from siamese import Verifier  # noqa: E402
+from siamese import Verifier, startup  # noqa: E402
 from ui import about, api, forget, guard, text  # noqa: E402
 from ui.parts import POOL, POOL_SIZE  # noqa: E402
 from ui.pick_tab import PickTab  # noqa: E402
@@ -34,12 +34,17 @@ MAX_WAITING = 100  # requests in the queue
 MAX_VISITS = 500  # in memory; the one that was idle for longest is dropped
 
 
-def build(verifier: Verifier) -> gr.Blocks:
-    """The page and its two named endpoints, answering with this verifier."""
+def build(verifier: Verifier, notice: str = "") -> gr.Blocks:
+    """The page and its two named endpoints, answering with this verifier.
+
+    `notice` is what visitors must know about the checkpoint, on top of the page.
+    """
     with gr.Blocks(
         title=text.TITLE, analytics_enabled=False, delete_cache=(60, 60 * MINUTES)
     ) as page:
         gr.HTML(about.header(), apply_default_css=False)
+        if notice:
+            gr.HTML(about.notice(notice), apply_default_css=False)
         with gr.Tabs():
             with gr.Tab(text.TAB_VERIFY, id="verify"):
                 verify_tab = VerifyTab(verifier, MINUTES)
@@ -50,7 +55,7 @@ def build(verifier: Verifier) -> gr.Blocks:
         gr.HTML(
             about.measured(verifier.origin, verifier.rule.operating_points), apply_default_css=False
         )
-        card = about.model_card(verifier.origin.source)
+        card = about.model_card(verifier.folder)
         if card is not None:
             with gr.Accordion(text.MODEL_CARD, open=False):
                 gr.Markdown(card)
@@ -101,16 +106,20 @@ def launch_options() -> dict[str, Any]:
     }
 
 
-def _arguments() -> argparse.Namespace:
+def _start() -> gr.Blocks:
+    """The page for the checkpoint that was asked for, or the embedded one with a notice."""
     parser = argparse.ArgumentParser(description="Serve the page and the API.")
     parser.add_argument(
-        "--checkpoint", help="folder of the network; by default the one in weights/"
+        "--checkpoint", help="a folder, or owner/name@revision on the Hub; default: weights/"
     )
-    return parser.parse_args()
+    parser.add_argument("--refresh", action="store_true", help="ask the Hub for a newer one")
+    # Under `gradio app.py` the command line is Gradio's.
+    options = parser.parse_args(None if __name__ == "__main__" else [])
+    started = startup.start(options.checkpoint, options.refresh)
+    return build(started.verifier, started.problem or started.note)
 
 
-_checkpoint = _arguments().checkpoint if __name__ == "__main__" else None
-demo = build(Verifier.from_pretrained(_checkpoint or os.environ.get("SIAMESE_CHECKPOINT")))
+demo = _start()
 
 if __name__ == "__main__":
     # Ends as by Ctrl-C; else uploads that nobody read would stay on disk until the next start.

@@ -1,8 +1,8 @@
 """Siamese face verification: photos in, a calibrated probability out.
 
-    from siamese import Verifier
-    answer = Verifier.from_pretrained().verify("a.jpg", "b.jpg")
-    print(answer.probability, answer.decision)
+from siamese import Verifier
+answer = Verifier.from_pretrained().verify("a.jpg", "b.jpg")
+print(answer.probability, answer.decision)
 """
 
 from siamese.calibration import Decision

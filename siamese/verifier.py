@@ -159,7 +159,7 @@ class Verifier:
     def verify_many(
         self, pairs: Iterable[tuple[Source, Source]], *, operating_point: str | None = None
     ) -> Iterator[Verification | SiameseError]:
-        """Compare many pairs; one that cannot be compared yields its error, and the rest goes on."""
+        """Compare many pairs; one that cannot be compared yields its error, the rest goes on."""
         for first, second in pairs:
             try:
                 yield self.verify(first, second, operating_point=operating_point)

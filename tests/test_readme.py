@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from siamese import __main__ as cli
+from tests.test_cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -58,9 +59,7 @@ def test_the_python_example_runs() -> None:
 
 
 def test_every_command_line_in_it_parses(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [
-        line for language, code in BLOCKS if language == "bash" for line in code.splitlines()
-    ]
+    lines = [line for language, code in BLOCKS if language == "bash" for line in code.splitlines()]
     commands = [line for line in lines if line.startswith("python -m siamese ")]
     assert len(commands) >= 6
     for line in commands:
@@ -69,8 +68,8 @@ def test_every_command_line_in_it_parses(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_every_command_is_mentioned() -> None:
-    for command in ("verify", "pick", "align", "train", "calibrate", "evaluate"):
-        assert f"python -m siamese {command} " in README, command
+    for command in COMMANDS:
+        assert f"python -m siamese {command}" in README, command
 
 
 def test_the_file_map_names_what_there_is() -> None:

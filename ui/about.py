@@ -18,6 +18,11 @@ def header() -> str:
     )
 
 
+def notice(message: str) -> str:
+    """What a visitor has to know about the checkpoint, in the words of the error."""
+    return str(Markup('<p class="notice" role="status">{}</p>').format(message))
+
+
 def honesty(minutes: int) -> str:
     """What it is not for, and what happens to the photos."""
     return str(
@@ -38,7 +43,8 @@ def measured(origin: Origin, points: tuple[OperatingPoint, ...]) -> str:
     head = Markup("").join(
         Markup('<th scope="col">{}</th>').format(name) for name in text.RATES_HEAD
     )
-    name = Path(origin.source).name or origin.source
+    # A folder by its last part; a checkpoint of the Hub as it is: owner/name@commit.
+    name = origin.source if "@" in origin.source else Path(origin.source).name
     where = ", ".join(dict.fromkeys(point.measured_on for point in points))
     return str(
         Markup(
@@ -46,7 +52,7 @@ def measured(origin: Origin, points: tuple[OperatingPoint, ...]) -> str:
             ' aria-label="{}"><table><caption>{} ({})</caption><thead><tr>{}</tr></thead>'
             "<tbody>{}</tbody></table></div></section>"
         ).format(
-            text.CHECKPOINT_LINE.format(name=name, sha=origin.sha256[:12]),
+            text.CHECKPOINT_LINE.format(name=name, sha=origin.sha256),
             text.RATES_TABLE,
             text.RATES_TABLE,
             where,
@@ -56,12 +62,11 @@ def measured(origin: Origin, points: tuple[OperatingPoint, ...]) -> str:
     )
 
 
-def model_card(folder: str) -> str | None:
+def model_card(folder: Path | None) -> str | None:
     """The checkpoint's own card (Markdown without its front matter), None where there is none."""
-    path = Path(folder) / "README.md"
-    if not path.is_file():
+    if folder is None or not (folder / "README.md").is_file():
         return None
-    card = path.read_text(encoding="utf-8")
+    card = (folder / "README.md").read_text(encoding="utf-8")
     if card.startswith("---"):
         card = card.partition("\n---")[2].lstrip("-\n")
     return card
