@@ -1,5 +1,6 @@
 """The README is checked like code: versions, commands, file map, examples."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from siamese import __main__ as cli
+from siamese.evaluation import card
 from tests.test_cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent
@@ -81,6 +83,11 @@ def test_the_file_map_names_what_there_is() -> None:
     if tracked.returncode == 0:
         folders = {line.split("/")[0] for line in tracked.stdout.splitlines() if "/" in line}
         assert {f"{name}/" for name in folders if name[0] != "."} <= set(named)
+
+
+def test_its_figures_are_those_that_were_measured() -> None:
+    metrics = json.loads((ROOT / "weights" / "metrics.json").read_text())
+    assert card.summary(metrics["protocols"]) in README
 
 
 def test_links_lead_somewhere() -> None:

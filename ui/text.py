@@ -123,7 +123,8 @@ ABOUT = (
 )
 PRIVACY = (
     "Photos are not kept: each is deleted from disk as soon as it is read, stays in this visit’s"
-    " memory for at most {minutes} minutes, is never shared and never used for training."
+    " memory until {minutes} minutes after you last used it, is never shared and never used for"
+    " training."
 )
 CLEAR = "Clear my photos now"
 CLEARED = "Your photos and answers have been deleted from the server’s memory."

@@ -90,6 +90,22 @@ def headline(found: Report) -> str:
     )
 
 
+def summary(found: Report) -> str:
+    """The few figures that the README quotes, as a table; `found` is metrics.json's protocols."""
+    lfw, calibration = found["lfw"], found["lfw"]["calibration"]
+    twenty = next(r for r in found["one_shot"] if r["ways"] == 20 and r["shots"] == 1)
+    five = next(r for r in found["pick"] if r["ways"] == 5 and r["shots"] == 1)
+    accuracy = f"{percent(lfw['accuracy'])} ± {percent(lfw['standard_error'])}"
+    rows = [
+        ("LFW View 2, 6,000 pairs", f"{accuracy}, AUC {lfw['auc']:.4f}"),
+        ("genuine pairs accepted at 1 % false matches", rate(lfw["tar_at_far_1"])),
+        ("expected calibration error on LFW", f"{calibration['ece']:.3f}"),
+        ("right one of 20 people, one photo of each", rate(twenty["correct"])),
+        ("pick of 5: a stranger gets a name", rate(five["stranger_named"])),
+    ]
+    return table(("Measured on people the network never saw", ""), rows)
+
+
 def percent(value: float, digits: int = 2) -> str:
     """0.0312 -> "3.12 %"."""
     return f"{100 * value:.{digits}f} %"

@@ -1,0 +1,67 @@
+"""Take the README's screenshots of a running app, with pictures of nobody.
+
+python app.py &
+python -m examples.screenshots http://127.0.0.1:7860 docs
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+HERE = Path(__file__).parent
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+PATIENCE = 60_000  # milliseconds
+
+
+def main(url: str, out: Path) -> None:
+    """Write verify.png, pick.png and phone.png into `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        for name, width, theme in (("verify", 1100, "light"), ("phone", 390, "dark")):
+            page = browser.new_page(viewport={"width": width, "height": 900})
+            page.goto(f"{url}?__theme={theme}")
+            verify(page)
+            shoot(page, out / f"{name}.png", 1.0 if width > 500 else 2.2)
+        page = browser.new_page(viewport={"width": 1100, "height": 900})
+        page.goto(f"{url}?__theme=light")
+        pick(page)
+        shoot(page, out / "pick.png", 1.25)
+        browser.close()
+
+
+def verify(page: Page) -> None:
+    """Two pictures of the first composite person."""
+    for place, version in enumerate((1, 2)):
+        field = page.locator(".tabitem:visible .place").nth(place)
+        field.locator("input[type=file]").set_input_files(HERE / f"person A {version}.webp")
+        expect(field.locator(".photo")).to_be_visible()
+    expect(page.locator(".tabitem:visible .answer")).to_be_visible()
+
+
+def pick(page: Page) -> None:
+    """A picture of the third composite person among four."""
+    page.get_by_role("tab", name="Who is it?").click()
+    field = page.locator(".tabitem:visible .place").first
+    field.locator("input[type=file]").set_input_files(HERE / "person C 2.webp")
+    expect(field.locator(".photo")).to_be_visible()
+    people = [HERE / f"person {letter} 1.webp" for letter in "ABCD"]
+    page.locator(".tabitem:visible .many input[type=file]").set_input_files(people)
+    expect(page.locator(".tabitem:visible .ranking li")).to_have_count(len(people) + 1)
+
+
+def shoot(page: Page, path: Path, heights: float) -> None:
+    """The top of the page, so many window heights of it, once nothing moves any more."""
+    size = page.viewport_size
+    assert size is not None
+    page.set_viewport_size({"width": size["width"], "height": round(size["height"] * heights)})
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(1500)
+    page.screenshot(path=path)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
