@@ -9,6 +9,7 @@ import argparse
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,8 @@ def _start() -> gr.Blocks:
 demo = _start()
 
 if __name__ == "__main__":
-    # Ends as by Ctrl-C; else uploads that nobody read would stay on disk until the next start.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # `gradio app.py` runs this again, in a thread of its own, when a file has changed.
+    if threading.current_thread() is threading.main_thread():
+        # Ends as by Ctrl-C; else uploads that nobody read would stay until the next start.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     demo.launch(**launch_options())

@@ -25,11 +25,11 @@ def main(url: str, out: Path) -> None:
             page = browser.new_page(viewport={"width": width, "height": 900})
             page.goto(f"{url}?__theme={theme}")
             verify(page)
-            shoot(page, out / f"{name}.png", 1.0 if width > 500 else 2.2)
+            shoot(page, out / f"{name}.png", 1.42 if width > 500 else 2.0)
         page = browser.new_page(viewport={"width": 1100, "height": 900})
         page.goto(f"{url}?__theme=light")
         pick(page)
-        shoot(page, out / "pick.png", 1.25)
+        shoot(page, out / "pick.png", 1.6)
         browser.close()
 
 

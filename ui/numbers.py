@@ -26,13 +26,13 @@ def rate(value: float) -> str:
 
 
 def per_thousand(share: float) -> str:
-    """How many in 1,000, as a whole number where that says enough."""
+    """How many in 1,000, in words: "about 12", "fewer than 1"."""
     count = 1000 * share
     if 0 < count < 1:
         return "fewer than 1"
     if 999 < count < 1000:
         return "more than 999"
-    return f"{count:.0f}"
+    return f"about {count:.0f}"
 
 
 def interval(found: Rate) -> tuple[str, str]:

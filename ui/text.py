@@ -63,13 +63,13 @@ LEADS = {
 SIGNS = {"same": "=", "uncertain": "?", "different": "≠"}
 PROBABILITY_OF_SAME = "probability of the same person"
 MEANING = (
-    "Of 1,000 pairs that look as alike as this one, about {count} show the same person, if"
+    "Of 1,000 pairs that look as alike as this one, {count} show the same person, if"
     " “same” had a chance of {prior} beforehand."
 )
 RATES = (
-    "Decided at “{point}”: of 1,000 random pairs of different people, about {fmr} are called the"
+    "Decided at “{point}”: of 1,000 random pairs of different people, {fmr} are called the"
     " same ({fmr_errors} of {fmr_trials} measured on {data}, 95 % interval {fmr_low} to"
-    " {fmr_high}); of 1,000 pairs of the same person, about {fnmr} are not ({fnmr_errors} of"
+    " {fmr_high}); of 1,000 pairs of the same person, {fnmr} are not ({fnmr_errors} of"
     " {fnmr_trials}, {fnmr_low} to {fnmr_high})."
 )
 RATES_UNMEASURED = "Decided at “{point}”, whose error rates have not been measured."
