@@ -54,7 +54,7 @@ def verify(options: argparse.Namespace) -> int:
         _print_json(answer.to_dict())
     else:
         point = answer.operating_point
-        print(f"{answer.decision.value}: {answer.probability:.1%} that both show the same person")
+        print(f"{answer.decision.value}: {_percent(answer.probability)} that both show the same person")
         print(f"prior {answer.prior:g}, operating point {point.name}: {_rates(point)}")
         _print_origin(answer)
         for photo in (answer.first, answer.second):
@@ -236,6 +236,13 @@ def _print_files(published: Any) -> None:
     for name, size in published.sizes.items():
         print(f"{size:12,}  {name}", file=sys.stderr)
     print(f"{published.total_bytes:12,}  bytes", file=sys.stderr)
+
+
+def _percent(share: float) -> str:
+    """A probability in per cent; none is called certain."""
+    if share > 0.999:
+        return "over 99.9%"
+    return "under 0.1%" if share < 0.001 else f"{share:.1%}"
 
 
 def _rates(point: Any) -> str:
