@@ -54,7 +54,8 @@ def verify(options: argparse.Namespace) -> int:
         _print_json(answer.to_dict())
     else:
         point = answer.operating_point
-        print(f"{answer.decision.value}: {_percent(answer.probability)} that both show the same person")
+        said = f"{answer.decision.value}: {_percent(answer.probability)}"
+        print(f"{said} that both show the same person")
         print(f"prior {answer.prior:g}, operating point {point.name}: {_rates(point)}")
         _print_origin(answer)
         for photo in (answer.first, answer.second):
