@@ -326,42 +326,18 @@ class Verifier:
 
     def _embed_batch(self, batch: Sequence[tuple[str, Source]]) -> list[np.ndarray | Unusable]:
         """The embedding of each support photo, or why there is none."""
-        found: list[np.ndarray | Unusable | None] = [None] * len(batch)
-        photos: dict[int, Photo] = {}
+        found: dict[int, np.ndarray | Unusable] = {}
+        chosen: dict[int, Face] = {}
         for row, (identity, source) in enumerate(batch):
             name = images.file_name(source) or identity
             try:
-                photos[row] = images.load(source, name)
-            except ImageError as error:
-                found[row] = Unusable(identity, name, error.code, str(error))
-        chosen: dict[int, Face] = {}
-        for row, faces in zip(photos, self._detect_each(list(photos.values())), strict=True):
-            try:
-                if isinstance(faces, ImageError):
-                    raise faces
-                sighting = self._sighting(photos[row], faces)
-                chosen[row] = self._choose(photos[row], sighting.faces, None).face
+                sighting = self.find(source, name=name)
+                chosen[row] = self._choose(sighting.photo, sighting.faces, None).face
             except (ImageError, NoFaceError) as error:
-                found[row] = Unusable(
-                    batch[row][0], photos[row].caption.name, error.code, str(error)
-                )
+                found[row] = Unusable(identity, name, error.code, str(error))
         if chosen:
-            for row, embedding in zip(chosen, self._embed(list(chosen.values())), strict=True):
-                found[row] = embedding
-        return [item for item in found if item is not None]
-
-    def _detect_each(self, photos: Sequence[Photo]) -> list[list[Face] | ImageError]:
-        """Faces of each photo; one that proves damaged while it is decoded spoils no other."""
-        try:
-            return list(self._detector.detect(photos))
-        except ImageError:
-            results: list[list[Face] | ImageError] = []
-            for photo in photos:
-                try:
-                    results.extend(self._detector.detect([photo]))
-                except ImageError as error:
-                    results.append(error)
-            return results
+            found |= zip(chosen, self._embed(list(chosen.values())), strict=True)
+        return [found[row] for row in range(len(batch))]
 
     def _gallery_of(
         self, support: Support | Gallery, progress: Progress | None
