@@ -161,18 +161,22 @@ def _inside(cut: Tensor, like: Tensor) -> Tensor:
 
 
 def _fill_borders(pictures: Tensor, visible: Tensor, draws: Draws) -> Tensor:
-    rows = draws.fill.nonzero().flatten()
-    if not len(rows):
-        return pictures
-    shape = pictures.shape[-2:]
-    kind = draws.fill[rows].view(-1, 1, 1, 1)
-    paint = draws.paint[rows]
-    colour = paint[:, :, :1, :1].expand(-1, -1, *shape)
-    noise = F.interpolate(paint, shape, mode="bilinear")
-    extension = _extend(pictures[rows], visible[rows])
-    filling = torch.where(kind == 1, colour, torch.where(kind == 2, noise, extension))
-    mixed = pictures[rows] + (1 - visible[rows]) * filling
-    return pictures.index_copy(0, rows, mixed)
+    def extension(rows: Tensor) -> Tensor:
+        return _extend(pictures[rows], visible[rows])
+
+    def colour(rows: Tensor) -> Tensor:
+        return draws.paint[rows, :, :1, :1]
+
+    def noise(rows: Tensor) -> Tensor:
+        return F.interpolate(draws.paint[rows], pictures.shape[-2:], mode="bilinear")
+
+    filled = pictures
+    for kind, filling in ((1, colour), (2, noise), (3, extension)):
+        rows = (draws.fill == kind).nonzero().flatten()
+        if len(rows):
+            mixed = pictures[rows] + (1 - visible[rows]) * filling(rows)
+            filled = filled.index_copy(0, rows, mixed)
+    return filled
 
 
 def _extend(pictures: Tensor, visible: Tensor) -> Tensor:
