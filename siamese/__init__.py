@@ -10,11 +10,12 @@ from siamese.errors import ImageError, InputError, NoFaceError, SiameseError
 from siamese.faces import Face
 from siamese.gallery import Gallery
 from siamese.network import SiameseNetwork
-from siamese.results import Pick, Verification
+from siamese.results import Explanation, Pick, Verification
 from siamese.verifier import Verifier
 
 __all__ = [
     "Decision",
+    "Explanation",
     "Face",
     "Gallery",
     "ImageError",

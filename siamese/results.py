@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from siamese.calibration import Decision, OperatingPoint
+from siamese.explain import PATCH
 from siamese.faces import Face
 from siamese.quality import Warning
 
@@ -79,6 +82,47 @@ class Verification:
             "prior": self.prior,
             "logit": self.logit,
             "operating_point": self.operating_point.to_dict(),
+            "photos": [self.first.to_dict(), self.second.to_dict()],
+            "checkpoint": self.origin.to_dict(),
+            "milliseconds": self.milliseconds,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """Which parts of two faces speak for "same" and which against (see `explain`).
+
+    `influences` holds one grid for each face, float32 (G, G), row by row from the top, laid over
+    the face's aligned crop: how far the `logit` falls when the patch over that cell is covered, so
+    what is positive speaks for "same", negative against. Its unit is that of the logit. The values
+    do not add up to the logit: patches overlap, and parts work together.
+    """
+
+    logit: float
+    first: PhotoFaces
+    second: PhotoFaces
+    influences: tuple[np.ndarray, np.ndarray]
+    origin: Origin
+    milliseconds: dict[str, float]
+
+    @property
+    def cell(self) -> float:
+        """Side of a cell in px of the aligned crop; cell (row, column) begins at that many px."""
+        return self.first.face.crop.shape[0] / len(self.influences[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as JSON-serialisable data; sides in px of the aligned crop."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "kind": "explanation",
+            "logit": self.logit,
+            "grid": {
+                "cells": len(self.influences[0]),
+                "cell": self.cell,
+                "patch": self.cell * PATCH,
+                "crop": self.first.face.crop.shape[0],
+            },
+            "influences": [grid.tolist() for grid in self.influences],
             "photos": [self.first.to_dict(), self.second.to_dict()],
             "checkpoint": self.origin.to_dict(),
             "milliseconds": self.milliseconds,

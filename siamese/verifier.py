@@ -18,11 +18,20 @@ from siamese import images
 from siamese.calibration import OperatingPoint, check_prior, pick_probabilities, probability
 from siamese.checkpoint import Checkpoint
 from siamese.errors import CheckpointError, ImageError, InputError, NoFaceError, SiameseError
+from siamese.explain import influence
 from siamese.faces import Alignment, Face, FaceDetector
 from siamese.gallery import Gallery
 from siamese.images import Photo, Source
 from siamese.quality import warnings_for
-from siamese.results import Candidate, Origin, PhotoFaces, Pick, Unusable, Verification
+from siamese.results import (
+    Candidate,
+    Explanation,
+    Origin,
+    PhotoFaces,
+    Pick,
+    Unusable,
+    Verification,
+)
 from siamese.whole_picture import WholePicture
 
 Support = Mapping[str, Source | Sequence[Source]] | Sequence[Source] | str | Path
@@ -155,6 +164,33 @@ class Verifier:
             origin=self.origin,
             milliseconds=clock.milliseconds,
         )
+
+    def explain(
+        self,
+        first: Source | Sighting,
+        second: Source | Sighting,
+        *,
+        first_face: int | None = None,
+        second_face: int | None = None,
+        more_faces: bool = False,
+    ) -> Explanation:
+        """Which parts of two faces speak for "same", and which against; some hundred embeddings.
+
+        Photos, choices and errors are those of `verify`.
+        """
+        clock = _Clock()
+        with clock("load"):
+            photos = [_load("first photo", first), _load("second photo", second)]
+        a, b = self._find(photos, [first_face, second_face], more_faces, clock)
+        with clock("embed"):
+            embeddings = self._embed([a.face, b.face])
+        with clock("explain"):
+            influences = (
+                self._influence(a.face, embeddings[1]),
+                self._influence(b.face, embeddings[0]),
+            )
+        logit = float(self.logits(embeddings[0], embeddings[1]))
+        return Explanation(logit, a, b, influences, self.origin, clock.milliseconds)
 
     def verify_many(
         self, pairs: Iterable[tuple[Source, Source]], *, operating_point: str | None = None
@@ -317,12 +353,20 @@ class Verifier:
         warnings = warnings_for(chosen, len(faces) if choice is None else 1)
         return PhotoFaces(photo.caption.name, photo.size, all_faces, index, warnings)
 
-    @torch.inference_mode()
     def _embed(self, faces: Sequence[Face]) -> np.ndarray:
-        """Embeddings (N, D) of aligned crops, in one batch."""
-        crops = np.stack([face.crop for face in faces]).transpose(0, 3, 1, 2)
-        pictures = torch.from_numpy(np.ascontiguousarray(crops)).float() / 255
+        """Embeddings (N, D) of the aligned crops of faces, in one batch."""
+        return self._embed_crops(np.stack([face.crop for face in faces]))
+
+    @torch.inference_mode()
+    def _embed_crops(self, crops: np.ndarray) -> np.ndarray:
+        """Embeddings (N, D) of aligned crops, uint8 (N, S, S, C), in one batch."""
+        planes = np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
+        pictures = torch.from_numpy(planes).float() / 255
         return self._network.embed(pictures).numpy()
+
+    def _influence(self, face: Face, other: np.ndarray) -> np.ndarray:
+        """The influence of the parts of a face on its logit against an embedding (D,)."""
+        return influence(face.crop, lambda crops: self.logits(self._embed_crops(crops), other))
 
     def _embed_batch(self, batch: Sequence[tuple[str, Source]]) -> list[np.ndarray | Unusable]:
         """The embedding of each support photo, or why there is none."""

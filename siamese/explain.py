@@ -1,0 +1,81 @@
+"""Which parts of a face speak for "same" and which against: cover a part, see how the logit moves.
+
+Occlusion (Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks"): a patch
+is laid over each cell of a grid in turn. It is covered by what says nothing about a person but
+still looks like part of the photo, with a soft rim: black boxes would be features themselves. Two
+such fillings are averaged, so that neither's own look decides.
+
+Pure: the network comes in as a function from crops to logits.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+Score = Callable[[np.ndarray], np.ndarray]  # crops, uint8 (N, S, S, C) -> logits, float (N,)
+Filling = Callable[[np.ndarray], np.ndarray]  # a crop, uint8 (S, S, C) -> float32 of that shape
+
+CELLS = 8  # a side of the grid
+PATCH = 2.0  # cells; side of the patch that is laid over a cell, so patches overlap
+RIM = 1.0  # cells; over which a patch fades
+BATCH = 64  # covered crops to a batch of the network
+
+
+def blurred(crop: np.ndarray) -> np.ndarray:
+    """The crop without detail: light and skin stay, features go."""
+    radius = crop.shape[0] / 8
+    planes = [
+        Image.fromarray(np.ascontiguousarray(crop[:, :, channel])).filter(
+            ImageFilter.GaussianBlur(radius)
+        )
+        for channel in range(crop.shape[2])
+    ]
+    return np.stack([np.asarray(plane, np.float32) for plane in planes], axis=2)
+
+
+def mean_colour(crop: np.ndarray) -> np.ndarray:
+    """One colour: the crop's mean."""
+    return np.broadcast_to(crop.mean((0, 1), dtype=np.float32), crop.shape)
+
+
+FILLINGS: tuple[Filling, ...] = (blurred, mean_colour)
+
+
+def influence(crop: np.ndarray, score: Score, fillings: Sequence[Filling] = FILLINGS) -> np.ndarray:
+    """How much the logit falls when the patch over each cell is covered.
+
+    Args:
+        crop: uint8 (S, S, C).
+        score: logits of crops against the other face.
+
+    Returns:
+        float32 (CELLS, CELLS), row by row from the top: positive where the face speaks for "same".
+    """
+    masks = patches(crop.shape[0])
+    whole = float(score(crop[None])[0])
+    falls = [
+        whole - _scores(score, cover(crop, masks[start : start + BATCH], filling(crop)))
+        for filling in fillings
+        for start in range(0, len(masks), BATCH)
+    ]
+    return np.concatenate(falls).reshape(len(fillings), CELLS, CELLS).mean(0).astype(np.float32)
+
+
+def _scores(score: Score, crops: np.ndarray) -> np.ndarray:
+    return np.asarray(score(crops), np.float64)
+
+
+def patches(side: int) -> np.ndarray:
+    """The patch over each cell: float32 (CELLS * CELLS, side, side), 1 where it covers fully."""
+    position = (np.arange(side) + 0.5) * CELLS / side
+    centre = np.arange(CELLS)[:, None] + 0.5
+    inside = (PATCH / 2 - np.abs(position - centre)) / RIM + 0.5
+    line = np.clip(inside, 0, 1).astype(np.float32)
+    return (line[:, None, :, None] * line[None, :, None, :]).reshape(-1, side, side)
+
+
+def cover(crop: np.ndarray, masks: np.ndarray, filling: np.ndarray) -> np.ndarray:
+    """The crop (S, S, C), covered by each of the masks (N, S, S) in turn: uint8 (N, S, S, C)."""
+    share = masks[..., None]
+    return np.rint(crop + share * (filling - crop)).astype(np.uint8)
