@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from siamese.faces import Alignment, FaceDetector
+# Before torch: test processes share the cores, and more threads than cores wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from siamese.faces import Alignment, FaceDetector  # noqa: E402
 
 REPOSITORY = Path(__file__).parent.parent
 
