@@ -8,7 +8,7 @@ import pytest
 # Before torch: test processes share the cores, and more threads than cores wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from siamese.faces import Alignment, FaceDetector  # noqa: E402
+from siamese.faces import Alignment, FaceDetector
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -90,7 +90,7 @@ def contradicted_names(pictures: Sequence[Picture], targets: Sequence[Path]) -> 
 
 def _fold(raw: Checkpoint, found: People, out: Path) -> Platt:
     """Fit the probability, fold it into the network, and save that."""
-    pairs = fitting.draw_pairs(found.identities)
+    pairs = fitting.draw_pairs(found.labels)
     platt = fitting.fit_platt(pairs.scores(Comparison.of(raw.network), found.vectors))
     raw.network.fold(platt.scale, platt.offset)
     config = dataclasses.replace(raw.config, decision=None, calibration={})
@@ -103,19 +103,17 @@ def _decision(
 ) -> tuple[DecisionRule, dict[str, float]]:
     """The decision rule, and the log loss on validation people of both ways with several photos."""
     fit, report = calibration.of(fitting.fits), calibration.of(lambda who: not fitting.fits(who))
-    thresholds = fitting.fit_thresholds(
-        fitting.draw_pairs(fit.identities).scores(compare, fit.vectors)
-    )
-    measured = fitting.draw_pairs(report.identities).scores(compare, report.vectors)
+    thresholds = fitting.fit_thresholds(fitting.draw_pairs(fit.labels).scores(compare, fit.vectors))
+    measured = fitting.draw_pairs(report.labels).scores(compare, report.vectors)
     points = tuple(
         measured_point(name, threshold, measured, REPORTED_ON)
         for name, threshold in thresholds.points.items()
     )
     scales, losses = {}, {}
     for method in Support:
-        scales[method] = fitting.fit_support(compare, fit.vectors, fit.identities, method)
+        scales[method] = fitting.fit_support(compare, fit.vectors, fit.labels, method)
         losses[method.value] = fitting.support_loss(
-            compare, validation.vectors, validation.identities, method, scales[method]
+            compare, validation.vectors, validation.labels, method, scales[method]
         )
     rule = DecisionRule(points, thresholds.different_below, scales[RUNTIME_METHOD])
     known = {name: loss for name, loss in losses.items() if np.isfinite(loss)}
@@ -123,7 +121,7 @@ def _decision(
 
 
 def _counts(found: People) -> dict[str, Any]:
-    pairs = fitting.draw_pairs(found.identities)
+    pairs = fitting.draw_pairs(found.labels)
     return {
         "people": len(set(found.identities)),
         "pictures": len(found.pictures),

@@ -3,13 +3,16 @@
 Embeddings and identities in, numbers out. The Platt correction is an affine map of the logit, so
 the caller folds it into the network's last layer (`SiameseNetwork.fold`); everything else is fitted
 on logits after folding. Relatives are never used as impostors and never stand on both sides of the
-split between the half that fits and the half that reports.
+split between the half that fits and the half that reports. Impostors are of one source: collections
+of photos differ in how they were taken and cut, which tells their people apart for free, and no
+visitor's two photos differ in that.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -19,7 +22,7 @@ from siamese.evaluation import metrics
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.identification import photos_of
 from siamese.evaluation.metrics import Scores
-from siamese.training.people import family
+from siamese.training.people import Picture, family
 
 MIN_PEOPLE = 20  # in one half, with two pictures or more; fewer make a fit of nothing
 GENUINE_PER_PERSON = 20  # so that nobody with a hundred pictures speaks for all
@@ -33,6 +36,29 @@ class Support(StrEnum):
 
     MEAN_EMBEDDING = "mean_embedding"
     MEAN_LOGIT = "mean_logit"
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Who each of N pictures shows, and the collection it comes from; none given: all from one."""
+
+    identities: Sequence[str]
+    sources: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, pictures: Sequence[Picture]) -> "Labels":
+        """The labels of stored pictures."""
+        return cls([p.identity for p in pictures], [p.source for p in pictures])
+
+    @property
+    def source_numbers(self) -> np.ndarray:
+        """A number for the source of each picture: int64 (N,)."""
+        return _numbers(self.sources or [""] * len(self.identities))
+
+    def rows(self, chosen: np.ndarray) -> "Labels":
+        """The labels of some pictures, by their row numbers."""
+        sources = [self.sources[row] for row in chosen] if self.sources else ()
+        return Labels([self.identities[row] for row in chosen], sources)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,18 +120,18 @@ def contradicted(targets: np.ndarray, identities: Sequence[str]) -> np.ndarray:
 
 
 def draw_pairs(
-    identities: Sequence[str],
+    labels: Labels,
     impostors: int | None = IMPOSTOR_PAIRS,
     seed: int = 0,
     per_person: int = GENUINE_PER_PERSON,
 ) -> PairRows:
     """Genuine pairs, at most `per_person` of each, and uniformly drawn impostor pairs.
 
-    An impostor pair is two people drawn uniformly from all, of different families, and a picture of
-    each; `impostors` None draws as many as there are genuine pairs. Raises InputError where there
-    are too few people.
+    An impostor pair is a person drawn uniformly from all, another drawn uniformly from the same
+    source, of another family, and a picture of each; `impostors` None draws as many as there are
+    genuine pairs. Raises InputError where there are too few people.
     """
-    photos = photos_of(identities)
+    photos = photos_of(labels.identities)
     people = [rows for rows in photos.values() if len(rows) > 1]
     if len(people) < MIN_PEOPLE:
         raise InputError(
@@ -115,7 +141,7 @@ def draw_pairs(
     random = np.random.default_rng(seed)
     genuine = np.concatenate([_pairs_within(rows, per_person, random) for rows in people])
     count = len(genuine) if impostors is None else impostors
-    return PairRows(genuine, _impostor_rows(photos, count, random))
+    return PairRows(genuine, _impostor_rows(labels, list(photos.values()), count, random))
 
 
 def fit_platt(scores: Scores) -> Platt:
@@ -162,7 +188,7 @@ def folded(compare: Comparison, platt: Platt) -> Comparison:
 def support_scores(
     compare: Comparison,
     vectors: np.ndarray,
-    identities: Sequence[str],
+    labels: Labels,
     photos: int,
     method: Support,
     seed: int = 0,
@@ -171,9 +197,9 @@ def support_scores(
     """Logits of identities with `photos` photos each against a photo of the same or of another.
 
     Everybody with a photo more than that is asked for `draws` times by a photo of their own, left
-    out of the support, and as often by one of somebody of another family.
+    out of the support, and as often by one of a stranger, of the same source and another family.
     """
-    owners = [rows for rows in photos_of(identities).values() if len(rows) > photos]
+    owners = [rows for rows in photos_of(labels.identities).values() if len(rows) > photos]
     if len(owners) < MIN_PEOPLE:
         raise InputError(
             f"Calibrating {photos} photos of an identity needs {MIN_PEOPLE} people with"
@@ -182,7 +208,7 @@ def support_scores(
     random = np.random.default_rng([seed, photos])
     drawn = np.array([random.permutation(rows)[: photos + 1] for rows in owners * draws])
     support, own = vectors[drawn[:, :-1]], vectors[drawn[:, -1]]
-    strangers = vectors[_strangers(drawn[:, 0], identities, random)]
+    strangers = vectors[_strangers(drawn[:, 0], labels, random)]
     return Scores(
         _support_logits(compare, own, support, method),
         _support_logits(compare, strangers, support, method),
@@ -190,7 +216,7 @@ def support_scores(
 
 
 def fit_support(
-    compare: Comparison, vectors: np.ndarray, identities: Sequence[str], method: Support
+    compare: Comparison, vectors: np.ndarray, labels: Labels, method: Support
 ) -> tuple[tuple[float, float], ...]:
     """(scale, offset) for 1, 2, 3, and 4 or more photos of an identity.
 
@@ -200,7 +226,7 @@ def fit_support(
     scales = [(1.0, 0.0)]
     for photos in (2, 3, 4):
         try:
-            platt = fit_platt(_up_to_most(compare, vectors, identities, photos, method))
+            platt = fit_platt(_up_to_most(compare, vectors, labels, photos, method))
         except InputError:
             scales.append(scales[-1])
             continue
@@ -211,7 +237,7 @@ def fit_support(
 def support_loss(
     compare: Comparison,
     vectors: np.ndarray,
-    identities: Sequence[str],
+    labels: Labels,
     method: Support,
     scales: Sequence[tuple[float, float]],
 ) -> float:
@@ -219,7 +245,7 @@ def support_loss(
     losses = []
     for photos in (2, 3, 4):
         try:
-            scores = _up_to_most(compare, vectors, identities, photos, method)
+            scores = _up_to_most(compare, vectors, labels, photos, method)
         except InputError:
             continue
         scale, offset = scales[photos - 1]
@@ -231,15 +257,15 @@ def support_loss(
 def _up_to_most(
     compare: Comparison,
     vectors: np.ndarray,
-    identities: Sequence[str],
+    labels: Labels,
     photos: int,
     method: Support,
 ) -> Scores:
     """Scores of that many photos; of 4, those of 4 to 8 together, as far as people have them."""
-    found = [support_scores(compare, vectors, identities, photos, method)]
+    found = [support_scores(compare, vectors, labels, photos, method)]
     for more in range(photos + 1, MOST_PHOTOS + 1) if photos == 4 else ():
         try:
-            found.append(support_scores(compare, vectors, identities, more, method))
+            found.append(support_scores(compare, vectors, labels, more, method))
         except InputError:
             break
     return Scores(
@@ -275,38 +301,52 @@ def _pairs_within(rows: np.ndarray, most: int, random: np.random.Generator) -> n
 
 
 def _impostor_rows(
-    photos: dict[str, np.ndarray], count: int, random: np.random.Generator
+    labels: Labels, people: list[np.ndarray], count: int, random: np.random.Generator
 ) -> np.ndarray:
-    """Rows (count, 2) of pictures of two people of different families, people drawn uniformly."""
-    numbers = _family_numbers(list(photos))
-    if len(set(numbers.tolist())) < 2:
-        raise InputError("All people are of one family, so there are no impostor pairs to draw.")
-    rows, sizes = list(photos.values()), np.array([len(found) for found in photos.values()])
-    flat, starts = np.concatenate(rows), np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    kept: list[np.ndarray] = []
-    missing = count
-    while missing > 0:
-        people = random.integers(len(rows), size=(2 * missing + 16, 2))
-        people = people[numbers[people[:, 0]] != numbers[people[:, 1]]][:missing]
-        pictures = (random.random(people.shape) * sizes[people]).astype(np.int64)
-        kept.append(flat[starts[people] + pictures])
-        missing -= len(people)
-    return np.concatenate(kept) if kept else np.empty((0, 2), np.int64)
+    """Rows (count, 2) of pictures of two people of one source and of different families.
+
+    `people` are the rows of each person; the first of a pair is drawn uniformly from all.
+    """
+    sizes = np.array([len(rows) for rows in people])
+    flat, starts = np.concatenate(people), np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    first = random.integers(len(people), size=count)
+    pair = np.stack([first, _strangers(first, labels.rows(flat[starts]), random)], axis=1)
+    pictures = (random.random(pair.shape) * sizes[pair]).astype(np.int64)
+    return flat[starts[pair] + pictures]
 
 
-def _strangers(
-    rows: np.ndarray, identities: Sequence[str], random: np.random.Generator
-) -> np.ndarray:
-    """For each row the row of a picture of somebody of another family: int64 (M,)."""
-    numbers = _family_numbers(identities)
-    if len(set(numbers.tolist())) < 2:
-        raise InputError("All people are of one family, so there are no strangers to draw.")
-    found = random.integers(len(numbers), size=len(rows))
-    while (related := numbers[found] == numbers[rows]).any():
-        found[related] = random.integers(len(numbers), size=int(related.sum()))
+def _strangers(rows: np.ndarray, labels: Labels, random: np.random.Generator) -> np.ndarray:
+    """For each row one of the same source and of another family, drawn uniformly: int64 (M,)."""
+    families, sources = _numbers([family(who) for who in labels.identities]), labels.source_numbers
+    _check_families(labels, families)
+    by_source, sizes = np.argsort(sources, kind="stable"), np.bincount(sources)
+    starts = np.cumsum(sizes) - sizes
+
+    def draw(whose: np.ndarray) -> np.ndarray:
+        source = sources[whose]
+        place = (random.random(len(whose)) * sizes[source]).astype(np.int64)
+        return by_source[starts[source] + place]
+
+    found = draw(rows)
+    while (related := families[found] == families[rows]).any():
+        found[related] = draw(rows[related])
     return found
 
 
-def _family_numbers(identities: Sequence[str]) -> np.ndarray:
+def _check_families(labels: Labels, families: np.ndarray) -> None:
+    """Raise InputError where a source has no two families, and so no impostor pair."""
+    sources = labels.source_numbers
+    for number in np.unique(sources):
+        here = sources == number
+        if len(np.unique(families[here])) < 2:
+            where = f" of {Path(labels.sources[int(here.argmax())]).name}" if labels.sources else ""
+            raise InputError(
+                f"All people{where} in this half are of one family, so there are no impostor pairs"
+                " to draw."
+            )
+
+
+def _numbers(names: Sequence[str]) -> np.ndarray:
+    """A number for each different name: int64 (N,)."""
     number: dict[str, int] = {}
-    return np.array([number.setdefault(family(name), len(number)) for name in identities])
+    return np.array([number.setdefault(name, len(number)) for name in names], np.int64)

@@ -299,8 +299,8 @@ def write_pair_scores(path: Path, pairs: list[Pair], scores: np.ndarray) -> None
 
 def _people_report(bench: Bench, found: People) -> dict[str, Any]:
     """Equal numbers of both kinds for the probability, many impostors for the curve."""
-    many = fitting.draw_pairs(found.identities).scores(bench.compare, found.vectors)
-    balanced = fitting.draw_pairs(found.identities, impostors=None)
+    many = fitting.draw_pairs(found.labels).scores(bench.compare, found.vectors)
+    balanced = fitting.draw_pairs(found.labels, impostors=None)
     return {
         "people": len(set(found.identities)),
         "pictures": len(found.pictures),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from siamese.checkpoint import Checkpoint
+from siamese.evaluation.fitting import Labels
 from siamese.training import people
 from siamese.training.people import Picture
 from siamese.training.stage import STORED_SIDE, embed_stored, stored_window
@@ -26,6 +27,11 @@ class People:
     def identities(self) -> list[str]:
         """Who each picture shows."""
         return [picture.identity for picture in self.pictures]
+
+    @property
+    def labels(self) -> Labels:
+        """Who each picture shows, and the source it comes from."""
+        return Labels.of(self.pictures)
 
     def where(self, chosen: np.ndarray) -> "People":
         """The pictures chosen by bool (N,)."""

@@ -249,7 +249,7 @@ def _start_head(
     Where they say nothing (perfectly told apart, or not at all) the head starts as it is.
     """
     with contextlib.suppress(InputError):
-        pairs = fitting.draw_pairs([picture.identity for picture in pictures], impostors=None)
+        pairs = fitting.draw_pairs(fitting.Labels.of(pictures), impostors=None)
         platt = fitting.fit_platt(pairs.scores(Comparison.of(network), embeddings))
         network.fold(platt.scale, platt.offset)
 

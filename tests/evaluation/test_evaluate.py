@@ -69,7 +69,7 @@ def test_the_saved_network_is_calibrated_on_the_half_that_fits(place: Place) -> 
     loaded = place.load()
     pictures = calibration_pictures([place.data / "train_fiw.zip"], Part.CALIBRATION)
     half = embed_pictures(loaded, pictures, place.cache).of(fitting.fits)
-    scores = fitting.draw_pairs(half.identities).scores(Comparison.of(loaded.network), half.vectors)
+    scores = fitting.draw_pairs(half.labels).scores(Comparison.of(loaded.network), half.vectors)
     again = fitting.fit_platt(scores)
     assert again.scale == pytest.approx(1, abs=0.01)
     assert again.offset == pytest.approx(0, abs=0.02)
