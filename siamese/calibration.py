@@ -5,6 +5,7 @@ last layer), so nothing here rescales a pair's logit; thresholds and their measu
 travel in the checkpoint.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -69,17 +70,49 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class FalseMatchCurve:
+    """How many impostor pairs score at least as high as a logit, counted on a test.
+
+    `levels` are (logit, errors, low, high), logits rising: of `trials` impostor pairs `errors`
+    score at or above the logit; `low` and `high` are the exact 95 % interval of that rate.
+    """
+
+    measured_on: str
+    trials: int
+    levels: tuple[tuple[float, int, float, float], ...]
+
+    def at(self, logit: float) -> Rate:
+        """The rate at this logit; between two levels that of the lower one, never too few."""
+        position = bisect_right(self.levels, logit, key=lambda level: level[0])
+        _, errors, low, high = self.levels[max(0, position - 1)]
+        return Rate(errors, self.trials, low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """How often different people looked at least as similar as a pair, and where that was seen."""
+
+    rate: Rate
+    measured_on: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As data."""
+        return {**self.rate.to_dict(), "measured_on": self.measured_on}
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionRule:
     """How a checkpoint decides; fitted on people it was not trained on.
 
     `different_below` is the logit under which 1 % of genuine pairs lie. `support_scales[k]` is the
     affine correction (scale, offset) of the logit of an identity with k + 1 support photos, the
-    last one for that many and more.
+    last one for that many and more. `false_matches` is None where it was never measured.
     """
 
     operating_points: tuple[OperatingPoint, ...]
     different_below: float
     support_scales: tuple[tuple[float, float], ...] = ((1.0, 0.0),)
+    false_matches: FalseMatchCurve | None = None
 
     def point(self, name: str | None = None) -> OperatingPoint:
         """The operating point of that name, the first one for None; InputError if unknown."""
@@ -96,6 +129,11 @@ class DecisionRule:
         if logit >= point.threshold:
             return Decision.SAME
         return Decision.DIFFERENT if logit < self.different_below else Decision.UNCERTAIN
+
+    def similar(self, logit: float) -> Similar | None:
+        """How often different people look at least this similar; None where it is not known."""
+        curve = self.false_matches
+        return None if curve is None else Similar(curve.at(logit), curve.measured_on)
 
     def identity_logit(self, logit: np.ndarray, num_photos: np.ndarray) -> np.ndarray:
         """Calibrated logits of identities from raw ones and their numbers of photos, both (K,)."""

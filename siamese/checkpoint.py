@@ -10,9 +10,11 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file
 
-from siamese.calibration import DecisionRule, OperatingPoint, Rate
+from siamese.calibration import DecisionRule, FalseMatchCurve, OperatingPoint, Rate
 from siamese.errors import CheckpointError
 from siamese.network import NetworkConfig, SiameseNetwork
 from siamese.reference import locate
@@ -35,6 +37,7 @@ MAX_WEIGHTS_BYTES = 4 * MAX_PARAMETERS + MAX_CONFIG_BYTES
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 DETECTORS = ("mtcnn", "none")
 PROVENANCE = {"calibration", "training", "license", "license_reason"}
+OPTIONAL = {"false_matches"}  # what checkpoints of before do not have
 
 # Kinds of numbers that a file may hold, in the words of the safetensors format.
 FLOATS, COUNTERS = ("F16", "BF16", "F32"), ("I64",)
@@ -99,7 +102,16 @@ def write_config(folder: Path, config: CheckpointConfig, sha256: str) -> None:
     """Write config.json, naming the weights that it belongs to."""
     content = {"format_version": FORMAT_VERSION, "weights_sha256": sha256}
     content |= dataclasses.asdict(config)
-    (folder / CONFIG).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    (folder / CONFIG).write_text(dense(json.dumps(content, indent=2)) + "\n", encoding="utf-8")
+
+
+def dense(document: str) -> str:
+    """Indented JSON with each list of plain numbers on one line; a string holds no line break."""
+    return re.sub(
+        r"\[\n[\s\d.,eE+-]+\]",
+        lambda numbers: "[" + " ".join(numbers[0][1:-1].split()) + "]",
+        document,
+    )
 
 
 def load(
@@ -291,6 +303,25 @@ def _check_decision(rule: DecisionRule) -> None:
         raise CheckpointError(f"{CONFIG} has a decision rule with numbers that are not finite.")
     if not all(0 <= rate.errors <= rate.trials for rate in rates):
         raise CheckpointError(f"{CONFIG} has error rates with more errors than trials.")
+    if rule.false_matches is not None:
+        _check_curve(rule.false_matches)
+
+
+def _check_curve(curve: FalseMatchCurve) -> None:
+    """All impostor pairs at the lowest level, fewer at each higher, each inside its interval."""
+    logits, errors = [level[0] for level in curve.levels], [level[1] for level in curve.levels]
+    counts = isinstance(curve.trials, int) and all(isinstance(count, int) for count in errors)
+    if not (
+        counts
+        and isinstance(curve.measured_on, str)
+        and logits
+        and all(math.isfinite(logit) for logit in logits)
+        and all(low < high for low, high in pairwise(logits))
+        and all(more > fewer >= 0 for more, fewer in pairwise(errors))
+        and errors[0] == curve.trials > 0
+        and all(0 <= low <= n / curve.trials <= high <= 1 for _, n, low, high in curve.levels)
+    ):
+        raise CheckpointError(f"{CONFIG} has a curve of false matches that contradicts itself.")
 
 
 def _decision_from(content: Mapping[str, Any]) -> DecisionRule:
@@ -302,21 +333,37 @@ def _decision_from(content: Mapping[str, Any]) -> DecisionRule:
         for point in content["operating_points"]
     )
     scales = tuple((float(scale), float(offset)) for scale, offset in content["support_scales"])
+    curve = content.get("false_matches")
     return _build(
-        DecisionRule, dict(content) | {"operating_points": points, "support_scales": scales}
+        DecisionRule,
+        dict(content)
+        | {
+            "operating_points": points,
+            "support_scales": scales,
+            "false_matches": None if curve is None else curve_from(curve),
+        },
     )
+
+
+def curve_from(content: Mapping[str, Any]) -> FalseMatchCurve:
+    """A curve of false matches from plain data; CheckpointError for missing or unknown keys."""
+    levels = tuple(
+        (float(logit), errors, float(low), float(high))
+        for logit, errors, low, high in content["levels"]
+    )
+    return _build(FalseMatchCurve, dict(content) | {"levels": levels})
 
 
 def _build(kind: type[T], values: Mapping[str, Any]) -> T:
     """A dataclass from a mapping whose keys must fit: none is dropped, and none is made up.
 
-    Provenance may be missing, since no answer depends on it.
+    Provenance may be missing, since no answer depends on it, and so may what is OPTIONAL.
     """
     known = {item.name for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - known)
     if unknown:
         raise CheckpointError(f"{CONFIG} has keys that this program does not know: {unknown}.")
-    missing = sorted(known - set(values) - PROVENANCE)
+    missing = sorted(known - set(values) - PROVENANCE - OPTIONAL)
     if missing:
         raise CheckpointError(f"{CONFIG} lacks keys that this program needs: {missing}.")
     return kind(**values)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from siamese.calibration import Decision, OperatingPoint
+from siamese.calibration import Decision, OperatingPoint, Similar
 from siamese.explain import PATCH
 from siamese.faces import Face
 from siamese.quality import Warning
@@ -60,6 +60,7 @@ class Verification:
 
     `probability` (0..1) is calibrated; it holds where "same" had the probability `prior`
     beforehand. `decision` depends on `logit` and the operating point alone, never on the prior.
+    `similar` is how often different people look at least this similar, None where it is not known.
     """
 
     probability: float
@@ -71,6 +72,7 @@ class Verification:
     second: PhotoFaces
     origin: Origin
     milliseconds: dict[str, float]
+    similar: Similar | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON-serialisable data."""
@@ -81,6 +83,7 @@ class Verification:
             "probability": self.probability,
             "prior": self.prior,
             "logit": self.logit,
+            "different_people_as_similar": self.similar.to_dict() if self.similar else None,
             "operating_point": self.operating_point.to_dict(),
             "photos": [self.first.to_dict(), self.second.to_dict()],
             "checkpoint": self.origin.to_dict(),

@@ -163,6 +163,7 @@ class Verifier:
             second=b,
             origin=self.origin,
             milliseconds=clock.milliseconds,
+            similar=self.rule.similar(logit),
         )
 
     def explain(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from siamese.calibration import (
     Decision,
     DecisionRule,
+    FalseMatchCurve,
     OperatingPoint,
     Rate,
     pick_probabilities,
@@ -101,3 +102,17 @@ def test_a_pick_follows_the_written_formula() -> None:
 def test_one_identity_and_an_even_prior_is_a_verification() -> None:
     shares, _ = pick_probabilities(np.array([1.7]), 0.5)
     assert shares[0] == pytest.approx(probability(1.7))
+
+
+def test_how_often_different_people_look_as_similar() -> None:
+    levels = ((-3.0, 100, 0.96, 1.0), (0.0, 20, 0.13, 0.29), (2.0, 0, 0.0, 0.04))
+    rule = DecisionRule((BALANCED,), -2.0, false_matches=FalseMatchCurve("toys", 100, levels))
+
+    def errors(logit: float) -> int:
+        found = rule.similar(logit)
+        assert found is not None and found.measured_on == "toys"
+        return found.rate.errors
+
+    at = {-9.0: 100, -3.0: 100, -0.001: 100, 0.0: 20, 1.9: 20, 2.0: 0, 50.0: 0}
+    assert {logit: errors(logit) for logit in at} == at
+    assert RULE.similar(0.0) is None

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from siamese import SiameseNetwork, Verifier
 from siamese import checkpoint as checkpoints
 from siamese.backbones import BACKBONES
-from siamese.checkpoint import CARD, CONFIG, WEIGHTS, CheckpointConfig, load_folder
+from siamese.checkpoint import CARD, CONFIG, WEIGHTS, CheckpointConfig, dense, load_folder
 from siamese.errors import CheckpointError
 from siamese.network import NetworkConfig
 from tests import small_checkpoints as small
@@ -290,7 +290,7 @@ def replace(path: str, value: Any) -> Callable[[Content], None]:
         *parents, last = path.split("/")
         for name in parents:
             content = content[int(name) if name.isdigit() else name]
-        content[last] = value
+        content[int(last) if last.isdigit() else last] = value
 
     return change
 
@@ -328,6 +328,17 @@ def replace(path: str, value: Any) -> Callable[[Content], None]:
         ("decision/support_scales", [], "without operating points or scales"),
         ("decision/support_scales", [[1.0]], "damaged"),
         ("decision/different_below", float("nan"), "not finite"),
+        ("decision/false_matches/levels/1/0", -3.0, "contradicts itself"),
+        ("decision/false_matches/levels/1/0", float("nan"), "contradicts itself"),
+        ("decision/false_matches/levels/1/1", 100, "contradicts itself"),
+        ("decision/false_matches/levels/1/1", 20.0, "contradicts itself"),
+        ("decision/false_matches/levels/1/3", 0.01, "contradicts itself"),
+        ("decision/false_matches/levels/0/1", 99, "contradicts itself"),
+        ("decision/false_matches/levels/0", [1], "damaged"),
+        ("decision/false_matches/levels", [], "contradicts itself"),
+        ("decision/false_matches/trials", 0, "contradicts itself"),
+        ("decision/false_matches/extra", 1, "does not know: ['extra']"),
+        ("decision/false_matches", 5, "damaged"),
         ("decision/operating_points/0/threshold", "high", "damaged"),
         ("decision/operating_points/0/fmr/errors", 101, "more errors than trials"),
         ("decision/operating_points/0/fmr", None, "damaged"),
@@ -351,6 +362,19 @@ def test_config_without_a_key_that_shapes_do_not_tell(name: str, folder: Path) -
     """A lost field must not become a default: the wrong preprocessing would load cleanly."""
     small.edit_config(folder, lambda content: content.pop(name))
     assert CONFIG in refusal(folder)
+
+
+def test_a_checkpoint_from_before_the_curve_of_false_matches_loads(folder: Path) -> None:
+    small.edit_config(folder, lambda content: content["decision"].pop("false_matches"))
+    rule = load_folder(folder).config.decision
+    assert rule is not None and rule.similar(0.0) is None
+
+
+def test_lists_of_numbers_take_one_line_and_read_the_same(folder: Path) -> None:
+    written = (folder / CONFIG).read_text()
+    assert "        [-3.0, 100, 0.963, 1.0],\n" in written
+    odd = {"a": ["[\n1,\n2]", 3], "b": [], "c": [[1, -2.5e-7], [True]], "d": "[\n  4\n]"}
+    assert json.loads(dense(json.dumps(odd, indent=2))) == odd
 
 
 @pytest.mark.parametrize("name", [item.name for item in dataclasses.fields(NetworkConfig)])

@@ -20,7 +20,7 @@ from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.fitting import Platt, Support
 from siamese.evaluation.stored import People, embed_pictures
-from siamese.evaluation.verification import measured_point
+from siamese.evaluation.verification import false_match_curve, measured_point
 from siamese.training import people
 from siamese.training.people import Part, Picture
 from siamese.training.stage import CACHE
@@ -115,7 +115,12 @@ def _decision(
         losses[method.value] = fitting.support_loss(
             compare, validation.vectors, validation.labels, method, scales[method]
         )
-    rule = DecisionRule(points, thresholds.different_below, scales[RUNTIME_METHOD])
+    rule = DecisionRule(
+        points,
+        thresholds.different_below,
+        scales[RUNTIME_METHOD],
+        false_match_curve(measured.impostor, REPORTED_ON),
+    )
     known = {name: loss for name, loss in losses.items() if np.isfinite(loss)}
     return rule, known
 

@@ -110,7 +110,7 @@ def read_metrics(folder: Path) -> dict[str, Any] | None:
 def write_metrics(folder: Path, content: dict[str, Any]) -> None:
     """Write metrics.json; a reader never sees half of it."""
     part = folder / (METRICS + ".part")
-    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    part.write_text(checkpoints.dense(json.dumps(content, indent=1)) + "\n", encoding="utf-8")
     part.replace(folder / METRICS)
 
 
@@ -129,7 +129,7 @@ def _started(out: Path, checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _with_measured_rates(checkpoint: Checkpoint, lfw: dict[str, Any], folder: Path) -> Checkpoint:
-    """Store the FMR and FNMR measured on LFW beside the thresholds in config.json."""
+    """Store what was measured on LFW in config.json: FMR and FNMR, and the false match curve."""
     rule = checkpoint.config.decision
     assert rule is not None  # Bench refuses a checkpoint without
     measured = lfw["operating_points"]
@@ -143,7 +143,10 @@ def _with_measured_rates(checkpoint: Checkpoint, lfw: dict[str, Any], folder: Pa
         )
         for point in rule.operating_points
     )
-    decision = dataclasses.replace(rule, operating_points=points)
+    curve = rule.false_matches
+    if "false_matches" in lfw:  # not in a metrics.json of before
+        curve = checkpoints.curve_from(lfw["false_matches"])
+    decision = dataclasses.replace(rule, operating_points=points, false_matches=curve)
     config = dataclasses.replace(checkpoint.config, decision=decision)
     checkpoints.write_config(folder, config, checkpoint.sha256)
     return dataclasses.replace(checkpoint, config=config)

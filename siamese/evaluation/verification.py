@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from siamese.calibration import OperatingPoint
+from siamese.calibration import FalseMatchCurve, OperatingPoint
 from siamese.errors import InputError
 from siamese.evaluation import metrics
 from siamese.evaluation.metrics import Scores
+
+LEVEL_STEP = 1.05  # between two levels of a curve of false matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,27 @@ def measured_point(name: str, threshold: float, scores: Scores, on: str) -> Oper
     fmr = metrics.false_match_rate(scores.impostor, threshold)
     fnmr = metrics.false_non_match_rate(scores.genuine, threshold)
     return OperatingPoint(name, threshold, fmr, fnmr, on)
+
+
+def false_match_curve(impostor: np.ndarray, on: str) -> FalseMatchCurve:
+    """How many impostor scores (N,) lie at or above each of about a hundred levels.
+
+    A level for each of the highest scores, then one for every 5 % more: far less than the 95 %
+    interval is wide. Levels have four decimals, rounded down, and are counted at that value.
+    """
+    ordered = np.sort(np.asarray(impostor, np.float64))
+    ranks = {len(ordered)}
+    rank = 1
+    while rank < len(ordered):
+        ranks.add(rank)
+        rank = max(rank + 1, int(rank * LEVEL_STEP))
+    rounded = {float(np.floor(ordered[-rank] * 1e4) / 1e4) for rank in ranks}
+    rounded.add(float(np.floor(ordered[-1] * 1e4 + 1) / 1e4))  # above all of them
+    levels: dict[int, tuple[float, int, float, float]] = {}
+    for level in sorted(rounded):
+        found = metrics.false_match_rate(ordered, level)
+        levels.setdefault(found.errors, (level, found.errors, found.low, found.high))
+    return FalseMatchCurve(on, len(ordered), tuple(levels.values()))
 
 
 def decisions_report(

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from siamese.errors import InputError
-from siamese.evaluation import verification
+from siamese.evaluation import metrics, verification
 from siamese.evaluation.comparison import BLOCK, Comparison, Embeddings
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.verification import Pair
@@ -144,3 +144,20 @@ def test_measured_points_and_decisions() -> None:
     shares = verification.decisions_report(scores, [point], different_below=-2.0)["balanced"]
     assert shares["genuine"] == {"same": 0.5, "uncertain": 0.25, "different": 0.25}
     assert shares["impostor"] == {"same": 0.25, "uncertain": 0.25, "different": 0.5}
+
+
+@pytest.mark.parametrize("decimals", [1, 6])
+def test_the_curve_of_false_matches_counts_right_and_never_too_few(decimals: int) -> None:
+    """Against plain counts; with one decimal most scores are tied."""
+    impostor = np.random.default_rng(7).normal(-4, 2, 3000).round(decimals)
+    curve = verification.false_match_curve(impostor, "toys")
+    assert len(curve.levels) < 150
+    for logit, errors, low, high in curve.levels:
+        assert errors == np.count_nonzero(impostor >= logit)
+        found = metrics.rate(errors, 3000)
+        assert (found.low, found.high) == (low, high)
+    assert curve.levels[0][1] == 3000 and curve.levels[-1][1] == 0
+    for logit in np.linspace(impostor.min() - 1, impostor.max() + 1, 500):
+        true = np.count_nonzero(impostor >= logit)
+        step = 200 if decimals == 1 else 1  # ties cannot be told apart
+        assert true <= curve.at(float(logit)).errors <= max(true + step, 1.06 * true)
