@@ -122,6 +122,7 @@ def align(options: argparse.Namespace) -> int:
 def train(options: argparse.Namespace) -> int:
     """Run one stage of a recipe."""
     from siamese.network import NetworkConfig
+    from siamese.training.augment import Augmentation, Drawings
     from siamese.training.loop import Schedule
     from siamese.training.stage import StageOptions
     from siamese.training.stage import train as run
@@ -132,8 +133,10 @@ def train(options: argparse.Namespace) -> int:
         learning_rate=options.learning_rate,
         weight_decay=options.weight_decay,
         seed=options.seed,
+        augmentation=Drawings() if options.drawings else Augmentation(),
     )
-    network = NetworkConfig(options.backbone, options.image_size, 3, options.embedding_size)
+    channels = 1 if options.drawings else 3
+    network = NetworkConfig(options.backbone, options.image_size, channels, options.embedding_size)
     stage = StageOptions(
         objective=options.objective,
         data=tuple(options.data),
@@ -142,6 +145,12 @@ def train(options: argparse.Namespace) -> int:
         targets=tuple(options.targets),
         init=options.init,
         network=network,
+        detector="none" if options.drawings else "mtcnn",
+        split=options.split,
+        turns=options.turns,
+        group=options.group,
+        kin=options.kin,
+        per_person=options.per_person,
         cpu=options.cpu,
         **({"cache": options.cache} if options.cache else {}),
     )
@@ -340,6 +349,22 @@ def _add_training(commands: Any) -> None:
     parser.add_argument("--backbone", default="compact")
     parser.add_argument("--image-size", type=int, default=96)
     parser.add_argument("--embedding-size", type=int, default=512)
+    parser.add_argument(
+        "--drawings",
+        action="store_true",
+        help="grey pictures, compared whole and as they are: no faces to find, no photos to spoil",
+    )
+    parser.add_argument(
+        "--split",
+        default="people",
+        help="which pictures train: 'people' by a hash of the name, or 'alphabets' (Omniglot)",
+    )
+    parser.add_argument(
+        "--turns", action="store_true", help="pictures turned by quarters, as further classes"
+    )
+    parser.add_argument("--group", type=int, default=4, help="people who meet in a batch")
+    parser.add_argument("--kin", type=int, default=2, help="relatives among them, at most")
+    parser.add_argument("--per-person", type=int, default=4, help="pictures of each in a batch")
     parser.add_argument("--cache", type=Path, help="where decoded pictures are kept")
     parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
 

@@ -30,7 +30,13 @@ class WholePicture:
     def _whole(self, photo: Photo) -> Face:
         width, height = photo.size
         scale = min(1.0, 2 * self.size / min(photo.size))
-        image = photo.at(scale).convert("L" if self.channels == 1 else "RGB")
-        crop = np.asarray(image.resize((self.size, self.size), Image.Resampling.BILINEAR))
+        crop = plain_crop(photo.at(scale), self.size, self.channels)
         box = (0.0, 0.0, float(width), float(height))
-        return Face(box, (), 1.0, crop.reshape(self.size, self.size, self.channels))
+        return Face(box, (), 1.0, crop)
+
+
+def plain_crop(image: Image.Image, size: int, channels: int) -> np.ndarray:
+    """All of a picture as the network sees it, in training too: uint8 (size, size, channels)."""
+    levels = image.convert("L" if channels == 1 else "RGB")
+    crop = np.asarray(levels.resize((size, size), Image.Resampling.BILINEAR))
+    return crop.reshape(size, size, channels)

@@ -109,6 +109,28 @@ def one_shot(
     return OneShot(ways, shots, metrics.rate(correct, trials), 1 / ways, len(photos))
 
 
+def first_of_family(logits: np.ndarray, identities: np.ndarray, families: np.ndarray) -> np.ndarray:
+    """How probably each photo finds its identity among all of its family, by one photo of each.
+
+    `logits` (N, N) compares every photo with every other; a draw takes one other photo of the right
+    identity and one of each rival in the family. The expectation over all draws, without drawing:
+    float64 (N,), NaN where there is no other photo.
+    """
+    found = np.full(len(logits), np.nan)
+    for query, row in enumerate(logits):
+        own = np.flatnonzero(identities == identities[query])
+        genuine = row[own[own != query]]
+        if not len(genuine):
+            continue
+        right = np.ones(len(genuine))
+        kin = families == families[query]
+        for rival in np.unique(identities[kin & (identities != identities[query])]):
+            scores = np.sort(row[identities == rival])
+            right *= np.searchsorted(scores, genuine, side="left") / len(scores)
+        found[query] = right.mean()
+    return found
+
+
 def pick_counts(
     logits: IdentityLogits,
     vectors: np.ndarray,

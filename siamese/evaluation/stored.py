@@ -9,9 +9,8 @@ import numpy as np
 
 from siamese.checkpoint import Checkpoint
 from siamese.evaluation.fitting import Labels
-from siamese.training import people
 from siamese.training.people import Picture
-from siamese.training.stage import STORED_SIDE, embed_stored, stored_window
+from siamese.training.stored import embed_stored, read_stored, stored_window
 
 SLICE = 4096  # pictures decoded at a time where they are not kept: about 270 MB
 
@@ -55,7 +54,6 @@ def embed_once(checkpoint: Checkpoint, pictures: Sequence[Picture]) -> np.ndarra
 
 def embed_pictures(checkpoint: Checkpoint, pictures: Sequence[Picture], cache: Path) -> People:
     """Embed stored crops at the checkpoint's canonical crop."""
-    channels = checkpoint.config.network.channels
-    pixels = people.read_pixels(pictures, STORED_SIDE, channels, cache)
+    pixels = read_stored(pictures, checkpoint.config, cache)
     window = stored_window(checkpoint.config)
     return People(tuple(pictures), embed_stored(checkpoint.network, pixels, window, "embedding"))

@@ -30,6 +30,68 @@ class Augmentation:
     jpeg: float = 0.2  # quality 15 ... 70
     erase: float = 0.3
 
+    def matrices(self, size: int, generator: torch.Generator) -> Tensor:
+        """Random geometry: (size, 2, 3), output -> input, in units of half the window."""
+
+        def normal(limit: float, *shape: int) -> Tensor:
+            return _normal(limit, generator, size, *shape)
+
+        angle = normal(self.rotation) * math.pi / 180
+        zoom = torch.exp(normal(self.scale))
+        mirror = torch.where(torch.rand(size, generator=generator) < self.flip, -1.0, 1.0)
+        cosine, sine, lean = angle.cos() / zoom, angle.sin() / zoom, normal(self.shear)
+        shift = normal(2 * self.shift, 2)
+        return torch.stack(
+            [
+                torch.stack([cosine * mirror, -sine + lean, shift[:, 0]], 1),
+                torch.stack([sine * mirror, cosine, shift[:, 1]], 1),
+            ],
+            1,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Drawings(Augmentation):
+    """The affine distortions of Koch et al. 2015, section 3.2, and nothing else.
+
+    A turn, a shear, a scale and a shift along each axis, each uniform in its range and each there
+    with probability `each`. No mirroring, which makes another character; no colours, no JPEG.
+    """
+
+    flip: float = 0.0
+    rotation: float = 10.0  # degrees
+    scale: float = 0.2
+    shift: float = 2 / 105  # of the side
+    shear: float = 0.3
+    fill_border: float = 0.0
+    cut_border: float = 0.0
+    grey: float = 0.0
+    colour: float = 0.0
+    low_resolution: float = 0.0
+    jpeg: float = 0.0
+    erase: float = 0.0
+    each: float = 0.5
+
+    def matrices(self, size: int, generator: torch.Generator) -> Tensor:
+        """As `Augmentation.matrices`."""
+
+        def drawn(limit: float) -> Tensor:
+            value = limit * (2 * torch.rand(size, generator=generator) - 1)
+            return value * (torch.rand(size, generator=generator) < self.each)
+
+        angle = drawn(self.rotation) * math.pi / 180
+        turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(-1, 2, 2)
+        one = torch.ones(size)
+        lean = torch.stack([one, drawn(self.shear), drawn(self.shear), one], 1).view(-1, 2, 2)
+        scale = torch.diag_embed(torch.stack([1 + drawn(self.scale), 1 + drawn(self.scale)], 1))
+        shift = torch.stack([drawn(2 * self.shift), drawn(2 * self.shift)], 1)
+        return torch.cat([turn @ lean @ scale, shift[:, :, None]], 2)
+
+
+def _normal(limit: float, generator: torch.Generator, *shape: int) -> Tensor:
+    """Normal with a standard deviation of half `limit`, cut off at it."""
+    return (torch.randn(*shape, generator=generator) * limit / 2).clamp(-limit, limit)
+
 
 @dataclass(frozen=True, slots=True)
 class Draws:
@@ -61,23 +123,12 @@ def draw(size: int, channels: int, how: Augmentation, generator: torch.Generator
         return torch.rand(size, *shape, generator=generator)
 
     def normal(limit: float, *shape: int) -> Tensor:
-        return (torch.randn(size, *shape, generator=generator) * limit / 2).clamp(-limit, limit)
+        return _normal(limit, generator, size, *shape)
 
     def chance(probability: float) -> Tensor:
         return uniform() < probability
 
-    angle = normal(how.rotation) * math.pi / 180
-    zoom = torch.exp(normal(how.scale))
-    mirror = torch.where(chance(how.flip), -1.0, 1.0)
-    cosine, sine, lean = angle.cos() / zoom, angle.sin() / zoom, normal(how.shear)
-    shift = normal(2 * how.shift, 2)
-    matrix = torch.stack(
-        [
-            torch.stack([cosine * mirror, -sine + lean, shift[:, 0]], 1),
-            torch.stack([sine * mirror, cosine, shift[:, 1]], 1),
-        ],
-        1,
-    )
+    matrix = how.matrices(size, generator)
     kind = torch.randint(1, 4, (size,), generator=generator)
     fill = torch.where(chance(how.fill_border), kind, 0)
     cut = uniform(4).square() * 0.25 * chance(how.cut_border)[:, None]

@@ -1,11 +1,12 @@
 """Which pictures make up which batch: a pure function of (seed, step), so a run can be resumed."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from siamese.training.people import Picture, family
+from siamese.training import people
+from siamese.training.people import Picture
 
 
 class ShuffledBatches:
@@ -25,11 +26,10 @@ class ShuffledBatches:
 class RelatedBatches:
     """Batches of people with several pictures each, relatives and look-alikes together.
 
-    A batch is made of groups: a random person, then members of the same family, then the people
-    nearest to the first by `centroids` until the group is full; `per_person` pictures of each.
+    A batch is made of groups of `group` people: a random one, then up to `kin` members of the same
+    family, then the people nearest to the first by `centroids` until the group is full;
+    `per_person` pictures of each.
     """
-
-    GROUP = 4  # people
 
     def __init__(
         self,
@@ -38,13 +38,16 @@ class RelatedBatches:
         batch_size: int,
         seed: int,
         per_person: int = 4,
+        group: int = 4,
+        kin: int = 2,
+        family: Callable[[str], str] = people.family,
     ) -> None:
         by_person: dict[str, list[int]] = defaultdict(list)
         for index, picture in enumerate(pictures):
             by_person[picture.identity].append(index)
         self.people = [np.array(rows) for rows in by_person.values()]
-        self.seed, self.per_person = seed, per_person
-        self.groups = max(1, batch_size // (self.GROUP * per_person))
+        self.seed, self.per_person, self.group, self.kin = seed, per_person, group, kin
+        self.groups = max(1, batch_size // (group * per_person))
         relatives: dict[str, list[int]] = defaultdict(list)
         for person, identity in enumerate(by_person):
             relatives[family(identity)].append(person)
@@ -55,7 +58,7 @@ class RelatedBatches:
         self.nearest = nearest_people(centroids, 20)
 
     def __getitem__(self, step: int) -> np.ndarray:
-        """Indices of batch number `step`: int64 (groups * GROUP * per_person,)."""
+        """Indices of batch number `step`: int64 (groups * group * per_person,)."""
         random = np.random.default_rng([self.seed, step])
         chosen: list[int] = []
         for first in random.permutation(len(self.people))[: self.groups]:
@@ -69,9 +72,9 @@ class RelatedBatches:
         return np.concatenate(rows)
 
     def _group(self, first: int, random: np.random.Generator) -> Iterator[int]:
-        kin = random.permutation(self.relatives[first])[: self.GROUP // 2]
+        kin = random.permutation(self.relatives[first])[: self.kin]
         near = [p for p in random.permutation(self.nearest[first]) if p not in kin and p != first]
-        yield from [first, *kin.tolist(), *near][: self.GROUP]
+        yield from [first, *kin.tolist(), *near][: self.group]
 
 
 def centroids_of(pictures: Sequence[Picture], embeddings: np.ndarray) -> np.ndarray:

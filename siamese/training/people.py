@@ -5,6 +5,7 @@ the path of that folder, so `Alphabet/character01/0709_01.png` has identity `Alp
 A folder named `FAMILY_MIDn` is a member of `FAMILY`; relatives always fall into the same part.
 """
 
+import dataclasses
 import hashlib
 import io
 import zipfile
@@ -19,6 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from siamese.errors import InputError
+from siamese.whole_picture import plain_crop
 
 SUFFIXES = {".webp", ".jpg", ".jpeg", ".png"}
 VALIDATION_SHARE = 0.05
@@ -36,11 +38,15 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture of a source: its path in there, and who it shows ("" where nobody knows)."""
+    """One picture of a source: its path in there, and who it shows ("" where nobody knows).
+
+    `turn` counts quarter turns against the clock: a turned drawing is a picture of another class.
+    """
 
     source: str
     name: str
     identity: str
+    turn: int = 0
 
 
 def family(identity: str) -> str:
@@ -75,17 +81,22 @@ def list_pictures(source: Path, labelled: bool = True) -> list[Picture]:
     return pictures
 
 
-def read_pixels(pictures: Sequence[Picture], side: int, channels: int, cache: Path) -> np.ndarray:
+def read_pixels(
+    pictures: Sequence[Picture], side: int, channels: int, cache: Path, whole: bool = False
+) -> np.ndarray:
     """Decode pictures into one array, kept on disk so that the next run need not decode again.
+
+    Aligned crops must have this side. `whole` pictures may have any size: they are scaled to it as
+    the product does for checkpoints without a detector, and all of them is visible.
 
     Returns uint8 (N, channels + 1, side, side), memory-mapped. The last plane is 255 where the
     picture shows something and 0 in a black border (see `visible`).
     """
-    key = hashlib.sha256(f"{side} {channels} {NEARLY_BLACK}".encode())
+    key = hashlib.sha256(f"{side} {channels} {'whole' if whole else NEARLY_BLACK}".encode())
     for source in dict.fromkeys(picture.source for picture in pictures):
         key.update(fingerprint(Path(source)).encode())
     for picture in pictures:
-        key.update(picture.name.encode())
+        key.update(picture.name.encode() + b" turned" * picture.turn)
     path = cache / f"pixels-{key.hexdigest()[:16]}.npy"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
@@ -93,15 +104,14 @@ def read_pixels(pictures: Sequence[Picture], side: int, channels: int, cache: Pa
         shape = (len(pictures), channels + 1, side, side)
         pixels = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
         for index, image in enumerate(tqdm(_decode(pictures), "decoding", len(pictures))):
-            if image.size != (side, side):
+            if not whole and image.size != (side, side):
                 raise InputError(
                     f"{pictures[index].name} is {image.width}x{image.height} px, not {side}x{side};"
                     " align raw photos first with `python -m siamese align`."
                 )
-            planes = np.asarray(image.convert("RGB" if channels == 3 else "L"))
-            planes = planes.reshape(side, side, channels).transpose(2, 0, 1)
-            pixels[index, :channels] = planes
-            pixels[index, channels] = visible(planes) * np.uint8(255)
+            planes = plain_crop(image, side, channels).transpose(2, 0, 1)
+            pixels[index, :channels] = np.rot90(planes, pictures[index].turn, axes=(1, 2))
+            pixels[index, channels] = 255 if whole else visible(planes) * np.uint8(255)
         pixels.flush()
         part.rename(path)
     return np.load(path, mmap_mode="r")
@@ -127,6 +137,27 @@ def visible(planes: np.ndarray) -> np.ndarray:
     grown[:, 1:] |= outside[:, :-1]
     grown[:, :-1] |= outside[:, 1:]
     return ~grown
+
+
+def turned(pictures: Sequence[Picture]) -> list[Picture]:
+    """The pictures, and each turned by one, two and three quarters, as pictures of other classes.
+
+    Usual for Omniglot since Santoro et al. 2016, "Meta-Learning with Memory-Augmented Neural
+    Networks", section 4.1: four times as many classes, where characters are scarcer than pictures.
+    """
+    return [
+        dataclasses.replace(
+            picture, identity=picture.identity + f" turned {90 * turn}" * (turn > 0), turn=turn
+        )
+        for turn in range(4)
+        for picture in pictures
+    ]
+
+
+def numbers(names: Sequence[str]) -> np.ndarray:
+    """A number for each different name, -1 for "": int64 (N,)."""
+    number: dict[str, int] = {"": -1}
+    return np.array([number.setdefault(name, len(number) - 1) for name in names], np.int64)
 
 
 def fingerprint(source: Path) -> str:

@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from siamese import checkpoint
 from siamese.checkpoint import Checkpoint, CheckpointConfig
@@ -26,15 +24,15 @@ from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
 from siamese.network import NetworkConfig, SiameseNetwork
 from siamese.training import people
-from siamese.training.augment import plain
 from siamese.training.batches import RelatedBatches, ShuffledBatches, centroids_of
 from siamese.training.loop import Batches, Data, Schedule, run_stage
 from siamese.training.objectives import SAME_PERSON, Distillation, Verification
 from siamese.training.people import Part, Picture
+from siamese.training.split import PEOPLE, split_named
+from siamese.training.stored import embed_stored, read_stored, stored_window
+from siamese.training.validation import Validation
 
 CACHE = Path.home() / ".cache" / "siamese"
-TEMPLATE_MARGIN = 8  # px around the 112 x 112 template in a stored 128 x 128 crop
-STORED_SIDE = 128
 MIN_PEOPLE = 20
 
 
@@ -49,6 +47,12 @@ class StageOptions:
     targets: tuple[Path, ...] = ()  # .npz files of target embeddings
     init: Path | None = None
     network: NetworkConfig = field(default_factory=NetworkConfig)  # where there is no init
+    detector: str = "mtcnn"  # likewise; "none" where pictures are compared as they are
+    split: str = PEOPLE.name  # which pictures train: see `split.SPLITS`
+    turns: bool = False  # every picture also turned by quarters, as another class
+    group: int = 4  # identities that meet in a batch; see `RelatedBatches`
+    kin: int = 2
+    per_person: int = 4
     cache: Path = CACHE
     cpu: bool = False
     hard_weight: float = 0.5
@@ -63,7 +67,7 @@ def train(options: StageOptions, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.schedule.seed)
     parent = checkpoint.load_folder(options.init) if options.init else None
-    config = parent.config if parent else CheckpointConfig(options.network)
+    config = parent.config if parent else fresh_config(options)
     network = parent.network if parent else SiameseNetwork(config.network)
     pictures = training_pictures(options)
     data = load_data(pictures, options, config)
@@ -71,7 +75,7 @@ def train(options: StageOptions, folder: Path) -> None:
         objective, batches = _distillation(network, data, options.schedule)
     else:
         objective, batches = _verification(network, pictures, data, options)
-    validation = Validation.load(options, config)
+    validation = Validation.load(options.data, config, split_named(options.split), options.cache)
     run_stage(
         objective, network, data, batches, options.schedule, folder, validation, options.cpu
     )  # fmt: skip
@@ -82,6 +86,14 @@ def train(options: StageOptions, folder: Path) -> None:
     checkpoint.save(folder, network, trained)
 
 
+def fresh_config(options: StageOptions) -> CheckpointConfig:
+    """The config of a network that starts from nothing."""
+    if options.detector == "mtcnn":
+        return CheckpointConfig(options.network)
+    side = float(options.network.image_size)
+    return CheckpointConfig(options.network, options.detector, (0.0, 0.0, side, side))
+
+
 def training_pictures(options: StageOptions) -> list[Picture]:
     """Labelled pictures of the training part, and all unlabelled ones where targets teach them.
 
@@ -89,7 +101,10 @@ def training_pictures(options: StageOptions) -> list[Picture]:
     has a picture that close to a held-out person's is left out.
     """
     everyone = [p for source in options.data for p in people.list_pictures(source)]
-    labelled = [p for p in everyone if people.part_of(p.identity) is Part.TRAIN]
+    split = split_named(options.split)
+    labelled = split.of(everyone, Part.TRAIN)
+    if options.turns:
+        labelled = people.turned(labelled)
     count = len({picture.identity for picture in labelled})
     if count < MIN_PEOPLE:
         raise InputError(
@@ -100,7 +115,7 @@ def training_pictures(options: StageOptions) -> list[Picture]:
             raise InputError("Pictures without identity teach nothing without --targets.")
         return labelled
     free = [p for source in options.unlabelled for p in people.list_pictures(source, False)]
-    held_out = [p for p in everyone if people.part_of(p.identity) is not Part.TRAIN]
+    held_out = [p for p in everyone if split.part(p) is not Part.TRAIN]
     return _without_held_out(labelled + free, held_out, options.targets)
 
 
@@ -119,97 +134,18 @@ def _without_held_out(
 
 def load_data(pictures: Sequence[Picture], options: StageOptions, config: CheckpointConfig) -> Data:
     """Pixels, targets and numbers of identities and families for these pictures."""
-    channels = config.network.channels
-    pixels = people.read_pixels(pictures, STORED_SIDE, channels, options.cache)
+    pixels = read_stored(pictures, config, options.cache)
+    family = split_named(options.split).family
     targets = np.zeros((len(pictures), 1), np.float16)
     if options.targets:
         targets = people.read_targets(options.targets, pictures)
     return Data(
         pixels,
         targets,
-        _numbers([picture.identity for picture in pictures]),
-        _numbers([people.family(picture.identity) for picture in pictures]),
+        people.numbers([picture.identity for picture in pictures]),
+        people.numbers([family(picture.identity) for picture in pictures]),
         stored_window(config),
     )
-
-
-def stored_window(config: CheckpointConfig) -> tuple[float, float, float, float]:
-    """The canonical crop in the coordinates of a stored crop."""
-    x0, y0, x1, y1 = (edge + TEMPLATE_MARGIN for edge in config.window)
-    return x0, y0, x1, y1
-
-
-@torch.inference_mode()
-def embed_stored(
-    network: SiameseNetwork,
-    pixels: np.ndarray,
-    window: tuple[float, float, float, float],
-    title: str = "",
-    batch_size: int = 128,
-) -> np.ndarray:
-    """Embed stored crops (uint8 (N, C + 1, H, W)) as the product would: float32 (N, D)."""
-    network.eval()
-    device = next(network.parameters()).device
-    starts = range(0, len(pixels), batch_size)
-    found = []
-    for start in tqdm(starts, title, disable=not title):
-        stored = torch.from_numpy(np.array(pixels[start : start + batch_size]))
-        pictures = plain(stored, window, network.config.image_size)
-        found.append(network.embed(pictures.to(device)).cpu().numpy())
-    return np.concatenate(found)
-
-
-class Validation:
-    """Error rates on validation people, for choosing between checkpoints and recipes."""
-
-    MAX_PICTURES = 1500
-
-    def __init__(
-        self,
-        pixels: np.ndarray,
-        identities: np.ndarray,
-        window: tuple[float, float, float, float],
-    ) -> None:
-        self.pixels, self.identities, self.window = pixels, identities, window
-
-    @classmethod
-    def load(cls, options: StageOptions, config: CheckpointConfig) -> "Validation | None":
-        """The validation people of the same sources; None where there are too few to measure."""
-        pictures = [
-            picture
-            for source in options.data
-            for picture in people.list_pictures(source)
-            if people.part_of(picture.identity) is Part.VALIDATION
-        ]
-        counts = Counter(picture.identity for picture in pictures)
-        pictures = [picture for picture in pictures if counts[picture.identity] > 1]
-        step = -(-len(pictures) // cls.MAX_PICTURES)
-        keep = set(list(dict.fromkeys(p.identity for p in pictures))[:: max(1, step)])
-        pictures = [picture for picture in pictures if picture.identity in keep]
-        if len(keep) < 2:
-            return None
-        channels = config.network.channels
-        pixels = people.read_pixels(pictures, STORED_SIDE, channels, options.cache)
-        numbers = _numbers([picture.identity for picture in pictures])
-        return cls(pixels, numbers, stored_window(config))
-
-    def __call__(self, network: SiameseNetwork) -> dict[str, float]:
-        """EER and the genuine rate at 1 % and 0.1 % false matches over all pairs."""
-        embeddings = torch.from_numpy(embed_stored(network, self.pixels, self.window))
-        device = next(network.parameters()).device
-        rows = [network.compare(e[None].to(device), embeddings.to(device)) for e in embeddings]
-        logits = torch.stack(rows).detach().cpu().numpy()
-        upper = np.triu(np.ones(logits.shape, bool), 1)
-        same = self.identities[:, None] == self.identities[None]
-        genuine, impostor = np.sort(logits[same & upper]), np.sort(logits[~same & upper])
-        missed = np.searchsorted(genuine, impostor, side="left") / len(genuine)
-        matched = 1 - np.arange(len(impostor)) / len(impostor)
-        crossing = int(np.argmax(missed >= matched))
-        return {
-            "validation_eer": float((missed[crossing] + matched[crossing]) / 2),
-            "validation_tar_1": float(1 - missed[np.argmax(matched <= 1e-2)]),
-            "validation_tar_0_1": float(1 - missed[np.argmax(matched <= 1e-3)]),
-        }
 
 
 def _distillation(
@@ -236,7 +172,16 @@ def _verification(
         _start_head(network, named, embeddings)
     centroids = centroids_of(named, embeddings)
     schedule = options.schedule
-    batches = RelatedBatches(named, centroids, schedule.batch_size, schedule.seed)
+    batches = RelatedBatches(
+        named,
+        centroids,
+        schedule.batch_size,
+        schedule.seed,
+        options.per_person,
+        options.group,
+        options.kin,
+        split_named(options.split).family,
+    )
     weight = options.distillation_weight if options.targets else 0.0
     return Verification(network, options.hard_weight, weight), batches
 
@@ -254,12 +199,6 @@ def _start_head(
         network.fold(platt.scale, platt.offset)
 
 
-def _numbers(names: Sequence[str]) -> np.ndarray:
-    """A number for each different name, -1 for "": int64 (N,)."""
-    number: dict[str, int] = {"": -1}
-    return np.array([number.setdefault(name, len(number) - 1) for name in names], np.int64)
-
-
 def _record(
     options: StageOptions, pictures: Sequence[Picture], parent: Checkpoint | None
 ) -> dict[str, Any]:
@@ -269,6 +208,7 @@ def _record(
     return {
         "command": "python -m siamese " + " ".join(_portable(word) for word in sys.argv[1:]),
         "objective": options.objective,
+        "split": options.split,
         "schedule": {k: v for k, v in schedule.items() if not k.endswith("_every")},
         "people": len({p.identity for p in pictures if p.identity}),
         "pictures": len(pictures),
