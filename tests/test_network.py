@@ -12,6 +12,7 @@ from siamese.network import NetworkConfig, SiameseNetwork
 
 SMALL = {
     "compact": NetworkConfig("compact", 32, 3, 24),
+    "slim": NetworkConfig("slim", 32, 1, 24),
     "koch": NetworkConfig("koch", 68, 1, 24),
     "inception_resnet_v1": NetworkConfig("inception_resnet_v1", 80, 3, 24),
 }

@@ -14,7 +14,7 @@ import numpy as np
 
 from siamese import checkpoint as checkpoints
 from siamese.calibration import DecisionRule
-from siamese.checkpoint import Checkpoint
+from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.errors import InputError
 from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
@@ -23,6 +23,7 @@ from siamese.evaluation.stored import People, embed_pictures
 from siamese.evaluation.verification import false_match_curve, measured_point
 from siamese.training import people
 from siamese.training.people import Part, Picture
+from siamese.training.split import PEOPLE, Split, split_named
 from siamese.training.stage import CACHE
 
 REPORTED_ON = "calibration people, the half that reports"
@@ -43,16 +44,19 @@ def calibrate(
     InputError with what is missing where there are too few people.
     """
     raw = checkpoints.load_folder(folder)
-    pictures = calibration_pictures(data, Part.CALIBRATION)
+    split = split_of(raw.config)
+    pictures = calibration_pictures(data, Part.CALIBRATION, split)
     excluded = contradicted_names(pictures, targets)
     kept = [picture for picture in pictures if picture.name not in excluded]
-    found = embed_pictures(raw, kept, cache)
-    validation = embed_pictures(raw, calibration_pictures(data, Part.VALIDATION), cache)
+    found = embed_pictures(raw, kept, cache, split)
+    others = calibration_pictures(data, Part.VALIDATION, split)
+    validation = embed_pictures(raw, others, cache, split)
     platt = _fold(raw, found.of(fitting.fits), out)
     # The linear layer as rounded to 16 bits: thresholds must fit that one.
     folded = checkpoints.load_folder(out)
     rule, losses = _decision(Comparison.of(folded.network), found, validation)
     provenance = {
+        "split": split.name,
         **_counts(found.of(fitting.fits)),
         "sources": {source.name: people.fingerprint(source) for source in data},
         "excluded": sorted(excluded),
@@ -65,17 +69,20 @@ def calibrate(
     return checkpoints.load_folder(out)
 
 
-def calibration_pictures(data: Sequence[Path], part: Part) -> list[Picture]:
+def split_of(config: CheckpointConfig) -> Split:
+    """The rule by which the network's training kept identities aside; its own record says."""
+    named = {record.get("split", PEOPLE.name) for record in config.training}
+    if len(named) > 1:
+        raise InputError("The stages of this checkpoint kept different people aside; start afresh.")
+    return split_named(named.pop()) if named else PEOPLE
+
+
+def calibration_pictures(data: Sequence[Path], part: Part, split: Split = PEOPLE) -> list[Picture]:
     """The pictures of one part of these sources; InputError where there are none."""
-    found = [
-        picture
-        for source in data
-        for picture in people.list_pictures(source)
-        if people.part_of(picture.identity) is part
-    ]
+    found = [p for source in data for p in split.of(people.list_pictures(source), part)]
     if not found:
         names = ", ".join(source.name for source in data)
-        raise InputError(f"No {part} people in {names}; about one in ten people is kept for that.")
+        raise InputError(f"No {part} people in {names} by the split '{split.name}'.")
     return found
 
 

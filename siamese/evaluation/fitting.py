@@ -23,6 +23,7 @@ from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.identification import photos_of
 from siamese.evaluation.metrics import Scores
 from siamese.training.people import Picture, family
+from siamese.training.split import PEOPLE, Split
 
 MIN_PEOPLE = 20  # in one half, with two pictures or more; fewer make a fit of nothing
 GENUINE_PER_PERSON = 20  # so that nobody with a hundred pictures speaks for all
@@ -46,9 +47,9 @@ class Labels:
     sources: Sequence[str] = ()
 
     @classmethod
-    def of(cls, pictures: Sequence[Picture]) -> "Labels":
-        """The labels of stored pictures."""
-        return cls([p.identity for p in pictures], [p.source for p in pictures])
+    def of(cls, pictures: Sequence[Picture], split: Split = PEOPLE) -> "Labels":
+        """The labels of stored pictures; `split` says what a collection is."""
+        return cls([p.identity for p in pictures], [split.collection(p) for p in pictures])
 
     @property
     def source_numbers(self) -> np.ndarray:

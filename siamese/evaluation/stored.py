@@ -10,6 +10,7 @@ import numpy as np
 from siamese.checkpoint import Checkpoint
 from siamese.evaluation.fitting import Labels
 from siamese.training.people import Picture
+from siamese.training.split import PEOPLE, Split
 from siamese.training.stored import embed_stored, read_stored, stored_window
 
 SLICE = 4096  # pictures decoded at a time where they are not kept: about 270 MB
@@ -21,6 +22,7 @@ class People:
 
     pictures: tuple[Picture, ...]
     vectors: np.ndarray
+    split: Split = PEOPLE
 
     @property
     def identities(self) -> list[str]:
@@ -29,13 +31,13 @@ class People:
 
     @property
     def labels(self) -> Labels:
-        """Who each picture shows, and the source it comes from."""
-        return Labels.of(self.pictures)
+        """Who each picture shows, and the collection it comes from."""
+        return Labels.of(self.pictures, self.split)
 
     def where(self, chosen: np.ndarray) -> "People":
         """The pictures chosen by bool (N,)."""
         kept = tuple(p for p, keep in zip(self.pictures, chosen, strict=True) if keep)
-        return People(kept, self.vectors[chosen])
+        return People(kept, self.vectors[chosen], self.split)
 
     def of(self, wanted: Callable[[str], bool]) -> "People":
         """The pictures of the identities that are wanted."""
@@ -52,8 +54,11 @@ def embed_once(checkpoint: Checkpoint, pictures: Sequence[Picture]) -> np.ndarra
     return np.concatenate(found)
 
 
-def embed_pictures(checkpoint: Checkpoint, pictures: Sequence[Picture], cache: Path) -> People:
-    """Embed stored crops at the checkpoint's canonical crop."""
+def embed_pictures(
+    checkpoint: Checkpoint, pictures: Sequence[Picture], cache: Path, split: Split = PEOPLE
+) -> People:
+    """Embed stored pictures at the checkpoint's canonical crop."""
     pixels = read_stored(pictures, checkpoint.config, cache)
     window = stored_window(checkpoint.config)
-    return People(tuple(pictures), embed_stored(checkpoint.network, pixels, window, "embedding"))
+    vectors = embed_stored(checkpoint.network, pixels, window, "embedding")
+    return People(tuple(pictures), vectors, split)

@@ -27,14 +27,14 @@ class RelatedBatches:
     """Batches of people with several pictures each, relatives and look-alikes together.
 
     A batch is made of groups of `group` people: a random one, then up to `kin` members of the same
-    family, then the people nearest to the first by `centroids` until the group is full;
-    `per_person` pictures of each.
+    family, then people of the twenty nearest to the first by `centroids` (any, where there are
+    none) until the group is full; `per_person` pictures of each.
     """
 
     def __init__(
         self,
         pictures: Sequence[Picture],
-        centroids: np.ndarray,
+        centroids: np.ndarray | None,
         batch_size: int,
         seed: int,
         per_person: int = 4,
@@ -55,7 +55,7 @@ class RelatedBatches:
             np.array([other for other in relatives[family(identity)] if other != person], np.int64)
             for person, identity in enumerate(by_person)
         ]
-        self.nearest = nearest_people(centroids, 20)
+        self.nearest = None if centroids is None else nearest_people(centroids, 20)
 
     def __getitem__(self, step: int) -> np.ndarray:
         """Indices of batch number `step`: int64 (groups * group * per_person,)."""
@@ -73,7 +73,9 @@ class RelatedBatches:
 
     def _group(self, first: int, random: np.random.Generator) -> Iterator[int]:
         kin = random.permutation(self.relatives[first])[: self.kin]
-        near = [p for p in random.permutation(self.nearest[first]) if p not in kin and p != first]
+        others = len(self.people) if self.nearest is None else self.nearest[first]
+        enough = random.permutation(others)[: self.group + self.kin + 1]
+        near = [p for p in enough if p not in kin and p != first]
         yield from [first, *kin.tolist(), *near][: self.group]
 
 

@@ -1,17 +1,15 @@
 """Which pictures of a source train, choose, and calibrate; and who counts as related to whom.
 
 Two fixed rules, by name. "people": a hash of the family decides, so a person never moves
-(`people.part_of`); relatives are never impostors in a calibration. "alphabets" is for Omniglot,
+(`people.part_of`). "alphabets" is for Omniglot,
 `Alphabet/characterNN/NNNN_MM.png` with MM the drawer: alphabets named here are kept for validation
 and calibration, and the pictures of four drawers of every other alphabet are used for nothing, so
 neither the characters nor the hands numbered so have been seen. Characters of one alphabet are the
 impostors that matter there: telling them apart is the task, telling alphabets apart is easy.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from siamese.errors import InputError
 from siamese.training import people
@@ -26,8 +24,8 @@ HELD_OUT_DRAWERS = ("17", "18", "19", "20")
 class Split:
     """A rule by name. `part` is None for a picture that is used for nothing.
 
-    `family` maps an identity to who it is related to. `impostors_within` says where a calibration
-    draws its impostor pairs: inside a family, or only between families.
+    `family` maps an identity to who it is related to. `impostors_within`: the task is to tell the
+    members of a family apart, so a calibration draws its impostor pairs there.
     """
 
     name: str
@@ -35,38 +33,13 @@ class Split:
     family: Callable[[str], str]
     impostors_within: bool
 
-    def of(self, pictures: list[Picture], part: Part) -> list[Picture]:
+    def of(self, pictures: Sequence[Picture], part: Part) -> list[Picture]:
         """The pictures of one part, in their order."""
         return [picture for picture in pictures if self.part(picture) is part]
 
-    def impostors(self, identities: list[str]) -> "Impostors":
-        """Who of these may be an impostor of whom."""
-        return Impostors(
-            people.numbers(identities),
-            people.numbers([self.family(name) for name in identities]),
-            self.impostors_within,
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Impostors:
-    """Which two rows make an impostor pair: other identities, of the same family or of another."""
-
-    identity: np.ndarray  # int64 (N,)
-    family: np.ndarray  # int64 (N,)
-    within: bool
-
-    def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Whether rows `a` and `b`, int64 (M,) each, are impostors of each other: bool (M,)."""
-        related = self.family[a] == self.family[b]
-        return (self.identity[a] != self.identity[b]) & (related == self.within)
-
-    @property
-    def possible(self) -> bool:
-        """Whether there is any such pair."""
-        pairs = np.unique(np.stack([self.family, self.identity], 1), axis=0)
-        families, members = np.unique(pairs[:, 0], return_counts=True)
-        return bool(members.max() > 1 if self.within else len(families) > 1)
+    def collection(self, picture: Picture) -> str:
+        """Where a picture's impostors come from: its source, or its family."""
+        return self.family(picture.identity) if self.impostors_within else picture.source
 
 
 def alphabet(identity: str) -> str:

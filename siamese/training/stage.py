@@ -167,11 +167,11 @@ def _verification(
 ) -> tuple[nn.Module, Batches]:
     named = [picture for picture in pictures if picture.identity]
     pixels = data.pixels[: len(named)]  # the labelled pictures come first
-    embeddings = embed_stored(network, pixels, data.window, "look-alikes")
-    if options.init:
-        _start_head(network, named, embeddings)
-    centroids = centroids_of(named, embeddings)
-    schedule = options.schedule
+    split, schedule, centroids = split_named(options.split), options.schedule, None
+    if options.init:  # a fresh network's idea of who looks alike is worth nothing
+        embeddings = embed_stored(network, pixels, data.window, "look-alikes")
+        _start_head(network, fitting.Labels.of(named, split), embeddings)
+        centroids = centroids_of(named, embeddings)
     batches = RelatedBatches(
         named,
         centroids,
@@ -180,21 +180,19 @@ def _verification(
         options.per_person,
         options.group,
         options.kin,
-        split_named(options.split).family,
+        split.family,
     )
     weight = options.distillation_weight if options.targets else 0.0
     return Verification(network, options.hard_weight, weight), batches
 
 
-def _start_head(
-    network: SiameseNetwork, pictures: Sequence[Picture], embeddings: np.ndarray
-) -> None:
+def _start_head(network: SiameseNetwork, labels: fitting.Labels, embeddings: np.ndarray) -> None:
     """Scale the head as the training pairs have it, so that it need only be refined.
 
     Where they say nothing (perfectly told apart, or not at all) the head starts as it is.
     """
     with contextlib.suppress(InputError):
-        pairs = fitting.draw_pairs(fitting.Labels.of(pictures), impostors=None)
+        pairs = fitting.draw_pairs(labels, impostors=None)
         platt = fitting.fit_platt(pairs.scores(Comparison.of(network), embeddings))
         network.fold(platt.scale, platt.offset)
 
