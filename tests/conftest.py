@@ -26,6 +26,19 @@ def faces_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def omniglot() -> Path:
+    """The folder with Omniglot's zips (github.com/brendenlake/omniglot)."""
+    fallback = REPOSITORY.parent / "shared" / "omniglot"
+    folder = Path(os.environ.get("SIAMESE_OMNIGLOT", fallback))
+    if not (folder / "all_runs.zip").is_file():
+        reason = f"no Omniglot in {folder} (set SIAMESE_OMNIGLOT)"
+        if os.environ.get("SIAMESE_REQUIRE_ALL") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def detector() -> FaceDetector:
     """The real one; it keeps no state, so all tests may share it."""
     return FaceDetector(Alignment())

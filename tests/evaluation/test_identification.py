@@ -3,6 +3,8 @@
 pytest tests/evaluation/test_identification.py
 """
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -155,3 +157,23 @@ def test_results_as_data_keep_the_values_of_rates() -> None:
     found = identification.as_data(identification.one_shot(LOGITS, *people(6, 2), 5, 1, trials=10))
     assert found["correct"]["value"] == found["correct"]["errors"] / 10
     assert found["ways"] == 5
+
+
+def test_the_first_of_a_family_against_every_draw() -> None:
+    """The closed form is the mean over all ways to draw one photo of each member."""
+    random = np.random.default_rng(4)
+    identities = np.array([0, 0, 1, 1, 1, 2, 2, 3])
+    families = np.array([0, 0, 0, 0, 0, 0, 0, 1])
+    logits = random.normal(size=(8, 8)).round(1)
+    found = identification.first_of_family(logits, identities, families)
+    for query in range(7):
+        own = [r for r in range(7) if identities[r] == identities[query] and r != query]
+        rivals = [
+            [r for r in range(7) if identities[r] == who] for who in {0, 1, 2} - {identities[query]}
+        ]
+        draws = [
+            logits[query, right] > max(logits[query, list(others)])
+            for right, *others in itertools.product(own, *rivals)
+        ]
+        assert found[query] == pytest.approx(np.mean(draws))
+    assert np.isnan(found[7])

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from siamese.training.augment import Augmentation, apply, draw, plain
+from siamese.training.augment import Augmentation, Drawings, apply, draw, plain
 
 NOTHING = Augmentation(**{field.name: 0.0 for field in dataclasses.fields(Augmentation)})
 WINDOW = (16.0, 28.0, 112.0, 124.0)
@@ -84,3 +84,33 @@ def test_grey_is_grey_and_drawings_have_one_channel() -> None:
     assert single.shape == (4, 1, 96, 96)
     odd = plain(drawing[..., :105, :105], (0, 0, 105, 105), 105)
     torch.testing.assert_close(odd[0, 0], drawing[0, 0, :105, :105] / 255, atol=1e-4, rtol=0)
+
+
+def test_drawings_are_distorted_as_in_the_paper() -> None:
+    """Each of the seven numbers is there half of the time, in its range and over all of it."""
+    matrices = draw(20_000, 1, Drawings(), generator()).matrix.double()
+    shift = matrices[:, :, 2] * 105 / 2  # half the window is one unit
+    assert float(shift.abs().max()) <= 2 and float(shift.abs().max()) > 1.9
+    assert 0.48 < float((shift != 0).double().mean()) < 0.52
+    linear = matrices[:, :, :2]
+    untouched = (linear == torch.eye(2, dtype=torch.float64)).all(dim=(1, 2))
+    assert float(untouched.double().mean()) == pytest.approx(0.5**5, abs=0.005)
+    only_turned = (linear[:, 0, 0] == linear[:, 1, 1]) & (linear[:, 0, 1] == -linear[:, 1, 0])
+    angles = torch.rad2deg(torch.atan2(linear[only_turned, 1, 0], linear[only_turned, 0, 0]))
+    assert 9 < float(angles.abs().max()) <= 10 + 1e-4
+    only_scaled = (linear[:, 0, 1] == 0) & (linear[:, 1, 0] == 0)
+    scales = linear[only_scaled][:, [0, 1], [0, 1]]
+    assert 0.8 <= float(scales.min()) < 0.82 and 1.18 < float(scales.max()) <= 1.2
+    assert float(torch.linalg.det(linear).min()) > 0, "a mirrored character is another one"
+
+
+def test_a_drawing_keeps_its_paper_and_its_ink() -> None:
+    """White stays white up to the edge, and nothing but the geometry changes."""
+    paper = torch.full((32, 2, 64, 64), 255, dtype=torch.uint8)
+    paper[:, 0, 24:40, 30:34] = 0  # one stroke
+    found = apply(paper, draw(32, 1, Drawings(), generator()), (0.0, 0.0, 64.0, 64.0), 64)
+    edges = torch.cat([found[..., :4], found[..., -4:]], -1)
+    assert float(edges.min()) > 0.999
+    assert float(found.amin((1, 2, 3)).max()) < 0.01
+    ink = (1 - found).sum((1, 2, 3)) / (16 * 4)
+    assert float(ink.min()) > 0.6 and float(ink.max()) < 1.75  # 1 / 1.2^2 ... 1 / 0.8^2, sheared

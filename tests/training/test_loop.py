@@ -213,6 +213,21 @@ def test_relatives_meet_in_a_batch() -> None:
         assert sum(m.startswith(members[0][:3]) for m in members) >= 3
 
 
+def test_a_group_can_be_all_of_one_family() -> None:
+    """Characters of one alphabet; what is missing is filled up with others."""
+    names = [f"{letter}/c{i}" for letter, count in (("A", 9), ("B", 3)) for i in range(count)]
+    pictures = [Picture("zip", f"{name}/{n}.png", name) for name in names for n in range(5)]
+    batches = RelatedBatches(pictures, None, 32, 0, 4, 8, 7, lambda name: name[0])
+    seen = set()
+    for step in range(20):
+        rows = batches[step]
+        assert len(rows) == 32 and len(set(rows.tolist())) == 32
+        letters = [pictures[row].identity[0] for row in rows]
+        seen.add(letters[0])
+        assert letters.count(letters[0]) >= (32 if letters[0] == "A" else 12)
+    assert seen == {"A", "B"}
+
+
 def test_nearest_people_against_the_full_matrix() -> None:
     centroids = np.random.default_rng(1).normal(size=(50, 6)).astype(np.float32)
     unit = centroids / np.linalg.norm(centroids, axis=1, keepdims=True)

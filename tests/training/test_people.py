@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from siamese import images
 from siamese.errors import InputError
 from siamese.training import people
 from siamese.training.people import Part, Picture
+from siamese.whole_picture import WholePicture
 
 
 def write_people(folder: Path, names: list[str], side: int = 16) -> Path:
@@ -54,6 +56,21 @@ def test_an_odd_source_is_refused(tmp_path: Path, names: list[str], message: str
     folder.mkdir(exist_ok=True)
     with pytest.raises(InputError, match=message):
         people.list_pictures(folder)
+
+
+def test_a_whole_picture_is_read_as_the_product_sees_it(tmp_path: Path) -> None:
+    """Any size, a stroke at the black edge included; and turned by quarters."""
+    random = np.random.default_rng(2)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    path = tmp_path / "a" / "b" / "1.png"
+    levels = np.where(random.random((105, 80)) < 0.3, 0, 255).astype(np.uint8)
+    Image.fromarray(levels).convert("1").save(path)
+    pictures = people.turned(people.list_pictures(tmp_path / "a"))
+    pixels = people.read_pixels(pictures, 40, 1, tmp_path / "cache", whole=True)
+    seen = WholePicture(40, 1).detect([images.load(path)])[0][0].crop[:, :, 0]
+    assert pixels.shape == (4, 2, 40, 40) and (pixels[:, 1] == 255).all()
+    for turn in range(4):
+        assert np.array_equal(pixels[turn, 0], np.rot90(seen, turn))
 
 
 def test_a_picture_of_another_size_is_refused(tmp_path: Path) -> None:
