@@ -66,6 +66,7 @@ def render(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
         _section("Probability", _probability(found)),
         _section("One photo against several people", _identification(found)),
         _section("Spoiled photos", _robustness(found)),
+        _section("Explanations", _explanations(found)),
         _section("Families", _families(found)),
         _section("False matches by group", _groups(found)),
         _section("Plots", _plots(folder)),
@@ -324,6 +325,30 @@ def _robustness(found: Report) -> list[str]:
         f"The second photo of each of {pairs:,} LFW pairs is spoiled; decided at the operating"
         f" point {report['operating_point']}. A photo without a face is an error.",
         table(("second photo", "accuracy", "FNMR", "FMR", "pairs without a face"), rows),
+    ]
+
+
+def _explanations(found: Report) -> list[str]:
+    if "explanations" not in found:
+        return []
+    report = found["explanations"]
+    rows = [
+        (
+            name,
+            *(rate(row[kind]) for kind in ("speaking_for", "speaking_against")),
+            *(f"{row[f'mean_fall_{kind}']:.2f}" for kind in ("for", "against", "random")),
+        )
+        for name, row in report["fillings"].items()
+    ]
+    head = ("covered with", "“for” moves more", "“against” moves more", "for", "against", "random")
+    return [
+        f"“Why” covers a patch of a face and measures how far the logit falls. Checked on"
+        f" {report['pairs']} LFW pairs: the {report['covered']} of {report['cells']} cells of each"
+        " face that speak most for “same” are covered together, then those that speak most"
+        f" against, otherwise than the map was made; compared with the median of"
+        f" {report['random_sets']} random choices of as many cells. The last three columns are mean"
+        " falls of the logit.",
+        table(head, rows),
     ]
 
 

@@ -96,17 +96,22 @@ def find_crops(
     return Crops(photos.names, pixels, found_flags)
 
 
-@torch.inference_mode()
 def embed_crops(network: SiameseNetwork, crops: Crops) -> Embeddings:
     """Embeddings of crops, a row of NaN where there is none."""
-    network.eval()
     vectors = np.full((len(crops.names), network.config.embedding_size), np.nan, np.float32)
-    rows = np.flatnonzero(crops.found)
-    for start in tqdm(range(0, len(rows), BATCH), "embedding", disable=None):
-        chosen = rows[start : start + BATCH]
-        batch = torch.from_numpy(crops.pixels[chosen]).permute(0, 3, 1, 2).float() / 255
-        vectors[chosen] = network.embed(batch.contiguous()).numpy()
+    vectors[crops.found] = embed_pixels(network, crops.pixels[crops.found], "embedding")
     return Embeddings(crops.names, vectors)
+
+
+@torch.inference_mode()
+def embed_pixels(network: SiameseNetwork, pixels: np.ndarray, title: str = "") -> np.ndarray:
+    """Embeddings (N, D) of aligned crops, uint8 (N, S, S, C); a `title` shows progress."""
+    network.eval()
+    vectors = np.empty((len(pixels), network.config.embedding_size), np.float32)
+    for start in tqdm(range(0, len(pixels), BATCH), title, disable=None if title else True):
+        batch = torch.from_numpy(pixels[start : start + BATCH]).permute(0, 3, 1, 2).float() / 255
+        vectors[start : start + BATCH] = network.embed(batch.contiguous()).numpy()
+    return vectors
 
 
 def find_face(detector: Detector, source: images.Source, name: str) -> Face | None:

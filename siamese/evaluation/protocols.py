@@ -14,14 +14,23 @@ from typing import Any
 
 import numpy as np
 
+from siamese import explain
 from siamese.calibration import DecisionRule
 from siamese.checkpoint import Checkpoint
 from siamese.errors import CheckpointError, InputError
-from siamese.evaluation import fitting, groups, identification, metrics, robustness, verification
+from siamese.evaluation import (
+    explaining,
+    fitting,
+    groups,
+    identification,
+    metrics,
+    robustness,
+    verification,
+)
 from siamese.evaluation.calibrate import calibration_pictures
 from siamese.evaluation.comparison import Comparison, Embeddings
 from siamese.evaluation.metrics import Scores
-from siamese.evaluation.pipeline import PhotoSet, embed_photos
+from siamese.evaluation.pipeline import PhotoSet, embed_photos, embed_pixels, find_crops
 from siamese.evaluation.stored import People, embed_pictures
 from siamese.evaluation.verification import Pair
 from siamese.training import people
@@ -31,6 +40,7 @@ LFW, LFW_PAIRS = "lfw.zip", "lfw_pairs.txt"
 GROUPS, FAMILIES = "test_groups.zip", "train_fiw.zip"
 PAIR_LIST, PAIR_SCORES = "pairs.csv", "pair_scores.csv"
 WAYS, SHOTS, TRIALS = (5, 20, 100), (1, 3), 10_000
+EXPLAINED = 5  # pairs of each kind in each of LFW's ten folds
 
 
 class Bench:
@@ -259,6 +269,31 @@ def spoiled(bench: Bench) -> dict[str, Any]:
     return {"operating_point": bench.rule.point().name, "rows": rows}
 
 
+def explanations(bench: Bench) -> dict[str, Any]:
+    """Explanations of 100 LFW pairs, checked by covering what they point at."""
+    pairs = [bench.pairs[position] for position in robustness.subset(bench.pairs, EXPLAINED)]
+    names = tuple(sorted({name for pair in pairs for name in (pair.a, pair.b)}))
+    crops = find_crops(bench.checkpoint, PhotoSet(bench.data / LFW, names), bench.cache)
+    faces = {
+        name: pixels
+        for name, pixels, found in zip(names, crops.pixels, crops.found, strict=True)
+        if found
+    }
+    shown = [(faces[p.a], faces[p.b]) for p in pairs if p.a in faces and p.b in faces]
+
+    def embed(pixels: np.ndarray) -> np.ndarray:
+        return embed_pixels(bench.checkpoint.network, pixels)
+
+    falls = explaining.check(shown, embed, bench.compare)
+    return {
+        "pairs": len(shown),
+        "cells": explain.CELLS**2,
+        "covered": explaining.COVERED,
+        "random_sets": explaining.RANDOM_SETS,
+        "fillings": {name: explaining.report(found) for name, found in falls.items()},
+    }
+
+
 def own_pairs(bench: Bench) -> dict[str, Any]:
     """A list of one's own: pairs.csv (photo_a, photo_b, same, [fold]) -> pair_scores.csv."""
     pairs = read_pair_list(bench.data / PAIR_LIST)
@@ -321,5 +356,6 @@ PROTOCOLS: dict[str, Protocol] = {
     "families": Protocol(families, (FAMILIES,)),
     "groups": Protocol(group_rates, (GROUPS,)),
     "robustness": Protocol(spoiled, (LFW, LFW_PAIRS)),
+    "explanations": Protocol(explanations, (LFW, LFW_PAIRS)),
     "pairs": Protocol(own_pairs, (PAIR_LIST,)),
 }
