@@ -1,8 +1,9 @@
 """The page and the API. Start it with `gradio app.py` or `python app.py`.
 
-Host and port come from Gradio's own environment variables (GRADIO_SERVER_NAME,
-GRADIO_SERVER_PORT); the network from `--checkpoint` or SIAMESE_CHECKPOINT, by default the one in
-weights/. What is shown and how is in `ui/`; what is measured is in `siamese/`.
+Host, port and the MCP server are switched by Gradio's own environment variables
+(GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, GRADIO_MCP_SERVER=true); the network comes from
+`--checkpoint` or SIAMESE_CHECKPOINT, by default from weights/. What is shown and how is in `ui/`;
+what is measured is in `siamese/`.
 """
 
 import argparse
@@ -20,11 +21,11 @@ from ui import temporary, zero_gpu  # noqa: F401  # ZeroGPU's package wants to b
 UPLOADS = temporary.claim()
 
 import gradio as gr  # noqa: E402
-from gradio.events import api as add_endpoint  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
+from starlette.routing import Route  # noqa: E402
 
 from siamese import Verifier, startup  # noqa: E402
-from ui import about, api, forget, guard, text  # noqa: E402
+from ui import about, api, forget, guard, openapi, refusals, text, tools  # noqa: E402
 from ui.parts import POOL, POOL_SIZE  # noqa: E402
 from ui.pick_tab import PickTab  # noqa: E402
 from ui.verify_tab import VerifyTab  # noqa: E402
@@ -40,7 +41,7 @@ def build(verifier: Verifier, notice: str = "") -> gr.Blocks:
 
     `notice` is what visitors must know about the checkpoint, on top of the page.
     """
-    with gr.Blocks(
+    with refusals.Page(
         title=text.TITLE, analytics_enabled=False, delete_cache=(60, 60 * MINUTES)
     ) as page:
         gr.HTML(about.header(), apply_default_css=False)
@@ -73,18 +74,21 @@ def build(verifier: Verifier, notice: str = "") -> gr.Blocks:
             clear_photos, None, [*verify_tab.outputs, *pick_tab.outputs], api_visibility="private"
         )
         page.unload(leave)
-        for endpoint in api.endpoints(verifier):
-            add_endpoint(endpoint, concurrency_id=POOL, concurrency_limit=POOL_SIZE)
+        api.add(page, verifier, POOL, POOL_SIZE)
     return page.queue(max_size=MAX_WAITING)
 
 
 def launch_options() -> dict[str, Any]:
     """How the page is served: nothing kept, nothing fetched, nothing reported."""
     guard.unguessable_paths()
+    if tools.switched_on():
+        tools.install()
     folder = Path(__file__).parent / "ui"
     return {
         "app_kwargs": {
             "middleware": [Middleware(guard.Guard, uploads=UPLOADS)],
+            "exception_handlers": refusals.handlers(),
+            "routes": [Route(openapi.PATH, openapi.answer)],
             "lifespan": forget.forgetting(UPLOADS, seconds=60 * MINUTES),
         },
         "theme": gr.themes.Base(

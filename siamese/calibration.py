@@ -8,11 +8,11 @@ travel in the checkpoint.
 from bisect import bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 
 from siamese.errors import InputError
+from siamese.schema import OperatingPointDict, RateDict, SimilarDict
 
 
 class Decision(StrEnum):
@@ -37,7 +37,7 @@ class Rate:
         """Errors per trial, 0..1; 0 where nothing was tried."""
         return self.errors / self.trials if self.trials else 0.0
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> RateDict:
         """As data, the value included."""
         return {
             "value": self.value,
@@ -58,7 +58,7 @@ class OperatingPoint:
     fnmr: Rate
     measured_on: str
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> OperatingPointDict:
         """As data: name, threshold (logit), both rates, and what they were measured on."""
         return {
             "name": self.name,
@@ -95,7 +95,7 @@ class Similar:
     rate: Rate
     measured_on: str
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> SimilarDict:
         """As data."""
         return {**self.rate.to_dict(), "measured_on": self.measured_on}
 

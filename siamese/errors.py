@@ -12,13 +12,15 @@ with it, what to do. `code` is the stable name of the kind, for programs.
 
 from typing import ClassVar
 
+from siamese.schema import ErrorCode, ErrorDict
+
 
 class SiameseError(Exception):
     """Base of all errors raised on purpose; its text is shown to people as it stands."""
 
-    code: ClassVar[str] = "error"
+    code: ClassVar[ErrorCode] = "error"
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> ErrorDict:
         """The error as data: `code` and `message`."""
         return {"code": self.code, "message": str(self)}
 

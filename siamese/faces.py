@@ -18,7 +18,6 @@ at the edge; the best score says only how sure it is that there is a face.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -26,6 +25,7 @@ from PIL import Image, ImageOps
 from siamese.alignment import TEMPLATE, Alignment, Point, crop_scale, cut, misfit, source_box
 from siamese.images import Box, Photo
 from siamese.mtcnn import Cascade, Found
+from siamese.schema import FaceDict
 
 __all__ = ["TEMPLATE", "Alignment", "Face", "FaceDetector"]
 
@@ -68,7 +68,7 @@ class Face:
     crop: np.ndarray
     turned: int = 0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> FaceDict:
         """Everything but the crop, ready for JSON."""
         return {
             "box": list(self.box),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from siamese.faces import Face
+from siamese.schema import WarningDict
 
 SMALL_FACE = 40.0  # px, shorter side of the box
 LOW_SCORE = 0.97
@@ -25,7 +26,7 @@ class Warning:
     flag: Flag
     message: str
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> WarningDict:
         """The warning as data: `code` and `message`."""
         return {"code": self.flag.value, "message": self.message}
 

@@ -1,7 +1,6 @@
-"""Answers as data: what `Verifier` returns, and its one JSON form (schema version 1)."""
+"""Answers as data: what `Verifier` returns; `to_dict` gives its one JSON form (see `schema`)."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -9,8 +8,16 @@ from siamese.calibration import Decision, OperatingPoint, Similar
 from siamese.explain import PATCH
 from siamese.faces import Face
 from siamese.quality import Warning
-
-SCHEMA_VERSION = 1
+from siamese.schema import (
+    SCHEMA_VERSION,
+    CandidateDict,
+    CheckpointDict,
+    ExplanationDict,
+    PhotoDict,
+    PickDict,
+    UnusableDict,
+    VerificationDict,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +27,7 @@ class Origin:
     source: str
     sha256: str
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> CheckpointDict:
         """As data."""
         return {"source": self.source, "sha256": self.sha256}
 
@@ -43,7 +50,7 @@ class PhotoFaces:
         """The face that was used."""
         return self.faces[self.chosen]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PhotoDict:
         """As data, without pixels."""
         return {
             "name": self.name,
@@ -74,7 +81,7 @@ class Verification:
     milliseconds: dict[str, float]
     similar: Similar | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> VerificationDict:
         """The answer as JSON-serialisable data."""
         return {
             "schema_version": SCHEMA_VERSION,
@@ -113,7 +120,7 @@ class Explanation:
         """Side of a cell in px of the aligned crop; cell (row, column) begins at that many px."""
         return self.first.face.crop.shape[0] / len(self.influences[0])
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ExplanationDict:
         """The answer as JSON-serialisable data; sides in px of the aligned crop."""
         return {
             "schema_version": SCHEMA_VERSION,
@@ -146,7 +153,7 @@ class Candidate:
     num_photos: int
     decision: Decision
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> CandidateDict:
         """As data."""
         return {
             "identity": self.identity,
@@ -166,7 +173,7 @@ class Unusable:
     code: str
     reason: str
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> UnusableDict:
         """As data."""
         return {
             "identity": self.identity,
@@ -196,7 +203,7 @@ class Pick:
     origin: Origin
     milliseconds: dict[str, float]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PickDict:
         """The answer as JSON-serialisable data."""
         return {
             "schema_version": SCHEMA_VERSION,

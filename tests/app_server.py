@@ -55,11 +55,11 @@ def verifier() -> Verifier:
 @functools.cache
 def running() -> Server:
     """The server that all tests share. Not by `gradio app.py`, which reloads on any edit."""
-    return start([sys.executable, "app.py"])
+    return start([sys.executable, "app.py"], GRADIO_MCP_SERVER="true")
 
 
-def start(command: list[str]) -> Server:
-    """Start a server and wait until it answers."""
+def start(command: list[str], **more: str) -> Server:
+    """Start a server, with more in its environment, and wait until it answers."""
     port = free_port()
     temporary = Path(tempfile.mkdtemp(prefix="siamese-test-"))
     log = temporary.with_suffix(".log")
@@ -69,6 +69,7 @@ def start(command: list[str]) -> Server:
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_TEMP_DIR": str(temporary),
         "PYTHONUNBUFFERED": "1",
+        **more,
     }
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -72,10 +72,12 @@ def rounded(value: Any) -> Any:
     return [rounded(item) for item in value] if isinstance(value, list) else value
 
 
-def post(server: app_server.Server, path: str, payload: Any) -> tuple[int, str]:
-    request = urllib.request.Request(
-        server.url + path, json.dumps(payload).encode(), {"Content-Type": "application/json"}
-    )
+def post(
+    server: app_server.Server, path: str, payload: Any, raw: bytes | None = None
+) -> tuple[int, str]:
+    body = json.dumps(payload).encode() if raw is None else raw
+    kind = {"Content-Type": "application/json"}
+    request = urllib.request.Request(server.url + path, body, kind)
     try:
         with urllib.request.urlopen(request, timeout=30) as response:
             return response.status, response.read().decode()
@@ -314,6 +316,7 @@ def test_nothing_is_left_of_a_visit(
 def test_gradio_starts_it_too_and_a_stopped_server_leaves_nothing() -> None:
     server = app_server.start([str(app_server.GRADIO), "app.py"])
     try:
+        assert get(server, "gradio_api/mcp/")[0] == 404  # not switched on
         upload(server, "orphan.jpg", pictures.encoded(pictures.portrait(), "JPEG"))
         assert len(server.uploads) == 1
         os.killpg(server.process.pid, signal.SIGTERM)

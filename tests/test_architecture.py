@@ -9,11 +9,12 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "siamese"
 # What each runtime module may use of ours; training and evaluation may use all of it.
 ALLOWED = {
-    "errors": set(),
+    "errors": {"schema"},
     "images": {"errors"},
     "backbones": set(),
     "network": {"backbones", "errors", "pretrained"},
-    "calibration": {"errors"},
+    "schema": set(),
+    "calibration": {"errors", "schema"},
 }
 OUTER = ("training", "evaluation")
 

@@ -1,22 +1,88 @@
 """The product as an API: `/verify` and `/pick`, for `gradio_client`, plain HTTP and MCP.
 
 A photo is a file (uploaded by the client) or a `data:` URL. Answers are the same JSON as those of
-the package and the command line; errors are one sentence, with the stable code as their title.
+the package and the command line (see `siamese.schema`); errors are one sentence, with the stable
+code as their title. What the parameters mean stands in `text`, for all who ask.
 """
 
+import copy
+import functools
 import io
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import gradio as gr
+from gradio.components.api_component import Api
+from gradio.events import api as add_endpoint
+from pydantic import StringConstraints, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from siamese import InputError, SiameseError, Verifier
-from ui import text
+from siamese.schema import PickDict, VerificationDict
+from ui import openapi, text
 from ui.photo import Upload, refusal, take
 from ui.visit import person_of
 
 PhotoData = gr.FileData | str  # an uploaded file, or a data URL
 MAX_SUPPORT = 200  # photos
+
+Answer = TypeVar("Answer", VerificationDict, PickDict)
+
+
+class _FileData(TypedDict, total=False):
+    """What is read of Gradio's description of a file."""
+
+    path: str | None
+    url: str | None
+    orig_name: str | None
+
+
+_Photo = _FileData | str
+_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+# What a value has to be, by the kinds that `text.API_WANTED` has words for.
+_KINDS: dict[str, TypeAdapter[Any]] = {
+    "photo": TypeAdapter(_Photo),
+    "photos": TypeAdapter(list[_Photo]),
+    "names": TypeAdapter(list[_Name] | None),
+    "point": TypeAdapter(str),
+    "prior": TypeAdapter(float),
+    "face": TypeAdapter(int | None),
+    "flag": TypeAdapter(bool),
+}
+_KIND_OF = {
+    "first": "photo", "second": "photo", "query": "photo", "support": "photos", "names": "names",
+    "operating_point": "point", "prior": "prior", "none_prior": "prior", "first_face": "face",
+    "second_face": "face", "query_face": "face", "more_faces": "flag",
+}  # fmt: skip
+
+_EXAMPLES = {"photo": "data:image/jpeg;base64,...", "photos": ["data:image/jpeg;base64,..."]}
+
+
+def add(page: gr.Blocks, verifier: Verifier, pool: str, pool_size: int) -> None:
+    """Add both endpoints to a page, with their names, types and descriptions.
+
+    Calls wait for one of the `pool_size` places in the queue `pool`.
+    """
+    for endpoint in endpoints(verifier):
+        name = endpoint.__name__
+        add_endpoint(
+            endpoint,
+            api_description=text.API[name],
+            concurrency_id=pool,
+            concurrency_limit=pool_size,
+        )
+        added = page.fns[max(page.fns)]
+        described = text.API_PARAMETERS[name].items()
+        fields, (answer,) = cast(list[Api], added.inputs), cast(list[Api], added.outputs)
+        for field, (parameter, words) in zip(fields, described, strict=True):
+            field.label = parameter
+            # What Gradio's own page shows below the name and the type, and in its examples.
+            field._api_info["additional_description"] = words.format(photo=text.PHOTO_FOR_API)
+            example = _EXAMPLES.get(_KIND_OF[parameter])
+            if example is not None:
+                field.example_payload = functools.partial(copy.copy, example)  # type: ignore[method-assign]
+        answer.label = text.API_ANSWER
+        answer._api_info = openapi.answer_schema(name)
 
 
 def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -32,36 +98,18 @@ def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any
         first_face: int | None = None,
         second_face: int | None = None,
         more_faces: bool = False,
-    ) -> dict[str, Any]:
-        """Say whether two photos show the same person, with a calibrated probability.
-
-        Not for access control, surveillance or decisions about people. Photos are not kept.
-
-        Args:
-            first: A photo as a data URL (data:image/jpeg;base64,...) or an uploaded file. Web
-                addresses are refused.
-            second: The other photo, likewise.
-            operating_point: How careful "same" is: the false match rate at which it is decided.
-            prior: How probable "same person" was beforehand, between 0 and 1, both excluded.
-            first_face: Which face of the first photo, counted from 0; the most prominent if null.
-            second_face: Which face of the second photo, likewise.
-            more_faces: Look for small faces beside large ones too (slower).
-
-        Returns:
-            The answer (schema version 1): decision ("same", "uncertain" or "different"),
-            probability, operating point with measured error rates, faces found, warnings.
-        """
+    ) -> VerificationDict:
+        options = {
+            "operating_point": operating_point,
+            "prior": prior,
+            "first_face": first_face,
+            "second_face": second_face,
+            "more_faces": more_faces,
+        }
         return _answer(
-            lambda files: verifier.verify(
-                files[0],
-                files[1],
-                operating_point=operating_point,
-                prior=prior,
-                first_face=first_face,
-                second_face=second_face,
-                more_faces=more_faces,
-            ).to_dict(),
-            [first, second],
+            lambda files: verifier.verify(*files, **options).to_dict(),
+            {"first": first, "second": second},
+            options,
         )
 
     def pick(
@@ -72,36 +120,17 @@ def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any
         none_prior: float = 0.5,
         query_face: int | None = None,
         more_faces: bool = False,
-    ) -> dict[str, Any]:
-        """Say which of several people a photo shows, or that it is none of them.
-
-        Not for access control, surveillance or decisions about people. Photos are not kept.
-
-        Args:
-            query: A photo as a data URL (data:image/jpeg;base64,...) or an uploaded file. Web
-                addresses are refused.
-            support: The photos of the people to choose from, likewise; at most 200.
-            names: A name for each support photo; photos of the same name count as one person. By
-                default the file names.
-            operating_point: At which false match rate each candidate's own decision is made.
-            none_prior: How probable "none of these" was beforehand, between 0 and 1.
-            query_face: Which face of the query, counted from 0; the most prominent if null.
-            more_faces: Look for small faces in the query too (slower).
-
-        Returns:
-            The answer (schema version 1): identity (null for none of these), ranking with
-            probabilities, none_probability, margin, photos that could not be used and why.
-        """
+    ) -> PickDict:
+        options = {
+            "operating_point": operating_point,
+            "none_prior": none_prior,
+            "query_face": query_face,
+            "more_faces": more_faces,
+        }
         return _answer(
-            lambda files: verifier.pick(
-                files[0],
-                _support(files[1:], names),
-                operating_point=operating_point,
-                none_prior=none_prior,
-                query_face=query_face,
-                more_faces=more_faces,
-            ).to_dict(),
-            [query, *support],
+            lambda files: verifier.pick(files[0], _support(files[1:], names), **options).to_dict(),
+            {"query": query, "support": support},
+            {"names": names, **options},
         )
 
     return verify, pick
@@ -115,23 +144,40 @@ class _File(io.BytesIO):
         self.name = upload.name
 
 
-def _answer(work: Callable[[list[_File]], dict[str, Any]], payloads: list[Any]) -> dict[str, Any]:
+def _answer(
+    work: Callable[[list[_File]], Answer], photos: dict[str, Any], options: dict[str, Any]
+) -> Answer:
     """What `work` makes of the photos, or its error as Gradio sends it."""
     try:
-        return work(_taken(payloads))
+        return work(_taken(photos, _objection({**photos, **options})))
     except SiameseError as error:
         raise refusal(error) from error
+    except Exception as error:  # the edge: a mistake of ours, which goes to the log as such
+        raise gr.Error(text.INTERNAL, title=SiameseError.code, visible=False) from error
 
 
-def _taken(payloads: list[Any]) -> list[_File]:
+def _objection(given: dict[str, Any]) -> InputError | None:
+    """What is wrong with the first value that is not of its parameter's kind, if there is one."""
+    for parameter, value in given.items():
+        kind = _KIND_OF[parameter]
+        try:
+            _KINDS[kind].validate_python(value, strict=True)
+        except ValidationError:
+            wanted = text.API_WANTED[kind]
+            return InputError(text.API_WRONG.format(parameter=parameter, wanted=wanted))
+    return None
+
+
+def _taken(photos: dict[str, Any], first_error: SiameseError | None) -> list[_File]:
     """All photos of a request; all are taken off the disk before any error is raised."""
     files: list[_File] = []
-    first_error: SiameseError | None = None
-    for payload in payloads:
-        try:
-            files.append(_File(take(payload)))
-        except SiameseError as error:
-            first_error = first_error or error
+    for value in photos.values():
+        for payload in value if isinstance(value, list) else [value]:
+            if isinstance(payload, (dict, str)):
+                try:
+                    files.append(_File(take(payload)))
+                except SiameseError as error:
+                    first_error = first_error or error
     if first_error is not None:
         raise first_error
     return files

@@ -81,7 +81,7 @@ def decided(point: OperatingPoint, milliseconds: Mapping[str, float]) -> Markup:
     )
 
 
-def tools(answer: dict[str, Any], file: str, picture: str, more: Markup | str = "") -> Markup:
+def tools(answer: Mapping[str, Any], file: str, picture: str, more: Markup | str = "") -> Markup:
     """Buttons that copy or save an answer; `more` comes before them.
 
     `picture` is the answer as a data URL of a picture, `file` the name of what is saved.

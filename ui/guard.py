@@ -46,16 +46,16 @@ class Guard:
             # The page asks for each upload to show it; it gets our own picture of it instead.
             return await Response(status_code=204)(scope, receive, send)
         if _CLOSED.fullmatch(path) or (_API in path and not _ALLOWED.fullmatch(inner)):
-            return await _refuse(404, text.NOT_FOUND)(scope, receive, send)
+            return await refuse(404, text.NOT_FOUND)(scope, receive, send)
         if scope["method"] != "POST" or inner.strip("/") == "upload":
             return await self._app(scope, receive, send)
         body = await _read(receive)
         if body is None:
             sentence = text.TOO_LARGE.format(megabytes=MAX_BODY // 2**20)
-            return await _refuse(413, sentence)(scope, receive, send)
+            return await refuse(413, sentence)(scope, receive, send)
         objection = self.objection(body)
         if objection:
-            return await _refuse(400, objection)(scope, receive, send)
+            return await refuse(400, objection)(scope, receive, send)
         return await self._app(scope, _replay(body, receive), send)
 
     def objection(self, body: bytes) -> str | None:
@@ -114,9 +114,12 @@ def unguessable_paths() -> None:
         route_utils.GradioUploadFile = Salted  # type: ignore[misc]
 
 
-def _refuse(status: int, sentence: str) -> JSONResponse:
-    # Gradio's clients show "detail" or "error".
-    return JSONResponse({"detail": sentence, "error": sentence, "code": "bad_input"}, status)
+def refuse(status: int, sentence: str, code: str = "bad_input") -> JSONResponse:
+    """A refusal of a request as such, in the words that Gradio uses for the errors of an answer."""
+    # Gradio's clients show "detail" or "error"; "title" is where an answer's error has its code.
+    return JSONResponse(
+        {"detail": sentence, "error": sentence, "title": code, "code": code}, status
+    )
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -43,10 +43,9 @@ def take(payload: dict[str, Any] | str) -> Upload:
     if isinstance(payload, str):
         return _from_url(payload, text.UNNAMED_PHOTO)
     name = _clean(payload.get("orig_name")) or _clean(payload.get("path")) or text.UNNAMED_PHOTO
-    url = payload.get("url") or ""
+    url, path = _text(payload.get("url")), _text(payload.get("path"))
     if url.startswith("data:"):
         return _from_url(url, name)
-    path = payload.get("path")
     if not path:
         return _from_url(url, name)
     try:
@@ -66,6 +65,11 @@ def _from_url(url: str, name: str) -> Upload:
         return Upload(name, base64.b64decode(body, validate=True))
     except (binascii.Error, ValueError) as error:
         raise ImageError(text.BAD_DATA_URL.format(name=name)) from error
+
+
+def _text(value: Any) -> str:
+    """A value that is to be text; "" for anything else."""
+    return value if isinstance(value, str) else ""
 
 
 def _clean(name: Any) -> str:

@@ -136,6 +136,82 @@ RATES_TABLE = "Measured error rates"
 RATES_HEAD = ("Setting", "Different people called “same”", "Same person not called “same”")
 API_HINT = "Use it as an API"
 
+# The API
+API = {
+    "verify": (
+        "Say whether two photos show the same person, with a calibrated probability. Not for access"
+        " control, surveillance or decisions about people. Photos are not kept."
+    ),
+    "pick": (
+        "Say which of several people a photo shows, or that it is none of them. Not for access"
+        " control, surveillance or decisions about people. Photos are not kept."
+    ),
+}
+PHOTO_FOR_API = "as an uploaded file or a data URL (data:image/jpeg;base64,...)"
+PHOTO_FOR_TOOLS = "as a data URL (data:image/jpeg;base64,...), since web addresses are not fetched"
+_POINT = "How careful “same” is: the false match rate at which it is decided."
+API_PARAMETERS = {
+    "verify": {
+        "first": "A photo, {photo}.",
+        "second": "The other photo, {photo}.",
+        "operating_point": _POINT,
+        "prior": "How probable “same person” was beforehand, between 0 and 1, both excluded.",
+        "first_face": (
+            "Which face of the first photo, counted from 0; the most prominent one if null."
+        ),
+        "second_face": (
+            "Which face of the second photo, counted from 0; the most prominent one if null."
+        ),
+        "more_faces": "Look for small faces beside large ones too, which takes longer.",
+    },
+    "pick": {
+        "query": "A photo of the person to look for, {photo}.",
+        "support": "Photos of the people to choose from, at most 200, each {photo}.",
+        "names": (
+            "The person in each support photo; photos of the same name count as one person. The"
+            " file names if null."
+        ),
+        "operating_point": _POINT,
+        "none_prior": (
+            "How probable “none of these” was beforehand, between 0 and 1, both excluded."
+        ),
+        "query_face": "Which face of the query, counted from 0; the most prominent one if null.",
+        "more_faces": "Look for small faces in the query too, which takes longer.",
+    },
+}
+API_ANSWER = "answer"
+API_ANSWERS = {
+    "verify": (
+        "Answers with JSON: decision (same, uncertain or different), probability, operating_point"
+        " with its measured error rates, photos with the faces found and warnings, checkpoint."
+    ),
+    "pick": (
+        "Answers with JSON: identity (null for none of these), ranking with probabilities,"
+        " none_probability, margin, unusable (photos that were left out, and why), checkpoint."
+    ),
+}
+API_ABOUT = (
+    "A call has two steps: POST the parameters by their names, then GET the answer by the event_id"
+    " that came back. A photo is a data URL, or a file that was sent to /gradio_api/upload. An"
+    " error is one sentence, with a stable code as its title."
+)
+API_UPLOAD = "Upload photos; each is deleted as soon as a call has read it."
+API_FETCH = "The answer is fetched from /gradio_api/call/{name}/{{event_id}}."
+API_EVENTS = (
+    "Server-sent events. The last one is “complete”, whose data is a JSON array with one {kind}, or"
+    " “error”, whose data is a Refusal."
+)
+API_WRONG = "“{parameter}” has to be {wanted}."
+API_WANTED = {
+    "photo": "a data URL or the description of an uploaded file",
+    "photos": "a list of data URLs or descriptions of uploaded files",
+    "names": "a list of names that are not empty, one for each support photo, or null",
+    "point": "the name of an operating point",
+    "prior": "a number between 0 and 1",
+    "face": "a whole number or null",
+    "flag": "true or false",
+}
+
 # Errors
 UNNAMED_PHOTO = "the photo"
 NO_ADDRESSES = (
@@ -149,6 +225,9 @@ TOO_LARGE = "The request is larger than {megabytes} MB; please send a smaller ph
 NOT_FOUND = "There is nothing at this address."
 NO_NAMES = "There are {photos} support photos but {names} names; give one name for each photo."
 TOO_MANY_SUPPORT = "At most {limit} support photos are accepted in one request; there are {photos}."
+UNKNOWN_TOOL = "There is no tool of the name “{name}”; there are verify and pick."
+TOO_FEW_VALUES = "This call takes {wanted} values, of which {given} came."
+MALFORMED = "The request is not the JSON that this address takes; see /gradio_api/openapi.json."
 INTERNAL = "Something went wrong on our side; please try again."
 NOT_FOR_SHORT = "not for access control, surveillance, or decisions about people"
 WAITING_USABLE = "The answer appears once both photos show a face."

@@ -1,0 +1,64 @@
+"""What Gradio itself objects to in a request, said as this product says it: one sentence, one code.
+
+Left alone it answers such requests with a bare "Internal Server Error", and writes the values that
+came, photos in data URLs included, into the log.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from siamese.errors import InputError
+from ui import guard, text
+from ui.photo import refusal
+
+_BY_NAME = "/call/v2/"  # the address that takes parameters by their names
+
+
+class Page(gr.Blocks):
+    """Blocks that say how many values are missing without repeating those that came."""
+
+    def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
+        """Raise the refusal of a call that brings too few values."""
+        wanted = len(block_fn.inputs)
+        if len(inputs) < wanted:
+            sentence = text.TOO_FEW_VALUES.format(wanted=wanted, given=len(inputs))
+            raise refusal(InputError(sentence))
+
+
+def handlers() -> dict[type[Exception], Callable[[Request, Any], Response]]:
+    """For the server: what to answer where Gradio's own routes raise an error of these kinds."""
+    return {
+        RequestValidationError: _malformed,
+        HTTPException: _objected,
+        TypeError: _misnamed,
+        KeyError: _misnamed,
+    }
+
+
+def _malformed(request: Request, error: RequestValidationError) -> Response:
+    return guard.refuse(400, text.MALFORMED)
+
+
+def _objected(request: Request, error: HTTPException) -> Response:
+    code = "bad_input" if error.status_code < 500 else "error"
+    return guard.refuse(error.status_code, str(error.detail), code)
+
+
+def _misnamed(request: Request, error: TypeError | KeyError) -> Response:
+    """A parameter or an endpoint that there is none of; any other error of the kind is a bug."""
+    if _BY_NAME not in request.url.path:
+        raise error
+    if isinstance(error, KeyError):
+        return guard.refuse(404, text.NOT_FOUND)
+    return guard.refuse(400, first_sentence(error))
+
+
+def first_sentence(error: Exception) -> str:
+    """What Gradio says of a call's parameters, without its advice on a button of the page."""
+    return str(error).split(". ")[0].rstrip(".") + "."
