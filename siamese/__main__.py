@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Compare two photos."""
-    answer = _verifier(options).verify(
+    verifier = _verifier(options)
+    answer = verifier.verify(
         options.first,
         options.second,
         operating_point=options.operating_point,
@@ -55,7 +56,8 @@ def verify(options: argparse.Namespace) -> int:
     else:
         point = answer.operating_point
         said = f"{answer.decision.value}: {_percent(answer.probability)}"
-        print(f"{said} that both show the same person")
+        who = "person" if verifier.config.detector == "mtcnn" else "thing"
+        print(f"{said} that both show the same {who}")
         print(f"prior {answer.prior:g}, operating point {point.name}: {_rates(point)}")
         _print_origin(answer)
         for photo in (answer.first, answer.second):
@@ -163,7 +165,14 @@ def calibrate(options: argparse.Namespace) -> int:
     """Fit the probability and the operating points on calibration people."""
     from siamese.evaluation.calibrate import calibrate as run
 
-    run(options.checkpoint, tuple(options.data), tuple(options.targets), options.out)
+    run(
+        options.checkpoint,
+        tuple(options.data),
+        tuple(options.targets),
+        options.out,
+        license=options.license,
+        license_reason=options.license_reason,
+    )
     print(f"calibrated: {options.out}")
     return SAME
 
@@ -373,6 +382,8 @@ def _add_training(commands: Any) -> None:
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
     parser.add_argument("--data", required=True, help="the sources it was trained on", **sources)
     parser.add_argument("--targets", type=Path, nargs="+", default=[], metavar="NPZ")
+    parser.add_argument("--license", help="of the weights, e.g. mit; by default as before")
+    parser.add_argument("--license-reason", default="", help="one sentence why")
 
     parser = _command(commands, evaluate)
     parser.add_argument("checkpoint", type=Path, help="a checkpoint folder")

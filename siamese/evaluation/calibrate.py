@@ -36,12 +36,15 @@ def calibrate(
     targets: Sequence[Path],
     out: Path,
     cache: Path = CACHE,
+    license: str | None = None,
+    license_reason: str = "",
 ) -> Checkpoint:
     """Calibrate the checkpoint in `folder` on `data` and save it in `out`, which may be the same.
 
     `targets` are embeddings of an independent reference network (.npz, as for training); given
-    these, pictures whose label it contradicts are left out, and config.json lists them. Raises
-    InputError with what is missing where there are too few people.
+    these, pictures whose label it contradicts are left out, and config.json lists them. `license`
+    is what the weights may be used under, with one sentence why; None leaves what config.json says.
+    Raises InputError with what is missing where there are too few people.
     """
     raw = checkpoints.load_folder(folder)
     split = split_of(raw.config)
@@ -65,6 +68,8 @@ def calibrate(
         "support_log_loss_on_validation": losses,
     }
     config = dataclasses.replace(folded.config, decision=rule, calibration=provenance)
+    if license:
+        config = dataclasses.replace(config, license=license, license_reason=license_reason)
     checkpoints.write_config(out, config, folded.sha256)
     return checkpoints.load_folder(out)
 

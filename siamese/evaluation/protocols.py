@@ -24,6 +24,7 @@ from siamese.evaluation import (
     groups,
     identification,
     metrics,
+    omniglot,
     robustness,
     verification,
 )
@@ -35,6 +36,8 @@ from siamese.evaluation.stored import People, embed_pictures
 from siamese.evaluation.verification import Pair
 from siamese.training import people
 from siamese.training.people import Part, family
+from siamese.training.split import ALPHABETS
+from siamese.training.stored import read_stored
 
 LFW, LFW_PAIRS = "lfw.zip", "lfw_pairs.txt"
 GROUPS, FAMILIES = "test_groups.zip", "train_fiw.zip"
@@ -97,10 +100,14 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """A protocol and the files of the data folder without which it cannot run."""
+    """A protocol and the files of the data folder without which it cannot run.
+
+    `subject` is what it shows a network: "faces", or "drawings", which are compared whole.
+    """
 
     run: Callable[[Bench], Any]
     needs: tuple[str, ...]
+    subject: str = "faces"
 
 
 def pair_scores(
@@ -335,6 +342,27 @@ def write_pair_scores(path: Path, pairs: list[Pair], scores: np.ndarray) -> None
             writer.writerow((pair.a, pair.b, int(pair.same), *(known or ("", ""))))
 
 
+def drawings(bench: Bench) -> dict[str, Any]:
+    """Omniglot: the official one-shot runs, the floor on pixels, the pick, and pairs."""
+    runs = omniglot.read_runs(bench.data / omniglot.RUNS)
+    pictures = people.list_pictures(bench.data / omniglot.RUNS, labelled=False)
+    found = embed_pictures(bench.checkpoint, pictures, bench.cache)
+    pixels = read_stored(pictures, bench.checkpoint.config, bench.cache)[:, :-1]
+    row = {picture.name: number for number, picture in enumerate(pictures)}
+    sides = [([row[n] for n in run.queries], [row[n] for n in run.support]) for run in runs]
+    logits = [bench.compare.matrix(found.vectors[q], found.vectors[s]) for q, s in sides]
+    floor = [omniglot.pixel_scores(pixels[q], pixels[s]) for q, s in sides]
+    characters = people.list_pictures(bench.data / omniglot.CHARACTERS)
+    held = embed_pictures(bench.checkpoint, characters, bench.cache, ALPHABETS)
+    return {
+        "one_shot": omniglot.one_shot_report(logits, runs),
+        "chance": 1 / len(runs[0].support),
+        "pixels": omniglot.one_shot_report(floor, runs),
+        "pick": omniglot.pick_report(logits, runs, bench.rule),
+        "verification": omniglot.pairs_report(bench.compare, held, bench.rule),
+    }
+
+
 def _people_report(bench: Bench, found: People) -> dict[str, Any]:
     """Equal numbers of both kinds for the probability, many impostors for the curve."""
     many = fitting.draw_pairs(found.labels).scores(bench.compare, found.vectors)
@@ -358,4 +386,5 @@ PROTOCOLS: dict[str, Protocol] = {
     "robustness": Protocol(spoiled, (LFW, LFW_PAIRS)),
     "explanations": Protocol(explanations, (LFW, LFW_PAIRS)),
     "pairs": Protocol(own_pairs, (PAIR_LIST,)),
+    "omniglot": Protocol(drawings, (omniglot.RUNS, omniglot.CHARACTERS), "drawings"),
 }

@@ -26,14 +26,13 @@ from siamese import checkpoint as checkpoints
 from siamese.calibration import OperatingPoint, Rate
 from siamese.checkpoint import Checkpoint
 from siamese.errors import InputError
-from siamese.evaluation import audit, card, plots
+from siamese.evaluation import audit, card, card_drawings, plots
 from siamese.evaluation.protocols import PROTOCOLS, Bench, Protocol
 from siamese.training.people import fingerprint
 from siamese.training.stage import CACHE
 
 SCHEMA_VERSION = 1
 METRICS = "metrics.json"
-MEASURED_ON = "LFW View 2"
 LIBRARIES = ("torch", "torchvision", "facenet-pytorch", "numpy", "pillow", "scikit-learn")
 ALL: dict[str, Protocol] = {**PROTOCOLS, "audit": Protocol(audit.audit, ())}
 
@@ -55,7 +54,7 @@ def evaluate(
     checkpoint = checkpoints.load_folder(checkpoint_folder)
     out = out_folder or checkpoint_folder
     out.mkdir(parents=True, exist_ok=True)
-    chosen = choose(protocols, data_folder)
+    chosen = choose(protocols, data_folder, subject_of(checkpoint))
     bench = Bench(checkpoint, data_folder, out, cache)
     content = _started(out, checkpoint)
     for name in chosen:
@@ -66,20 +65,43 @@ def evaluate(
     if "lfw" in chosen:
         plots.draw_scores(out, bench.lfw_known, content["protocols"]["lfw"])
     plots.draw_training(out, checkpoint_folder / "log.csv")
-    if out.resolve() == checkpoint_folder.resolve() and "lfw" in content["protocols"]:
-        checkpoint = _with_measured_rates(checkpoint, content["protocols"]["lfw"], out)
-    (out / checkpoints.CARD).write_text(card.render(checkpoint, content, out), encoding="utf-8")
-    print(card.headline(content["protocols"]))
+    measured = _pairs_of(content["protocols"])
+    if out.resolve() == checkpoint_folder.resolve() and measured:
+        checkpoint = _with_measured_rates(checkpoint, measured, out)
+    (out / checkpoints.CARD).write_text(render(checkpoint, content, out), encoding="utf-8")
+    drawings = subject_of(checkpoint) == "drawings"
+    print((card_drawings if drawings else card).headline(content["protocols"]))
     return content
 
 
-def choose(protocols: Sequence[str] | None, data_folder: Path) -> list[str]:
-    """Names of protocols in their own order; InputError for an unknown one or a missing file."""
+def subject_of(checkpoint: Checkpoint) -> str:
+    """What a checkpoint compares: "drawings", grey and as they are, or "faces"."""
+    return "drawings" if checkpoint.config.network.channels == 1 else "faces"
+
+
+def render(checkpoint: Checkpoint, content: dict[str, Any], folder: Path) -> str:
+    """The model card of either kind of checkpoint."""
+    drawings = subject_of(checkpoint) == "drawings"
+    return (card_drawings if drawings else card).render(checkpoint, content, folder)
+
+
+def choose(protocols: Sequence[str] | None, data_folder: Path, subject: str = "faces") -> list[str]:
+    """Names of protocols in their own order.
+
+    Raises InputError for an unknown one, one for another subject, or a missing file.
+    """
     if not data_folder.is_dir():
         raise InputError(f"The data folder {data_folder} does not exist.")
     unknown = sorted(set(protocols or ()) - set(ALL))
     if unknown:
         raise InputError(f"Unknown protocol '{unknown[0]}'; there are {', '.join(ALL)}.")
+    suited = [name for name, protocol in ALL.items() if protocol.subject == subject]
+    odd = [name for name in protocols or () if name not in suited]
+    if odd:
+        raise InputError(
+            f"Protocol {odd[0]} measures {ALL[odd[0]].subject}, and this checkpoint compares"
+            f" {subject}."
+        )
     missing = {
         name: [file for file in protocol.needs if not (data_folder / file).exists()]
         for name, protocol in ALL.items()
@@ -87,7 +109,7 @@ def choose(protocols: Sequence[str] | None, data_folder: Path) -> list[str]:
     for name in protocols or ():
         if missing[name]:
             raise InputError(f"Protocol {name} needs {missing[name][0]} in {data_folder}.")
-    runnable = [name for name in ALL if (name in protocols if protocols else not missing[name])]
+    runnable = [n for n in suited if (n in protocols if protocols else not missing[n])]
     if not any(ALL[name].needs for name in runnable) and not protocols:
         raise InputError(f"{data_folder} holds none of the test sets; see the README for them.")
     return runnable
@@ -128,24 +150,32 @@ def _started(out: Path, checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _with_measured_rates(checkpoint: Checkpoint, lfw: dict[str, Any], folder: Path) -> Checkpoint:
-    """Store what was measured on LFW in config.json: FMR and FNMR, and the false match curve."""
+def _pairs_of(found: dict[str, Any]) -> dict[str, Any]:
+    """The report on the pairs whose rates are published; empty where none were measured."""
+    pairs: dict[str, Any] = found.get("lfw") or found.get("omniglot", {}).get("verification", {})
+    return pairs
+
+
+def _with_measured_rates(
+    checkpoint: Checkpoint, report: dict[str, Any], folder: Path
+) -> Checkpoint:
+    """Store what was measured in config.json: FMR and FNMR, and the false match curve."""
     rule = checkpoint.config.decision
     assert rule is not None  # Bench refuses a checkpoint without
-    measured = lfw["operating_points"]
+    measured = report["operating_points"]
     points = tuple(
         OperatingPoint(
             point.name,
             point.threshold,
             _rate(measured[point.name]["fmr"]),
             _rate(measured[point.name]["fnmr"]),
-            MEASURED_ON,
+            measured[point.name]["measured_on"],
         )
         for point in rule.operating_points
     )
     curve = rule.false_matches
-    if "false_matches" in lfw:  # not in a metrics.json of before
-        curve = checkpoints.curve_from(lfw["false_matches"])
+    if "false_matches" in report:  # not in a metrics.json of before
+        curve = checkpoints.curve_from(report["false_matches"])
     decision = dataclasses.replace(rule, operating_points=points, false_matches=curve)
     config = dataclasses.replace(checkpoint.config, decision=decision)
     checkpoints.write_config(folder, config, checkpoint.sha256)
