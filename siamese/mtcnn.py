@@ -1,41 +1,26 @@
-"""The face detector's networks and the cascade that runs them.
+"""The cascade that finds faces; its networks are in `mtcnn_networks`.
 
 MTCNN (Zhang et al. 2016, "Joint face detection and alignment using multitask cascaded convolutional
-networks") with the networks and weights of facenet-pytorch. The cascade around them is our own,
-because facenet-pytorch's crashes on small pictures, wants pictures of equal size in a batch,
-stretches candidates that reach over the border, and spends half of its time reducing pictures.
+networks") with the weights of facenet-pytorch. The cascade is our own, because facenet-pytorch's
+crashes on small pictures, wants pictures of equal size in a batch, stretches candidates that reach
+over the border, and spends half of its time reducing pictures.
 
 What it does not do: turn, pad or enlarge pictures, choose among faces. See `faces`.
 """
 
-import hashlib
-import threading
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from siamese.errors import CheckpointError
+from siamese.mtcnn_networks import CELL, STRIDE, Finisher, Proposer, Refiner
 
-# The networks come as pickles inside the pinned package; nothing else is loaded.
-WEIGHTS_SHA256 = {
-    "pnet.pt": "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
-    "rnet.pt": "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
-    "onet.pt": "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
-}
-# The proposal network looks at windows of 12 x 12 px, one every 2 px.
-_CELL, _STRIDE = 12, 2
 _PYRAMID_STEP = 0.709  # half the area from one level to the next, as in the paper
 _PROPOSE, _REFINE, _OUTPUT = 0.6, 0.7, 0.7  # the paper's score thresholds of the three stages
 _CHUNK = 256  # candidates a network sees at once; bounds the memory
-
-_loading = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,10 +56,9 @@ class Cascade:
         Raises:
             CheckpointError: facenet-pytorch's weight files are not those we know.
         """
-        detector = _load_networks()
-        self._propose_net = detector.pnet
-        self._refine_net = detector.rnet
-        self._output_net = detector.onet
+        self._propose_net = Proposer()
+        self._refine_net = Refiner()
+        self._output_net = Finisher()
 
     @torch.inference_mode()
     def find(
@@ -100,8 +84,8 @@ class Cascade:
             for scale in _pyramid(image.size, smallest, largest):
                 size = round(image.width * scale), round(image.height * scale)
                 level = image.resize(size, Image.Resampling.BOX)
-                shifts, scores = self._propose_net(_as_tensor([level]))
-                levels.append(_cells(shifts[0], scores[0, 1], image.size, size, owner))
+                cells = self._propose_net(_as_tensor([level]), _PROPOSE)
+                levels.append(_boxes(*cells, image.size, size, owner))
             everything = _concatenate(levels)
             parts.append(everything.pick(_keep(everything, 0.7)))
         return _concatenate(parts)
@@ -109,10 +93,10 @@ class Cascade:
     def _refine(self, images: Sequence[Image.Image], candidates: _Candidates) -> _Candidates:
         """Stage 2: most proposals are dropped, the others moved."""
         candidates.boxes = _clipped(candidates, images)
-        shifts, scores = _run(self._refine_net, images, candidates, 24)
-        good = scores[:, 1] > _REFINE
+        scores, shifts = _run(self._refine_net, images, candidates, Refiner.SIDE)
+        good = scores > _REFINE
         refined = _Candidates(
-            _shifted(candidates.boxes, shifts)[good], scores[good, 1], candidates.owners[good]
+            _shifted(candidates.boxes, shifts)[good], scores[good], candidates.owners[good]
         )
         original = candidates.pick(good)
         original.scores = refined.scores
@@ -125,56 +109,43 @@ class Cascade:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Stage 3: final boxes (N, 4), scores (N,), owners (N,) and landmarks (N, 5, 2)."""
         candidates.boxes = _clipped(candidates, images)
-        shifts, points, scores = _run(self._output_net, images, candidates, 48)
-        good = scores[:, 1] > _OUTPUT
+        scores, shifts, points = _run(self._output_net, images, candidates, Finisher.SIDE)
+        good = scores > _OUTPUT
         boxes = candidates.boxes[good]
         sides = boxes[:, 2:] - boxes[:, :2]
         # The network gives five x, then five y, in units of the box.
         landmarks = points[good].reshape(-1, 2, 5).transpose(0, 2, 1)
         landmarks = boxes[:, None, :2] + landmarks * sides[:, None, :]
-        return _shifted(boxes, shifts[good]), scores[good, 1], candidates.owners[good], landmarks
-
-
-def _load_networks() -> Any:
-    with _loading, warnings.catch_warnings():
-        # Imported here because it takes torchvision along; and its __init__ installs a filter for
-        # warnings, which catch_warnings takes back.
-        import facenet_pytorch
-
-        folder = Path(facenet_pytorch.__file__).parent / "data"
-        for name, expected in WEIGHTS_SHA256.items():
-            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
-                raise CheckpointError(
-                    f"The face detector's file {name} is not the known one; "
-                    "please install facenet-pytorch 2.5.3 again."
-                )
-        return facenet_pytorch.MTCNN(keep_all=True).eval()
+        return _shifted(boxes, shifts[good]), scores[good], candidates.owners[good], landmarks
 
 
 def _pyramid(size: tuple[int, int], smallest: float, largest: float) -> list[float]:
     """Scales at which faces of `smallest`, `smallest` / 0.709, ... px fill a cell."""
     scales = []
-    scale = _CELL / smallest
-    while min(size) * scale >= _CELL and _CELL / scale <= largest:
+    scale = CELL / smallest
+    while min(size) * scale >= CELL and CELL / scale <= largest:
         scales.append(scale)
         scale *= _PYRAMID_STEP
     return scales
 
 
-def _cells(
-    shifts: Tensor, scores: Tensor, size: tuple[int, int], level: tuple[int, int], owner: int
+def _boxes(
+    rows: Tensor,
+    columns: Tensor,
+    scores: Tensor,
+    shifts: Tensor,
+    size: tuple[int, int],
+    level: tuple[int, int],
+    owner: int,
 ) -> _Candidates:
-    """The cells (y, x) of one pyramid level that may hold a face, as boxes of the picture."""
-    rows, columns = (scores >= _PROPOSE).nonzero(as_tuple=True)
-    chosen = scores[rows, columns].numpy().astype(np.float64)
-    moves = shifts[:, rows, columns].numpy().T.astype(np.float64)
-    corner = np.stack([columns.numpy(), rows.numpy()], axis=1) * float(_STRIDE)
+    """The cells of one pyramid level that may hold a face, as boxes of the picture."""
+    corner = torch.stack([columns, rows], dim=1).numpy() * float(STRIDE)
     ratio = np.array(size) / np.array(level)
-    boxes = np.concatenate([corner * ratio, (corner + _CELL) * ratio], axis=1)
-    cells = _Candidates(boxes, chosen, np.full(len(boxes), owner))
+    boxes = np.concatenate([corner * ratio, (corner + CELL) * ratio], axis=1)
+    cells = _Candidates(boxes, scores.numpy().astype(np.float64), np.full(len(boxes), owner))
     kept = _keep(cells, 0.5)
     cells = cells.pick(kept)
-    cells.boxes = _squared(_shifted(cells.boxes, moves[kept]))
+    cells.boxes = _squared(_shifted(cells.boxes, shifts.numpy().astype(np.float64)[kept]))
     return cells
 
 
@@ -193,7 +164,10 @@ def _clipped(candidates: _Candidates, images: Sequence[Image.Image]) -> np.ndarr
 
 
 def _run(
-    network: Any, images: Sequence[Image.Image], candidates: _Candidates, side: int
+    network: Callable[[Tensor], tuple[Tensor, ...]],
+    images: Sequence[Image.Image],
+    candidates: _Candidates,
+    side: int,
 ) -> tuple[np.ndarray, ...]:
     """A network's outputs, float64, for every candidate cut out at side x side px."""
     if not len(candidates.boxes):

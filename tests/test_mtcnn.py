@@ -5,13 +5,15 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
-from siamese import mtcnn
+from siamese import mtcnn_networks
 from siamese.errors import CheckpointError
 from siamese.mtcnn import Cascade
 from tests.pictures import PORTRAIT_FACE, PORTRAIT_LANDMARKS, portrait
@@ -107,20 +109,86 @@ def test_a_batch_equals_its_parts(cascade: Cascade) -> None:
 
 
 def test_changed_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(mtcnn.WEIGHTS_SHA256, "onet.pt", "0" * 64)
+    monkeypatch.setitem(mtcnn_networks.WEIGHTS_SHA256, "onet.pt", "0" * 64)
     with pytest.raises(CheckpointError, match=r"onet\.pt"):
         Cascade()
 
 
+# ---- the networks
+
+
+@pytest.fixture(scope="module")
+def facenet() -> Any:
+    import facenet_pytorch
+
+    return facenet_pytorch.MTCNN().eval()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("size", [(12, 12), (13, 40), (61, 64), (300, 421)])
+def test_the_first_network_is_facenet_pytorchs(facenet: Any, size: tuple[int, int]) -> None:
+    """Cell by cell, also where a level is searched strip by strip."""
+    level = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(1)) * 2 - 1
+    shifts, scores = facenet.pnet(level)
+    rows, columns, mine, moves = mtcnn_networks.Proposer()(level, 0.0)
+    assert len(rows) == scores[0, 1].numel()
+    assert torch.allclose(mine, scores[0, 1, rows, columns], atol=1e-5)
+    assert torch.allclose(moves, shifts[0, :, rows, columns].T, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_the_other_networks_are_facenet_pytorchs(facenet: Any) -> None:
+    generator = torch.Generator().manual_seed(2)
+    small = torch.rand((5, 3, 24, 24), generator=generator) * 2 - 1
+    large = torch.rand((5, 3, 48, 48), generator=generator) * 2 - 1
+    shifts, both = facenet.rnet(small)
+    mine = mtcnn_networks.Refiner()(small)
+    for a, b in zip(mine, (both[:, 1], shifts), strict=True):
+        assert torch.allclose(a, b, atol=1e-5)
+    shifts, points, both = facenet.onet(large)
+    mine = mtcnn_networks.Finisher()(large)
+    for a, b in zip(mine, (both[:, 1], shifts, points), strict=True):
+        assert torch.allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("shape", [(3, 3), (4, 7), (9, 8), (22, 23), (46, 3)])
+def test_max_pooling(size: int, shape: tuple[int, int]) -> None:
+    x = torch.randn((2, 5, *shape), generator=torch.Generator().manual_seed(3))
+    expected = F.max_pool2d(x, size, stride=2, ceil_mode=True)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        assert torch.equal(
+            mtcnn_networks._max_pool(x.contiguous(memory_format=layout), size), expected
+        )
+
+
+def test_large_levels_go_through_in_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that no layer outgrows the cache; each cell is computed once, two rows of cells twice."""
+    seen: list[tuple[int, ...]] = []
+    strip = mtcnn_networks.Proposer._strip
+
+    def counted(self: Any, part: torch.Tensor, row: int, lowest: float) -> Any:
+        seen.append(tuple(part.shape[2:]))
+        return strip(self, part, row, lowest)
+
+    monkeypatch.setattr(mtcnn_networks.Proposer, "_strip", counted)
+    with torch.inference_mode():
+        mtcnn_networks.Proposer()(torch.zeros(1, 3, 900, 1200), 0.0)
+    assert max(rows * columns for rows, columns in seen) <= 60_000 + 10 * 1200
+    assert sum(rows for rows, _ in seen) <= 900 + 10 * (len(seen) - 1)
+
+
 def test_import_is_light_and_the_filter_for_warnings_stays() -> None:
-    """facenet-pytorch's __init__ installs a filter for everybody; we take it back."""
+    """facenet-pytorch's code, which installs such a filter and loads `requests`, never runs."""
     code = """
 import sys, warnings
-import siamese.faces
+import siamese.faces, siamese.images
+from PIL import Image
 assert "facenet_pytorch" not in sys.modules and "torchvision" not in sys.modules
 import torch, torchvision
 before = list(warnings.filters)
-siamese.faces.FaceDetector()
+siamese.faces.FaceDetector().detect([siamese.images.load(Image.new("RGB", (80, 80)))])
+assert "facenet_pytorch" not in sys.modules and "requests" not in sys.modules
 assert not [entry for entry in warnings.filters if entry[1] and "nonzero" in entry[1].pattern]
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)

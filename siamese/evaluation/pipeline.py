@@ -32,7 +32,9 @@ from siamese.verifier import Detector, detector_for
 
 PIECE = 512  # photos to a file of the cache
 BATCH = 128  # crops to a batch of the network
-FINDS_FACES = ("images.py", "mtcnn.py", "alignment.py", "faces.py", "whole_picture.py")
+FINDS_FACES = (
+    "images.py", "mtcnn.py", "mtcnn_networks.py", "alignment.py", "faces.py", "whole_picture.py",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
