@@ -1,1 +1,1 @@
-"""Scenes and timings; not part of the product."""
+"""How fast the product is, measured; not part of it. `python -m benchmarks` runs everything."""

@@ -1,7 +1,7 @@
 """A support set that is already embedded: people, how many photos each, and their embeddings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,8 @@ class Gallery:
 
     photos: Mapping[str, np.ndarray]
     sha256: str
+    # What `means` returned, so that the second search of the same people does without.
+    _summary: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list, init=False)
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -41,9 +43,12 @@ class Gallery:
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean embeddings (K, D) float32 and numbers of photos (K,) int64, in order of names."""
-        rows = list(self.photos.values())
-        means = np.stack([found.mean(axis=0) for found in rows]).astype(np.float32)
-        return means, np.array([len(found) for found in rows])
+        if not self._summary:
+            counts = np.array([len(rows) for rows in self.photos.values()])
+            rows = np.concatenate(list(self.photos.values()))
+            sums = np.add.reduceat(rows, np.cumsum(counts) - counts, axis=0)
+            self._summary.append(((sums / counts[:, None]).astype(np.float32), counts))
+        return self._summary[0]
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file; it holds embeddings and names, no photos."""
@@ -61,4 +66,6 @@ class Gallery:
                 photos = {meta[key]: file.get_tensor(key) for key in sorted(file.keys())}
         except (OSError, SafetensorError, KeyError) as error:
             raise InputError(f"{path} is not a gallery saved by this program.") from error
+        if any(rows.ndim != 2 or not len(rows) for rows in photos.values()):
+            raise InputError(f"{path} holds a person without a photo, so it is damaged.")
         return cls(photos, sha256)

@@ -22,6 +22,7 @@ from siamese.explain import influence
 from siamese.faces import Alignment, Face, FaceDetector
 from siamese.gallery import Gallery
 from siamese.images import Photo, Source
+from siamese.inference import ready
 from siamese.quality import warnings_for
 from siamese.results import (
     Candidate,
@@ -38,6 +39,7 @@ Support = Mapping[str, Source | Sequence[Source]] | Sequence[Source] | str | Pat
 Progress = Callable[[int, int], None]  # photos done, photos in all
 
 BATCH = 32  # photos in memory at a time
+SEARCHED = 256  # embeddings of a gallery compared at a time
 PICTURE_SUFFIXES = {
     ".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".gif", ".tif", ".tiff", ".bmp",
 }  # fmt: skip
@@ -82,7 +84,7 @@ class Verifier:
         self.folder = checkpoint.folder  # where the model card lies, if there is one
         self.note = checkpoint.note  # a sentence where the checkpoint may not be the newest one
         self.config = checkpoint.config
-        self._network = checkpoint.network
+        self._network = ready(checkpoint.network)
         self._weights = -checkpoint.network.head.weight.detach().numpy()[0]
         self._bias = float(checkpoint.network.head.bias.detach())
         self._detector: Detector = detector_for(checkpoint)
@@ -314,6 +316,12 @@ class Verifier:
         """Calibrated logits of embeddings (..., D) against (..., D), broadcast; symmetric."""
         return self._bias - np.abs(a - b) @ self._weights
 
+    def _search(self, query: np.ndarray, people: np.ndarray) -> np.ndarray:
+        """Logits (K,) of one embedding (D,) against many (K, D), in blocks that fit the cache."""
+        starts = range(0, len(people), SEARCHED)
+        blocks = [self.logits(query, people[start : start + SEARCHED]) for start in starts]
+        return np.concatenate(blocks)
+
     def _find(
         self,
         photos: Sequence[Photo | Sighting],
@@ -363,8 +371,7 @@ class Verifier:
     @torch.inference_mode()
     def _embed_crops(self, crops: np.ndarray) -> np.ndarray:
         """Embeddings (N, D) of aligned crops, uint8 (N, S, S, C), in one batch."""
-        planes = np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
-        pictures = torch.from_numpy(planes).float() / 255
+        pictures = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
         return self._network.embed(pictures).numpy()
 
     def _influence(self, face: Face, other: np.ndarray) -> np.ndarray:
@@ -402,19 +409,16 @@ class Verifier:
     ) -> tuple[tuple[Candidate, ...], float]:
         """Candidates, most probable first, and the probability of "none of these"."""
         means, counts = gallery.means()
-        logits = self.rule.identity_logit(self.logits(query, means), counts)
+        logits = self.rule.identity_logit(self._search(query, means), counts)
         shares, none = pick_probabilities(logits, none_prior)
-        names = list(gallery.photos)
         order = np.argsort(-shares, kind="stable")
+        names = list(gallery.photos)
+        columns = (shares[order], logits[order], counts[order])
         ranking = tuple(
-            Candidate(
-                names[k],
-                float(shares[k]),
-                float(logits[k]),
-                int(counts[k]),
-                self.rule.decide(float(logits[k]), point),
+            Candidate(names[k], share, logit, count, self.rule.decide(logit, point))
+            for k, share, logit, count in zip(
+                order.tolist(), *(column.tolist() for column in columns), strict=True
             )
-            for k in order
         )
         return ranking, none
 

@@ -5,15 +5,18 @@ import json
 import threading
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from benchmarks.scenes import Place, Portrait, background, compose, found, group, lfw_portraits
 from siamese.errors import ImageError
 from siamese.faces import Alignment, Face, FaceDetector, prominence
 from siamese.images import Photo, load
+from siamese.mtcnn_networks import Proposer
 from tests.pictures import PORTRAIT_FACE, PORTRAIT_LANDMARKS, encoded, exif, oriented, portrait
 
 
@@ -187,6 +190,26 @@ def test_prominence() -> None:
     assert centre > prominence((100, 200, 200, 300), size)
     assert prominence((400, 150, 600, 350), size) == pytest.approx(200)
     assert prominence((50, 10, 40, 5), size) == 0
+
+
+def test_more_pixels_cost_nothing_above_the_working_size(
+    detector: FaceDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first network, which takes most of the time, sees as many pixels of each photo."""
+    looked: list[int] = []
+    propose = Proposer.__call__
+
+    def counted(self: Proposer, level: torch.Tensor, lowest: float) -> Any:
+        looked.append(level.shape[2] * level.shape[3])
+        return propose(self, level, lowest)
+
+    monkeypatch.setattr(Proposer, "__call__", counted)
+    pixels = []
+    for side in (700, 1400, 2800):
+        looked.clear()
+        detector.detect([load(portrait().resize((side, side)))])
+        pixels.append(sum(looked))
+    assert len(set(pixels)) == 1
 
 
 # ---- many photos, many threads

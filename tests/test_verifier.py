@@ -213,6 +213,54 @@ def test_gallery_search_equals_pair_by_pair(verifier: Verifier) -> None:
     np.testing.assert_allclose(verifier.logits(query, rows), slow, rtol=1e-4, atol=1e-4)
 
 
+def test_a_large_gallery_is_searched_in_few_steps(
+    verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Means once for all searches, then one operation for each 256 people, however many photos."""
+    random = np.random.default_rng(1)
+    photos = {
+        f"person {i}": random.normal(size=(1 + i % 3, 16)).astype(np.float32) for i in range(600)
+    }
+    gallery = Gallery(photos, verifier.origin.sha256)
+    means, counts = gallery.means()
+    np.testing.assert_allclose(means, [rows.mean(axis=0) for rows in photos.values()], atol=1e-6)
+    assert counts.tolist() == [len(rows) for rows in photos.values()]
+    steps: list[tuple[int, ...]] = []
+    logits = Verifier.logits
+
+    def counted(self: Verifier, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        steps.append(b.shape)
+        return logits(self, a, b)
+
+    monkeypatch.setattr(Verifier, "logits", counted)
+    query = verifier.find(colour(90))
+    answer = verifier.pick(query, gallery)
+    assert [len(shape) for shape in steps] == [2, 2, 2]
+    assert sum(rows for rows, _ in steps) == 600
+    assert gallery.means()[0] is means
+    raw = logits(verifier, verifier.embed([query])[0], means)
+    expected = verifier.rule.identity_logit(raw, counts)
+    found = {candidate.identity: candidate for candidate in answer.ranking}
+    for k, identity in enumerate(photos):
+        assert found[identity].logit == pytest.approx(expected[k], abs=1e-4)
+        assert found[identity].num_photos == counts[k]
+
+
+def test_support_photos_are_embedded_in_batches(
+    verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    embed = Verifier._embed_crops
+
+    def counted(self: Verifier, crops: np.ndarray) -> np.ndarray:
+        sizes.append(len(crops))
+        return embed(self, crops)
+
+    monkeypatch.setattr(Verifier, "_embed_crops", counted)
+    verifier.gallery([colour(value) for value in range(70)])
+    assert sizes == [32, 32, 6]
+
+
 def test_verify_many_goes_on_after_an_error(verifier: Verifier) -> None:
     answers = list(verifier.verify_many([(colour(1), b"junk"), (colour(1), colour(1))]))
     assert isinstance(answers[0], ImageError)

@@ -1,0 +1,137 @@
+"""How the cost grows: with pixels, faces, support photos and visitors; and how soon it starts."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import scenes
+from benchmarks.speed import Photos, _encoded
+from benchmarks.timing import command, measure
+from siamese import Verifier
+from siamese.gallery import Gallery
+
+REPOSITORY = Path(__file__).parent.parent
+EXAMPLES = [str(REPOSITORY / "examples" / f"person {name}.webp") for name in ("A 1", "A 2")]
+MEGAPIXELS = (0.25, 0.5, 1, 2, 4, 8, 16, 32)
+FACES = (1, 2, 4, 8, 16, 32)
+SUPPORT = (5, 10, 20, 50, 100)
+VISITORS = (1, 2, 4, 8, 16)
+PEOPLE = 10_000
+
+
+def curves(verifier: Verifier, made: Photos, archive: Path) -> dict[str, list[tuple[float, float]]]:
+    """(amount, processor time in ms) of each growth; "visitors" is wall-clock, see `app`."""
+    portraits = scenes.lfw_portraits(archive, max(FACES), step=90)
+    found: dict[str, list[tuple[float, float]]] = {"pixels": [], "faces": [], "support": []}
+    for megapixels in MEGAPIXELS:
+        height = (megapixels * 1e6 * 3 / 4) ** 0.5
+        size = round(height * 4 / 3), round(height)
+        place = scenes.Place(size[0] / 2, size[1] / 2, height / 5)
+        canvas = scenes.background(size, seed=1)
+        photo = _encoded(scenes.compose(portraits[:1], [place], canvas)[0])
+        spent = measure(lambda photo=photo: verifier.embed([photo]), 7)
+        found["pixels"].append((megapixels, spent.cpu))
+    for number in FACES:
+        scene, _ = scenes.group(portraits[:number], 90, scenes.background((1280, 960), seed=2))
+        photo = _encoded(scene)
+        spent = measure(lambda photo=photo: verifier.all_pairs(photo, made.originals[0]), 7)
+        found["faces"].append((number, spent.cpu))
+    for number in SUPPORT:
+        support = {str(i): made.originals[i % 2] for i in range(number)}
+        spent = measure(lambda support=support: verifier.gallery(support), 3)
+        found["support"].append((number, spent.cpu))
+    return found
+
+
+def gallery_search(verifier: Verifier, query: bytes) -> dict[str, float]:
+    """Milliseconds (wall clock) to rank 10,000 embedded people: the first time, and after that."""
+    size = verifier.config.network.embedding_size
+    rows = np.random.default_rng(0).normal(size=(PEOPLE, 1, size)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=2, keepdims=True)
+    people = Gallery({f"person {i}": row for i, row in enumerate(rows)}, verifier.origin.sha256)
+    asked = verifier.find(query)
+    times = [verifier.pick(asked, people).milliseconds["compare"] for _ in range(21)]
+    return {"people": PEOPLE, "first": times[0], "ms": float(np.median(times[1:]))}
+
+
+def start() -> dict[str, Any]:
+    """Processor time of `python -m siamese verify` beside that of `import torch`, in ms."""
+    python = sys.executable
+    torch = command([python, "-c", "import torch"], 5)
+    verify = command([python, "-m", "siamese", "verify", *EXAMPLES], 5, codes=(0, 1, 3))
+    return {"torch": torch.cpu, "verify": verify.cpu, "ratio": verify.cpu / torch.cpu}
+
+
+def app() -> dict[str, Any]:
+    """Seconds until the page answers and until its first answer; and simultaneous visitors."""
+    from gradio_client import Client, handle_file
+
+    with _server() as (url, started):
+        began = time.perf_counter()
+        client = Client(url, verbose=False)
+        client.predict(*map(handle_file, EXAMPLES), api_name="/verify")
+        first = time.perf_counter() - began
+        clients = [client, *(Client(url, verbose=False) for _ in range(max(VISITORS) - 1))]
+        visitors = []
+        for number in VISITORS:
+            began = time.perf_counter()
+            threads = [
+                threading.Thread(
+                    target=visitor.predict,
+                    args=map(handle_file, EXAMPLES),
+                    kwargs={"api_name": "/verify"},
+                )
+                for visitor in clients[:number]
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            visitors.append((number, (time.perf_counter() - began) * 1000))
+    return {"start": started, "first_answer": first, "visitors": visitors}
+
+
+@contextmanager
+def _server() -> Iterator[tuple[str, float]]:
+    """The app in a process of its own: its address, and the seconds until it answered."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {
+            "GRADIO_SERVER_NAME": "127.0.0.1",
+            "GRADIO_SERVER_PORT": str(port),
+            "GRADIO_TEMP_DIR": folder,
+        }
+        url, began = f"http://127.0.0.1:{port}/", time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            while process.poll() is None:
+                try:
+                    with urllib.request.urlopen(url, timeout=5):
+                        break
+                except OSError:
+                    time.sleep(0.05)
+            else:
+                raise RuntimeError("the app did not start")
+            yield url, time.perf_counter() - began
+        finally:
+            process.terminate()
+            process.wait(20)
