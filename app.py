@@ -54,12 +54,11 @@ def build(verifier: Verifier, notice: str = "") -> gr.Blocks:
                 pick_tab = PickTab(verifier, MINUTES)
         clear = gr.Button(text.CLEAR, variant="secondary", size="sm", elem_classes="clear")
         gr.HTML(about.honesty(MINUTES), apply_default_css=False)
-        gr.HTML(
-            about.measured(verifier.origin, verifier.rule.operating_points), apply_default_css=False
-        )
         card = about.model_card(verifier.folder)
+        points = verifier.rule.operating_points
+        gr.HTML(about.measured(verifier.origin, points, card is not None), apply_default_css=False)
         if card is not None:
-            with gr.Accordion(text.MODEL_CARD, open=False):
+            with gr.Accordion(text.MODEL_CARD, open=False, elem_id=about.CARD_ID):
                 gr.Markdown(card)
 
         def clear_photos(request: gr.Request) -> list[Any]:

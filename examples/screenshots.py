@@ -10,7 +10,6 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-HERE = Path(__file__).parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 PATIENCE = 60_000  # milliseconds
 
@@ -25,32 +24,33 @@ def main(url: str, out: Path) -> None:
             page = browser.new_page(viewport={"width": width, "height": 900})
             page.goto(f"{url}?__theme={theme}")
             verify(page)
-            shoot(page, out / f"{name}.png", 1.42 if width > 500 else 2.0)
+            if width < 500:
+                why(page)
+            shoot(page, out / f"{name}.png", 1.2 if width > 500 else 2.05)
         page = browser.new_page(viewport={"width": 1100, "height": 900})
         page.goto(f"{url}?__theme=light")
         pick(page)
-        shoot(page, out / "pick.png", 1.6)
+        shoot(page, out / "pick.png", 1.45)
         browser.close()
 
 
 def verify(page: Page) -> None:
-    """Two pictures of the first composite person."""
-    for place, version in enumerate((1, 2)):
-        field = page.locator(".tabitem:visible .place").nth(place)
-        field.locator("input[type=file]").set_input_files(HERE / f"person A {version}.webp")
-        expect(field.locator(".photo")).to_be_visible()
+    """The first example: two pictures of one composite person."""
+    page.get_by_role("button", name="Compare person A 1 with person A 2").click()
     expect(page.locator(".tabitem:visible .answer")).to_be_visible()
 
 
+def why(page: Page) -> None:
+    """What speaks for and against."""
+    page.get_by_role("button", name="Why?").click()
+    expect(page.locator(".why")).to_be_visible()
+
+
 def pick(page: Page) -> None:
-    """A picture of the third composite person among four."""
+    """The example of one composite person among four."""
     page.get_by_role("tab", name="Who is it?").click()
-    field = page.locator(".tabitem:visible .place").first
-    field.locator("input[type=file]").set_input_files(HERE / "person C 2.webp")
-    expect(field.locator(".photo")).to_be_visible()
-    people = [HERE / f"person {letter} 1.webp" for letter in "ABCD"]
-    page.locator(".tabitem:visible .many input[type=file]").set_input_files(people)
-    expect(page.locator(".tabitem:visible .ranking li")).to_have_count(len(people) + 1)
+    page.get_by_role("button", name="Find person C 2").click()
+    expect(page.locator(".tabitem:visible .ranking li")).to_have_count(5)
 
 
 def shoot(page: Page, path: Path, heights: float) -> None:
@@ -58,7 +58,8 @@ def shoot(page: Page, path: Path, heights: float) -> None:
     size = page.viewport_size
     assert size is not None
     page.set_viewport_size({"width": size["width"], "height": round(size["height"] * heights)})
-    page.evaluate("scrollTo(0, 0)")
+    page.mouse.move(0, 0)  # nothing looks pointed at
+    page.evaluate("document.activeElement?.blur(); scrollTo(0, 0)")
     page.wait_for_timeout(1500)
     page.screenshot(path=path)
 

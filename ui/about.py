@@ -1,5 +1,7 @@
 """The honest part of the page: who answered, how often it errs, what it is not for."""
 
+import json
+import re
 from pathlib import Path
 
 from markupsafe import Markup
@@ -8,13 +10,17 @@ from siamese.calibration import OperatingPoint, Rate
 from siamese.results import Origin
 from ui import numbers, text
 
+CARD_ID = "model-card"  # where the model card is on the page
+
 
 def header() -> str:
     """The head of the page."""
     return str(
-        Markup('<header class="head"><h1>{}</h1><p>{}</p></header>').format(
-            text.TITLE, text.SUBTITLE
-        )
+        Markup(
+            '<header class="head"><h1>{}</h1><p>{}</p><p class="consent">{}</p></header>'
+            # Gradio's field for many files has words of its own; the style sheet shows these.
+            "<style>:root {{ --drop-many: {} }}</style>"
+        ).format(text.TITLE, text.SUBTITLE, text.CONSENT, Markup(json.dumps(text.DROP_MANY)))
     )
 
 
@@ -32,8 +38,12 @@ def honesty(minutes: int) -> str:
     )
 
 
-def measured(origin: Origin, points: tuple[OperatingPoint, ...]) -> str:
-    """Which network answers, and its measured error rates with counts and intervals."""
+def measured(origin: Origin, points: tuple[OperatingPoint, ...], card: bool) -> str:
+    """Which network answers, and its measured error rates with counts and intervals.
+
+    `card`: whether its model card is on the page, to be linked to.
+    """
+    link = Markup('<a href="#{}">{}</a>').format(CARD_ID, text.MODEL_CARD_LINK) if card else ""
     rows = Markup("").join(
         Markup('<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>').format(
             text.OPERATING_POINTS.get(point.name, point.name), _rate(point.fmr), _rate(point.fnmr)
@@ -48,11 +58,15 @@ def measured(origin: Origin, points: tuple[OperatingPoint, ...]) -> str:
     where = ", ".join(dict.fromkeys(point.measured_on for point in points))
     return str(
         Markup(
-            '<section class="measured"><p>{}</p><div class="wide" tabindex="0" role="region"'
-            ' aria-label="{}"><table><caption>{} ({})</caption><thead><tr>{}</tr></thead>'
-            "<tbody>{}</tbody></table></div></section>"
+            '<section class="measured"><h2>{}</h2><p>{} <code>{}</code>. {}</p>'
+            '<div class="wide" tabindex="0" role="region" aria-label="{}"><table>'
+            "<caption>{} ({})</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
+            "</section>"
         ).format(
-            text.CHECKPOINT_LINE.format(name=name, sha=origin.sha256),
+            text.RATES_TITLE,
+            text.CHECKPOINT_LINE.format(name=name),
+            origin.sha256,
+            link,
             text.RATES_TABLE,
             text.RATES_TABLE,
             where,
@@ -63,13 +77,16 @@ def measured(origin: Origin, points: tuple[OperatingPoint, ...]) -> str:
 
 
 def model_card(folder: Path | None) -> str | None:
-    """The checkpoint's own card (Markdown without its front matter), None where there is none."""
+    """The checkpoint's own card (Markdown without its front matter), None where there is none.
+
+    Without its pictures too: nothing beside the page is served.
+    """
     if folder is None or not (folder / "README.md").is_file():
         return None
     card = (folder / "README.md").read_text(encoding="utf-8")
     if card.startswith("---"):
         card = card.partition("\n---")[2].lstrip("-\n")
-    return card
+    return re.sub(r"^!\[.*\]\(.*\)\s*$", "", card, flags=re.MULTILINE)
 
 
 def _rate(found: Rate) -> Markup:

@@ -1,28 +1,29 @@
 """HTML for the answer on two photos: verdict, probability on its scale, all pairs of faces."""
 
-from datetime import date
-
 import numpy as np
 from markupsafe import Markup
 
 from siamese import Verification
 from siamese.calibration import DecisionRule, OperatingPoint, probability
 from siamese.faces import Face
-from ui import details, draw, numbers, text
+from siamese.results import Explanation
+from ui import details, draw, numbers, text, why
 
 _VERDICT = Markup(
-    '<section class="answer {tone}" aria-label="{verdict}">'
+    '<section class="answer {tone}" aria-label="{verdict}" data-say="{say}">'
     '<div class="faces">{first}<span class="sign" aria-hidden="true">{sign}</span>{second}</div>'
     '<div class="verdict"><h2>{verdict}</h2><p class="number"><b>{percent}</b> {unit}</p>'
     '<p class="lead">{lead}</p></div>'
-    '{scale}{warnings}<p class="meaning">{meaning}</p>{decided}{matrix}{tools}</section>'
+    '{scale}{warnings}{similar}<p class="meaning">{meaning}</p>{tools}{matrix}{why}{decided}'
+    "</section>"
 )
 _SCALE = Markup(
     '<div class="scale"><div role="img" aria-label="{label}"><div class="track">'
     '<div class="zone different" style="width:{low}%"></div>'
     '<div class="zone uncertain" style="left:{low}%;width:{band}%"></div>'
     '<div class="zone same" style="left:{high}%;right:0"></div>'
-    '<div class="here" style="left:{here}%"><span>{this}</span></div></div>'
+    '<div class="here" style="left:{here}%"></div>'
+    '<span class="this" style="--at:{here}%">{this}</span></div>'
     '<div class="ticks">{ticks}</div></div><ul class="legend">{legend}</ul></div>'
 )
 _MATRIX = Markup(
@@ -35,55 +36,63 @@ _CELL = Markup(
     ' data-column="{column}" data-key="pair-{row}-{column}" aria-pressed="{pressed}">{percent}'
     ' <span aria-hidden="true">{sign}</span><span class="unseen"> {verdict}</span></button></td>'
 )
-_ASK = Markup('<button type="button" class="quiet" data-do="matrix" data-key="matrix">{}</button>')
+_ASK = Markup(
+    '<button type="button" class="quiet strong" data-do="{do}" data-key="{do}">{label}</button>'
+)
 
 
-def verification(found: Verification, rule: DecisionRule, matrix: np.ndarray | None) -> str:
+def verification(
+    found: Verification,
+    rule: DecisionRule,
+    matrix: np.ndarray | None = None,
+    explanation: Explanation | None = None,
+) -> str:
     """The verdict on two photos.
 
-    `matrix` holds the logits of all pairs of faces (n, m), None if it was not asked for.
+    `matrix` holds the logits of all pairs of faces (n, m), `explanation` what speaks for and
+    against; None where they were not asked for.
     """
     tone = found.decision.value
+    percent = numbers.percent(found.probability)
     several = len(found.first.faces) * len(found.second.faces) > 1
+    asks = [("why", text.WHY)] if explanation is None else []
+    asks += [("matrix", text.ALL_PAIRS)] if several and matrix is None else []
     answer = _VERDICT.format(
         tone=tone,
         verdict=text.VERDICTS[tone],
         first=details.crop(found.first),
         second=details.crop(found.second),
         sign=text.SIGNS[tone],
-        percent=numbers.percent(found.probability),
+        say=text.SAY_VERDICT.format(verdict=text.VERDICTS[tone], percent=percent),
+        percent=percent,
         unit=text.PROBABILITY_OF_SAME,
         lead=text.LEADS[tone],
         scale=_scale(found.logit, found.prior, found.operating_point, rule),
         warnings=details.warnings(found.first, found.second),
+        similar=details.similar(found.similar),
         meaning=text.MEANING.format(
             count=numbers.per_thousand(found.probability), prior=numbers.percent(found.prior)
         ),
         decided=details.decided(found.operating_point, found.milliseconds),
         matrix="" if matrix is None or not several else _matrix(matrix, found, rule),
+        why="" if explanation is None else why.explanation(explanation),
         tools=details.tools(
             found.to_dict(),
             "verification",
-            _picture(found),
-            _ASK.format(text.ALL_PAIRS) if several and matrix is None else "",
+            details.picture(
+                tone,
+                text.VERDICTS[tone],
+                [
+                    f"{percent} {text.PROBABILITY_OF_SAME}",
+                    text.PICTURE_PRIOR.format(prior=numbers.percent(found.prior)),
+                ],
+                found.operating_point,
+                found.origin,
+            ),
+            Markup("").join(_ASK.format(do=do, label=label) for do, label in asks),
         ),
     )
     return str(answer)
-
-
-def _picture(found: Verification) -> str:
-    tone = found.decision.value
-    return draw.card(
-        [found.first.face.crop, found.second.face.crop],
-        text.SIGNS[tone],
-        tone,
-        text.VERDICTS[tone],
-        [
-            f"{numbers.percent(found.probability)} {text.PROBABILITY_OF_SAME}",
-            f"{text.SETTING}: {details.point_name(found.operating_point)}",
-            f"{date.today():%d %B %Y}, {text.NOT_FOR_SHORT}",
-        ],
-    )
 
 
 def _scale(logit: float, prior: float, point: OperatingPoint, rule: DecisionRule) -> Markup:
@@ -101,9 +110,9 @@ def _scale(logit: float, prior: float, point: OperatingPoint, rule: DecisionRule
         band=round(end - start, 2),
         high=end,
         here=numbers.position(logit),
-        this=text.THIS_PAIR,
+        this=text.THIS_PAIR.format(percent=numbers.at_prior(logit, prior)),
         ticks=Markup("").join(
-            Markup('<span style="left:{}%">{}</span>').format(left, name)
+            Markup('<span style="--at:{}%">{}</span>').format(left, name)
             for left, name in numbers.ticks(prior)
         ),
         legend=Markup("").join(

@@ -13,7 +13,7 @@ from ui import draw, text
 from ui.visit import Member, Problem, Shown
 
 _CARD = Markup(
-    '<figure class="photo">'
+    '<figure class="photo" data-say="{say}">'
     '<div class="frame"><div class="sheet"><img src="{picture}" alt="{alt}">{boxes}</div></div>'
     '<figcaption><span class="name">{name}</span>{dimensions}</figcaption>'
     "{problem}{faces}{notes}"
@@ -57,6 +57,7 @@ def photo(shown: Shown | None, role: str) -> str:
     alt = text.PHOTO_ALT if sighting else text.PHOTO_ALT_BARE
     size = shown.photo.size if shown.photo else (0, 0)
     card = _CARD.format(
+        say=_faces_found(len(sighting.faces)) if sighting else "",
         picture=shown.picture,
         alt=alt.format(role=role, name=shown.name),
         boxes=_boxes(sighting, shown.chosen) if sighting else "",
@@ -81,9 +82,13 @@ def problem(found: Problem | None) -> Markup:
     )
 
 
-def notice(message: str) -> str:
-    """A plain sentence in place of an answer."""
-    return str(Markup('<p class="waiting">{}</p>').format(message))
+def notice(message: str, more: Markup | str = "") -> str:
+    """A plain sentence in place of an answer, and what one can do instead."""
+    return str(
+        Markup('<div class="waiting" data-say="{}"><p>{}</p>{}</div>').format(
+            message, message, more
+        )
+    )
 
 
 def members(shown: Sequence[Member]) -> str:
@@ -134,7 +139,7 @@ def _box(face: Face, index: int, chosen: int, size: tuple[int, int], total: int)
     return _BOX.format(
         chosen=" chosen" if index == chosen else "",
         # The number stands above the face unless that is out of the picture.
-        low="" if y0 > 9 else " inside",
+        low="" if y0 > 15 else " inside",
         left=f"{x0:.2f}",
         top=f"{y0:.2f}",
         width=f"{x1 - x0:.2f}",
@@ -162,6 +167,10 @@ def _chips(sighting: Sighting, chosen: int) -> Markup:
     return Markup(
         '<p class="hint">{}</p><div class="chips" role="group" aria-label="{}">{}</div>'
     ).format(text.SEVERAL_FACES.format(count=total), text.CHOOSE_FACE, chips)
+
+
+def _faces_found(count: int) -> str:
+    return text.ONE_FACE if count == 1 else text.SEVERAL_FACES.format(count=count)
 
 
 def _face_label(index: int, total: int, chosen: bool) -> str:

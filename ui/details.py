@@ -2,13 +2,13 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-from siamese.calibration import OperatingPoint
-from siamese.results import PhotoFaces
+from siamese.calibration import OperatingPoint, Similar
+from siamese.results import Origin, PhotoFaces
 from ui import draw, numbers, text
 
 _TOOLS = Markup(
@@ -16,7 +16,8 @@ _TOOLS = Markup(
     ' data-done="{copied}">{copy}</button>'
     '<a class="quiet" download="{file}.json"'
     ' href="data:application/json;base64,{encoded}">{save}</a>'
-    '<a class="quiet" download="{file}.png" href="{picture}">{save_picture}</a></div>'
+    '<button type="button" class="quiet" data-picture="{picture}" data-file="{file}.png">'
+    "{save_picture}</button></div>"
 )
 _DETAILS = Markup(
     "<details><summary>{}</summary><p>{}</p><p>{}</p><p>{}</p></details>"
@@ -69,6 +70,24 @@ def rates(point: OperatingPoint) -> str:
     )
 
 
+def similar(found: Similar | None) -> Markup:
+    """How often different people look at least this similar; empty where it is not known."""
+    if found is None:
+        return Markup("")
+    low, high = numbers.interval(found.rate)
+    return Markup('<p class="meaning">{}</p>').format(
+        text.SIMILAR.format(
+            count=numbers.per_thousand(found.rate.value),
+            verb=text.SIMILAR_VERB_ONE if found.rate.value < 0.001 else text.SIMILAR_VERB,
+            errors=f"{found.rate.errors:,}",
+            trials=f"{found.rate.trials:,}",
+            data=found.measured_on,
+            low=low,
+            high=high,
+        )
+    )
+
+
 def decided(point: OperatingPoint, milliseconds: Mapping[str, float]) -> Markup:
     """How the answer came about, to be opened by whoever wants to know."""
     stages = ", ".join(f"{name} {spent:.0f}" for name, spent in milliseconds.items())
@@ -81,10 +100,13 @@ def decided(point: OperatingPoint, milliseconds: Mapping[str, float]) -> Markup:
     )
 
 
-def tools(answer: Mapping[str, Any], file: str, picture: str, more: Markup | str = "") -> Markup:
+def tools(
+    answer: Mapping[str, Any], file: str, picture: Mapping[str, Any], more: Markup | str = ""
+) -> Markup:
     """Buttons that copy or save an answer; `more` comes before them.
 
-    `picture` is the answer as a data URL of a picture, `file` the name of what is saved.
+    `picture` is what the page writes below the faces when it makes one picture of the answer,
+    `file` the name of what is saved.
     """
     body = json.dumps(answer, indent=2, ensure_ascii=False)
     return _TOOLS.format(
@@ -95,6 +117,19 @@ def tools(answer: Mapping[str, Any], file: str, picture: str, more: Markup | str
         copied=text.COPIED,
         save=text.SAVE_JSON,
         save_picture=text.SAVE_PICTURE,
-        picture=picture,
+        picture=json.dumps(picture, ensure_ascii=False),
         file=file,
     )
+
+
+def picture(
+    tone: str, title: str, lines: Sequence[str], point: OperatingPoint, origin: Origin
+) -> dict[str, Any]:
+    """What is written on the picture of an answer; the page adds its date."""
+    setting = text.PICTURE_SETTING.format(point=point_name(point), sha=origin.sha256[:12])
+    return {
+        "sign": text.SIGNS.get(tone, ""),
+        "tone": tone,
+        "title": title,
+        "lines": [*lines, setting, text.PICTURE_LIMITS],
+    }

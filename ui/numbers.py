@@ -19,6 +19,18 @@ def percent(share: float) -> str:
     return f"{value:.0f} %" if 1 <= round(value, 1) <= 99 else f"{value:.1f} %"
 
 
+def points(share: float) -> str:
+    """A difference of two probabilities, 0..1, in percentage points; never 0 and never 100."""
+    if share < 0.01:
+        return "under 1"
+    return "over 99" if share > 0.99 else f"{100 * share:.0f}"
+
+
+def factor(value: float) -> str:
+    """By how much odds change, at least 1."""
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}" if value < 1000 else "over 1,000"
+
+
 def rate(value: float) -> str:
     """An error rate 0..1 in per cent, which may well be 0."""
     value *= 100
@@ -28,9 +40,9 @@ def rate(value: float) -> str:
 def per_thousand(share: float) -> str:
     """How many in 1,000, in words: "about 12", "fewer than 1"."""
     count = 1000 * share
-    if 0 < count < 1:
+    if count < 1:
         return "fewer than 1"
-    if 999 < count < 1000:
+    if count > 999:
         return "more than 999"
     return f"about {count:.0f}"
 

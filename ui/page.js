@@ -2,20 +2,82 @@
 // part when the answer changes, so the listener sits on its frame and the focus is put back.
 const verbs = ['act'];
 let focused = null;
-element.setAttribute('aria-live', 'polite');
-element.addEventListener('click', async (event) => {
-  const copy = event.target.closest('[data-copy]');
-  if (copy) {
-    await navigator.clipboard.writeText(copy.dataset.copy);
-    const label = copy.textContent;
-    copy.textContent = copy.dataset.done;
-    setTimeout(() => { copy.textContent = label; }, 2000);
-    return;
+// Screen readers hear one sentence about what is new, not the whole part again.
+const voice = document.createElement('div');
+voice.className = 'unseen';
+voice.setAttribute('role', 'status');
+element.parentElement.append(voice);
+
+const copy = async (text) => {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = document.createElement('textarea');  // over plain HTTP there is no clipboard
+  area.value = text;
+  element.append(area);
+  area.select();
+  document.execCommand('copy');
+  area.remove();
+};
+
+// An answer as one picture, drawn here: the browser has letters for every name, and nothing is sent.
+const COLOURS = { same: '#0b7a5b', uncertain: '#875400', different: '#b3372b', none: '#475569' };
+const draw = async (words) => {
+  const faces = [...element.querySelectorAll('.answer .faces img')];
+  await Promise.all(faces.map((face) => face.decode()));
+  const [width, side, margin] = [1000, 400, 50];
+  const canvas = document.createElement('canvas');
+  canvas.width = width;
+  canvas.height = margin + side + 110 + 46 * (words.lines.length + 1) + margin;
+  const pen = canvas.getContext('2d');
+  const write = (text, font, size, y, colour) => {
+    pen.font = `${font} ${size}px system-ui, sans-serif`;
+    const room = width - 2 * margin;
+    const fitting = Math.min(size, size * room / pen.measureText(text).width);
+    pen.font = `${font} ${fitting}px system-ui, sans-serif`;
+    pen.fillStyle = colour;
+    pen.fillText(text, margin, y);
+  };
+  pen.fillStyle = '#ffffff';
+  pen.fillRect(0, 0, width, canvas.height);
+  const places = faces.length > 1 ? [margin, width - margin - side] : [(width - side) / 2];
+  places.forEach((x, index) => pen.drawImage(faces[index], x, margin, side, side));
+  if (faces.length > 1) {
+    pen.font = '700 76px system-ui, sans-serif';
+    pen.textAlign = 'center';
+    pen.textBaseline = 'middle';
+    pen.fillStyle = COLOURS[words.tone];
+    pen.fillText(words.sign, width / 2, margin + side / 2);
   }
-  const pressed = event.target.closest('button[data-do]');
+  pen.textAlign = 'left';
+  pen.textBaseline = 'alphabetic';
+  write(words.title, '700', 56, margin + side + 76, COLOURS[words.tone]);
+  const day = new Date().toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric' });
+  [...words.lines, day].forEach((line, row) =>
+    write(line, row ? '400' : '600', 28, margin + side + 134 + 46 * row, row ? '#4d5868' : '#17202e'));
+  return new Promise((done) => canvas.toBlob(done, 'image/png'));
+};
+
+const save = (blob, name) => {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+};
+
+element.addEventListener('click', async (event) => {
+  const pressed = event.target.closest('button');
   if (!pressed) return;
-  focused = pressed.dataset.key;
-  trigger(verbs[0], { ...pressed.dataset });
+  if (pressed.dataset.copy) {
+    await copy(pressed.dataset.copy);
+    const label = pressed.textContent;
+    pressed.textContent = pressed.dataset.done;
+    setTimeout(() => { pressed.textContent = label; }, 2000);
+  } else if (pressed.dataset.picture) {
+    save(await draw(JSON.parse(pressed.dataset.picture)), pressed.dataset.file);
+  } else if (pressed.dataset.do) {
+    focused = pressed.dataset.key;
+    trigger(verbs[0], { ...pressed.dataset });
+  }
 });
 element.addEventListener('change', (event) => {
   const field = event.target.closest('input[data-do]');
@@ -23,7 +85,9 @@ element.addEventListener('change', (event) => {
   trigger(verbs[0], { ...field.dataset, value: field.value });
 });
 watch('value', () => {
+  voice.textContent = element.querySelector('[data-say]')?.dataset.say ?? '';
   const gone = !document.activeElement || document.activeElement === document.body;
-  if (focused && gone) element.querySelector(`[data-key="${focused}"]`)?.focus();
-  focused = null;
+  const again = focused && element.querySelector(`[data-key="${focused}"]`);
+  if (again && gone) again.focus();
+  if (again || !gone) focused = null;  // else it comes back with the next change
 });

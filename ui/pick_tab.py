@@ -5,13 +5,13 @@ from typing import Any
 import gradio as gr
 
 from siamese import SiameseError, Verifier
-from ui import cards, rankings, text
+from ui import cards, examples, rankings, text
 from ui.api import MAX_SUPPORT
 from ui.components import Panel, PhotosInput
 from ui.parts import event_data, follow, options, settling, working
 from ui.photo import Upload
 from ui.places import PhotoPlace
-from ui.visit import Member, Problem, Shown, gallery, new_members, remove, rename
+from ui.visit import Member, Problem, Shown, gallery, look, new_members, remove, rename
 
 Members = tuple[Member, ...]
 
@@ -23,6 +23,7 @@ class PickTab:
         """`minutes` is how long the photos of a visit are remembered."""
         self._verifier = verifier
         self._minutes = minutes
+        self._waiting = cards.notice(text.WAITING_PICK, examples.pick())
         self._members = gr.State((), time_to_live=60 * minutes)
         with gr.Row(elem_classes="photos"):
             self._query = PhotoPlace(verifier, text.QUERY, minutes)
@@ -31,7 +32,7 @@ class PickTab:
                     label=text.PEOPLE, file_count="multiple", height=300, elem_classes="field many"
                 )
                 self._people = Panel("", elem_classes="people")
-        self._answer = Panel(cards.notice(text.WAITING_PICK), elem_classes="answer-panel")
+        self._answer = Panel(self._waiting, elem_classes="answer-panel")
         self._point, self._prior = options(verifier, text.NONE_PRIOR, text.NONE_PRIOR_INFO)
         self._wire()
 
@@ -42,7 +43,7 @@ class PickTab:
 
     def empty(self) -> list[Any]:
         """The values of `outputs` that show nothing."""
-        return [*self._query.show(None), *self._show(()), cards.notice(text.WAITING_PICK)]
+        return [*self._query.show(None), *self._show(()), self._waiting]
 
     @property
     def _support(self) -> list[Any]:
@@ -61,6 +62,9 @@ class PickTab:
             self._add, [self._field, self._members], outputs, **working(self._field, self._people)
         ).then(self._settle, inputs, self._answer, **settling(self._answer))
         self._people.act(self._act, [self._members], outputs, **working(self._people)).then(
+            self._settle, inputs, self._answer, **settling(self._answer)
+        )
+        self._answer.act(self._try, None, self.outputs, **working(self._answer)).then(
             self._settle, inputs, self._answer, **settling(self._answer)
         )
         follow([self._point, self._prior], self._settle, inputs, self._answer)
@@ -86,6 +90,13 @@ class PickTab:
             progress((done, total), desc=text.READING.format(number=done, total=total))
         return [*self._show((*members, *added)), cards.notice(text.COMPARING)]
 
+    def _try(self) -> list[Any]:
+        """The example was pressed; the answer has no other button that asks the server."""
+        query = look(self._verifier, examples.upload(examples.QUERY))
+        people = [examples.upload(name) for name in examples.PEOPLE]
+        members = tuple(m for found in new_members(self._verifier, people) for m in found)
+        return [*self._query.show(query), *self._show(members), cards.notice(text.COMPARING)]
+
     def _act(self, members: Members | None, event: gr.EventData) -> list[Any]:
         """A name was changed or a photo removed."""
         if not members:
@@ -94,7 +105,11 @@ class PickTab:
         data = event_data(event)
         row = int(data["row"]) if data["row"].isdecimal() else -1
         if data["do"] == "rename":
-            members = rename(members, row, data["value"].strip()[:80])
+            person = data["value"].strip()[:80]
+            members = rename(members, row, person)
+            if person == data["value"]:
+                # It stands in its field already, and the list of 200 photos is long to send.
+                return [members, gr.skip(), gr.skip(), cards.notice(text.COMPARING)]
         elif data["do"] == "remove":
             members = remove(members, row)
         return [*self._show(members), cards.notice(text.COMPARING)]
@@ -105,7 +120,7 @@ class PickTab:
         """The answer for what is on the page now, as HTML."""
         people = gallery(members or (), self._verifier.origin.sha256)
         if query is None:
-            return cards.notice(text.WAITING_QUERY if members else text.WAITING_PICK)
+            return cards.notice(text.WAITING_QUERY) if members else self._waiting
         if query.sighting is None:
             return cards.notice(text.WAITING_FACE)
         if not len(people):

@@ -42,6 +42,10 @@ class PhotoPlace:
         taken = shown is not None and bool(shown.picture)
         return [shown, gr.update(value=None, visible=not taken), cards.photo(shown, self._role)]
 
+    def keep(self) -> list[Any]:
+        """The values of `outputs` that change nothing."""
+        return [gr.skip()] * 3
+
     def wire(self, answer: Panel, settle: Callable[..., str], inputs: list[Any]) -> None:
         """Follow the visitor: first the photo changes and the answer goes, then a new one comes.
 

@@ -2,21 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 
 from markupsafe import Markup
 
 from siamese import Decision, Pick
-from ui import details, draw, numbers, text
+from ui import details, numbers, text
 
 MOST_BARS = 12  # rows of a ranking; the rest are added up
 
 _ANSWER = Markup(
-    '<section class="answer {tone}" aria-label="{title}">'
+    '<section class="answer ranked {tone}" aria-label="{title}" data-say="{say}">'
     '<div class="faces">{query}<span class="sign" aria-hidden="true">{sign}</span>{winner}</div>'
-    '<div class="verdict"><h2>{title}</h2><p class="number"><b>{percent}</b> {ahead}</p>'
-    '<p class="lead">{lead}</p></div>'
-    '{warnings}<h3>{ranking}</h3><ol class="ranking">{bars}</ol>{decided}{tools}</section>'
+    '<div class="verdict"><h2>{title}</h2><p class="number"><b>{percent}</b> {unit}</p>'
+    '<p class="lead">{ahead} {lead}</p></div>'
+    '{warnings}<h3>{ranking}</h3><ol class="ranking">{bars}</ol>{tools}{decided}</section>'
 )
 _ROW = Markup(
     '<li class="{kind}">{face}<span class="who">{name} <small>{count}</small></span>'
@@ -41,16 +40,18 @@ def pick(found: Pick, pictures: Mapping[str, str]) -> str:
     `pictures` are data URLs of the people's faces.
     """
     bars = _bars(found)
-    ahead = text.AHEAD.format(points=f"{100 * found.margin:.0f}", runner=bars[1].name)
+    ahead = text.AHEAD.format(points=numbers.points(found.margin), runner=bars[1].name)
     tone, sign, title, lead = _words(found)
     share = numbers.percent(bars[0].share)
     answer = _ANSWER.format(
         tone=tone,
         title=title,
+        say=text.SAY_VERDICT.format(verdict=title, percent=share),
         query=details.crop(found.query),
         sign=sign,
         winner=_winner(found.identity, pictures),
         percent=share,
+        unit=text.PROBABLE,
         ahead=ahead,
         lead=lead,
         warnings=details.warnings(found.query),
@@ -60,12 +61,17 @@ def pick(found: Pick, pictures: Mapping[str, str]) -> str:
         tools=details.tools(
             found.to_dict(),
             "pick",
-            draw.card(
-                [found.query.face.crop],
-                "",
+            details.picture(
                 tone,
                 title,
-                [f"{share}, {ahead}", "", f"{date.today():%d %B %Y}, {text.NOT_FOR_SHORT}"],
+                [
+                    text.PICTURE_SHARE.format(share=share, ahead=ahead),
+                    text.PICTURE_AMONG.format(
+                        count=len(found.ranking), prior=numbers.percent(found.none_prior)
+                    ),
+                ],
+                found.operating_point,
+                found.origin,
             ),
         ),
     )
@@ -78,7 +84,7 @@ def _words(found: Pick) -> tuple[str, str, str, str]:
         return "none", text.SIGNS["different"], text.NOBODY, text.NOBODY_LEAD
     alone = found.ranking[0].decision
     tone = "same" if alone is Decision.SAME else "uncertain"
-    lead = f"{text.WINNER_LEAD} {text.PAIR_ALONE.format(verdict=text.VERDICTS[alone.value])}"
+    lead = text.PAIR_ALONE.format(verdict=text.VERDICTS[alone.value])
     return tone, text.SIGNS[tone], text.WINNER.format(name=found.identity), lead
 
 

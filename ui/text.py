@@ -5,6 +5,7 @@ SUBTITLE = (
     "Compare the faces in two photos, or find out who of several people is in one. You get a"
     " probability that means what it says, and “uncertain” when that is the honest answer."
 )
+CONSENT = "Use only photos of people who agree to it. No photo is kept."
 TAB_VERIFY = "Two photos"
 TAB_PICK = "Who is it?"
 
@@ -16,7 +17,6 @@ DROP = "Drop a photo here, paste it,\nor click to choose one"
 DROP_MANY = "Drop photos of the people to choose from, or click to choose them"
 ANOTHER_PHOTO = "Another photo"
 MORE_FACES = "Find more faces"
-FACE = "Face {number}"
 FACE_OF = "Face {number} of {total}"
 FACE_USED = "used for the answer"
 CHOOSE_FACE = "Which face?"
@@ -42,10 +42,12 @@ PRIOR_INFO = (
 )
 NONE_PRIOR = "How likely is it that the person is none of these? (%)"
 NONE_PRIOR_INFO = "50 if you have no idea. Bayes’ rule weighs it with the photos."
-OPTIONS = "Options"
 
 # The answer
 WAITING_PAIR = "Add two photos. The answer appears here by itself."
+EXAMPLES = "No photos at hand? These show nobody: each is an average of many people."
+EXAMPLE_PAIR = "Compare {first} with {second}"
+EXAMPLE_PICK = "Find {query} among {count} people"
 WAITING_SECOND = "One more photo, and the answer appears here."
 WAITING_PICK = "Add a photo of the person you look for, and photos of the people to choose from."
 WAITING_PEOPLE = "Now add photos of the people to choose from."
@@ -82,20 +84,53 @@ SCALE_LABEL_NO_BAND = (
     " people”. This pair lies at {here}."
 )
 ZONES = {"different": "different", "uncertain": "uncertain", "same": "same"}
-THIS_PAIR = "this pair"
+THIS_PAIR = "this pair: {percent}"
+SIMILAR = (
+    "Of 1,000 random pairs of different people, {count} {verb} at least this similar: {errors} of"
+    " {trials} measured on {data}, 95 % interval {low} to {high}."
+)
+SIMILAR_VERB, SIMILAR_VERB_ONE = "look", "looks"
+SAY_VERDICT = "{verdict}, {percent}."
 NOT_CERTAIN = "Nothing here is certain: look at the photos yourself before you believe it."
 ALL_PAIRS = "Compare all faces"
 ALL_PAIRS_TITLE = "Every face of the first photo (rows) with every face of the second (columns)"
+WHY = "Why?"
+WHY_TITLE = "What speaks for “same person”, and what against"
+WHY_FOR = "speaks for “same”"
+WHY_AGAINST = "speaks against it"
+WHY_READ = (
+    "Each part was covered in turn. Green with a plus: covering it made the two less alike, so it"
+    " speaks for “same”. Orange with a minus: covering it made them more alike. The stronger the"
+    " colour, the larger the effect; at its strongest it changed the odds by a factor of {factor}."
+)
+WHY_LIMITS = (
+    "It shows what this network reacts to, not what makes two people look alike, and not whether"
+    " the answer is right. Parts work together, so the effects do not add up."
+)
+WHY_ALT = (
+    "The face from {name}. What speaks most for “same” lies at the {best}; what speaks least for"
+    " it, or most against it, at the {worst}."
+)
+PLACES = (
+    ("top left", "top", "top right"),
+    ("left", "centre", "right"),
+    ("bottom left", "bottom", "bottom right"),
+)
+EXPLAINING = "Covering parts of both faces, one after the other"
 COPY_JSON = "Copy as JSON"
 COPIED = "Copied"
 SAVE_JSON = "Save as JSON"
 SAVE_PICTURE = "Save as picture"
+PICTURE_PRIOR = "if “same” had a chance of {prior} beforehand"
+PICTURE_SHARE = "{share} probable. {ahead}"
+PICTURE_AMONG = "among {count} people, “none of these” having had a chance of {prior} beforehand"
+PICTURE_SETTING = "decided at “{point}” by the network {sha}"
+PICTURE_LIMITS = "Not for access control, surveillance, or decisions about people."
 DETAILS = "How this was decided"
 MILLISECONDS = "Computed in {total} ms: {stages}."
-OPERATING_POINT_HEADING = "Operating point"
 
 # The pick
-PEOPLE = "Photos of the people to choose from"
+PEOPLE = "People to choose from"
 PERSON_NAME = "Name of the person in {photo}"
 PERSON_NAME_HINT = "Photos with the same name count as one person. Names can be changed."
 REMOVE_PHOTO = "Remove {photo}"
@@ -104,15 +139,14 @@ NONE_OF_THESE = "None of these"
 WINNER = "Most likely: {name}"
 NOBODY = "None of these people"
 NOBODY_LEAD = "The person is probably not among them."
-WINNER_LEAD = "Of these people, this one fits best."
-AHEAD = "{points} percentage points ahead of “{runner}”."
+PROBABLE = "probable"
+AHEAD = "Ahead of “{runner}” by {points} percentage points."
 PAIR_ALONE = "Compared with this person alone the verdict would be: {verdict}."
 OTHERS = "{count} others together"
 PHOTOS_COUNT = "{count} photos"
 RANKING = "How probable each answer is"
 READING = "Reading photo {number} of {total}"
 TOO_MANY = "At most {limit} photos can be compared at once; the first {limit} are used."
-EMPTY_NAME = "photo {number}"
 
 # Honesty
 ABOUT_TITLE = "What this is not for"
@@ -129,12 +163,12 @@ PRIVACY = (
 CLEAR = "Clear my photos now"
 CLEARED = "Your photos and answers have been deleted from the server’s memory."
 EXPIRED = "Your photos were deleted after {minutes} minutes; please add them again."
-ANSWERED_BY = "Answered by"
 MODEL_CARD = "Model card of the network"
-CHECKPOINT_LINE = "Network {name}, weights {sha}"
+CHECKPOINT_LINE = "Answers come from the checkpoint “{name}”, weights"
+MODEL_CARD_LINK = "Read its model card"
+RATES_TITLE = "Who answers, and how often it errs"
 RATES_TABLE = "Measured error rates"
 RATES_HEAD = ("Setting", "Different people called “same”", "Same person not called “same”")
-API_HINT = "Use it as an API"
 
 # The API
 API = {
@@ -229,9 +263,7 @@ UNKNOWN_TOOL = "There is no tool of the name “{name}”; there are verify and 
 TOO_FEW_VALUES = "This call takes {wanted} values, of which {given} came."
 MALFORMED = "The request is not the JSON that this address takes; see /gradio_api/openapi.json."
 INTERNAL = "Something went wrong on our side; please try again."
-NOT_FOR_SHORT = "not for access control, surveillance, or decisions about people"
 WAITING_USABLE = "The answer appears once both photos show a face."
 WAITING_FACE = "The answer appears once the photo shows a face."
 COMPARING = "Comparing…"
-SETTING = "Decided at"
 RATE_COUNTS = "{errors} of {trials}; 95 % interval {low} to {high}"

@@ -4,8 +4,10 @@ Values are immutable: an event takes the old one and returns a new one, so two e
 that overlap cannot leave half of each.
 """
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -70,6 +72,49 @@ class Member:
     person: str
     shown: Shown
     embedding: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """Something that was computed, and the very things that it is about."""
+
+    value: Any = None
+    about: tuple[object, ...] = ()
+
+    def of(self, *about: object) -> Any:
+        """The value if it is about these, None where anything has changed since."""
+        same = len(about) == len(self.about) and all(map(operator.is_, about, self.about))
+        return self.value if same else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What was asked of a pair of photos beyond the verdict.
+
+    `pairs`: the logits of all pairs of faces, about two sightings. `why`: the explanation, about
+    two photos with their chosen faces.
+    """
+
+    pairs: Kept = Kept()
+    why: Kept = Kept()
+
+
+def all_pairs(verifier: Verifier, asked: Asked, first: Shown, second: Shown) -> Asked:
+    """With the logits of every face of one photo against every face of the other."""
+    if first.sighting is None or second.sighting is None:
+        return asked
+    logits = verifier.all_pairs(first.sighting, second.sighting)
+    return replace(asked, pairs=Kept(logits, (first.sighting, second.sighting)))
+
+
+def explain(verifier: Verifier, asked: Asked, first: Shown, second: Shown) -> Asked:
+    """With what speaks for and against the two chosen faces being one person's."""
+    if first.sighting is None or second.sighting is None:
+        return asked
+    found = verifier.explain(
+        first.sighting, second.sighting, first_face=first.face, second_face=second.face
+    )
+    return replace(asked, why=Kept(found, (first, second)))
 
 
 def gallery(members: Sequence[Member], sha256: str) -> Gallery:

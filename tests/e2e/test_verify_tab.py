@@ -1,16 +1,20 @@
 """A visit of the tab that compares two photos."""
 
 import base64
+import io
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests import app_server
 from tests.e2e.conftest import HOSTILE
+from ui import examples
 
 Visit = Callable[..., Page]
 
@@ -58,7 +62,17 @@ def test_a_visit(visit: Visit, photos: Path) -> None:
     expect(answer.locator("img.crop")).to_have_count(2)
     answer.get_by_text("How this was decided").click()
     expect(answer.get_by_text("95 % interval")).to_be_visible()
+    expect(answer.get_by_text("at least this similar")).to_have_count(1 if same.similar else 0)
+    spoken = page.get_by_role("status").filter(has_text=words[same.decision.value])
+    expect(spoken).to_have_count(1)
+    # What has to be said, and who answered.
+    expect(page.get_by_text("Use only photos of people who agree")).to_be_visible()
+    expect(page.get_by_text("No photo is kept")).to_be_visible()
     expect(page.get_by_text("Not for access control")).to_be_visible()
+    expect(page.get_by_text(app_server.verifier().origin.sha256)).to_be_visible()
+    expect(page.locator("#model-card h1")).to_have_count(0)
+    page.get_by_role("link", name="Read its model card").click()
+    expect(page.locator("#model-card h1")).to_be_visible()
     assert foreign == []
 
 
@@ -67,10 +81,20 @@ def test_the_answer_can_be_taken_along(visit: Visit, photos: Path) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     answer = compare(page, photos / "portrait.jpg", photos / "mirrored.png")
     with page.expect_download() as download:
-        answer.get_by_role("link", name="Save as picture").click()
-    content = download.value.path().read_bytes()
+        answer.get_by_role("button", name="Save as picture").click()
     assert download.value.suggested_filename == "verification.png"
-    assert content.startswith(b"\x89PNG")
+    sheet = Image.open(download.value.path()).convert("RGB")
+    # Both crops are on it, left and right.
+    crops = answer.locator("img.crop")
+    for left, crop in ((50, crops.first), (550, crops.last)):
+        source = crop.get_attribute("src")
+        assert source is not None
+        face = Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))).resize((400, 400))
+        shown = sheet.crop((left, 50, left + 400, 450))
+        assert np.abs(np.asarray(shown, float) - np.asarray(face, float)).mean() < 6
+    # There is writing below them: the verdict, four lines and the day.
+    dark = (np.asarray(sheet.convert("L"))[460:] < 128).any(axis=1)
+    assert np.count_nonzero(np.diff(dark.astype(int)) == 1) >= 6
     answer.get_by_role("button", name="Copy as JSON").click()
     expect(answer.get_by_role("button", name="Copied")).to_be_visible()
     copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
@@ -150,6 +174,17 @@ def test_another_face_by_click_by_key_and_from_the_table(visit: Visit, photos: P
     expect(answer.locator(".matrix td.current button")).to_have_attribute("data-row", "1")
     assert answer_json(answer)["logit"] == pytest.approx(second["logit"])
     assert uploads == []
+    # Why: about these two faces, and gone with them.
+    answer.get_by_role("button", name="Why?").click()
+    expect(answer.get_by_role("img", name=re.compile("speaks most for"))).to_have_count(2)
+    expect(answer.get_by_role("heading", name="What speaks for")).to_be_focused()
+    expect(answer.get_by_text("not whether the answer is right")).to_be_visible()
+    expect(answer.locator(".why rect")).not_to_have_count(0)
+    chip.click()
+    expect(chip).to_have_attribute("aria-pressed", "true")
+    expect(answer.get_by_role("button", name="Why?")).to_be_visible()
+    expect(answer.locator(".why")).to_have_count(0)
+    expect(answer.locator(".matrix")).to_be_visible()  # is about both photos, whichever face
 
 
 @pytest.mark.parametrize("name", ["photo.heic", "no ending", HOSTILE])
@@ -192,3 +227,27 @@ def test_a_second_visit_starts_empty(visit: Visit, photos: Path) -> None:
     page.reload()
     expect(page.get_by_text("Add two photos.")).to_be_visible()
     expect(page.locator(".photo")).to_have_count(0)
+
+
+def test_an_example_needs_one_press(visit: Visit) -> None:
+    page = visit()
+    page.get_by_role("button", name="Compare person A 1 with person A 2").click()
+    answer = page.locator(".tabitem:visible .answer")
+    expect(answer).to_be_visible()
+    shown = answer_json(answer)
+    first, second = (examples.FOLDER / name for name in examples.PAIRS[0])
+    same = app_server.verifier().verify(first, second)
+    assert [photo["name"] for photo in shown["photos"]] == [first.name, second.name]
+    assert shown["logit"] == pytest.approx(same.logit, abs=1e-3)
+    # Another photo is in nobody's way.
+    place(page, 0).get_by_role("button", name="Another photo").click()
+    expect(page.get_by_text("One more photo")).to_be_visible()
+    place(page, 1).get_by_role("button", name="Another photo").click()
+    expect(page.locator(".example:visible")).to_have_count(len(examples.PAIRS))
+    page.get_by_role("tab", name="Who is it?").click()
+    page.get_by_role("button", name="Find person C 2").click()
+    ranking = page.locator(".tabitem:visible .ranking li")
+    expect(ranking).to_have_count(len(examples.PEOPLE) + 1)
+    people = {examples.stem(name): examples.FOLDER / name for name in examples.PEOPLE}
+    picked = app_server.verifier().pick(examples.FOLDER / examples.QUERY, people)
+    assert answer_json(answer)["identity"] == picked.identity

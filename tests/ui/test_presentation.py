@@ -4,15 +4,18 @@ import base64
 import io
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from siamese import ImageError
-from siamese.calibration import probability
-from ui import cards, draw, numbers, photo, text
-from ui.visit import Member, Problem, Shown, gallery, person_of, remove, rename
+from siamese import Decision, ImageError, Verification
+from siamese.calibration import DecisionRule, OperatingPoint, Rate, Similar, probability
+from siamese.faces import Face
+from siamese.results import Explanation, Origin, PhotoFaces
+from ui import about, answers, cards, draw, examples, numbers, photo, text, why
+from ui.visit import Kept, Member, Problem, Shown, gallery, person_of, remove, rename
 
 HOSTILE = '"><script>alert(1)</script>'
 
@@ -42,6 +45,12 @@ def test_no_probability_reads_as_0_or_100() -> None:
         assert words not in ("0 %", "100 %", "0.0 %", "100.0 %")
 
 
+def test_no_difference_of_probabilities_reads_as_0_or_100() -> None:
+    found = [numbers.points(float(share)) for share in np.linspace(0, 1, 2001)]
+    assert found[0] == "under 1" and found[-1] == "over 99"
+    assert not {"0", "100"} & set(found)
+
+
 def test_positions_on_the_scale_grow_with_the_evidence() -> None:
     found = [numbers.position(logit) for logit in np.linspace(-12, 12, 100)]
     assert found == sorted(found)
@@ -62,6 +71,7 @@ def test_names_from_outside_are_only_text() -> None:
         cards.photo(shown, text.FIRST),
         cards.photo(broken, text.FIRST),
         cards.notice(HOSTILE),
+        about.notice(HOSTILE),
         cards.members([Member(HOSTILE, shown), Member(HOSTILE, broken)]),
     ]
     for page in pages:
@@ -75,12 +85,99 @@ def test_every_picture_has_words_or_says_that_it_needs_none() -> None:
     assert all("alt=" in tag for tag in re.findall(r"<img[^>]*>", page))
 
 
-def test_an_answer_as_a_picture_shows_both_faces() -> None:
-    red, blue = (np.full((96, 96, 3), colour, np.uint8) for colour in ((200, 0, 0), (0, 0, 200)))
-    sheet = picture(draw.card([red, blue], "=", "same", "Same person", ["a", "b" * 300]))
-    assert sheet.format == "PNG"
-    assert sheet.getpixel((100, 100)) == (200, 0, 0)
-    assert sheet.getpixel((sheet.width - 100, 100)) == (0, 0, 200)
+def seen(name: str = "a.jpg") -> PhotoFaces:
+    """A photo of 100 x 100 pixels with one face."""
+    crop = np.full((96, 96, 3), 128, np.uint8)
+    face = Face((20.0, 20.0, 80.0, 80.0), ((50.0, 50.0),) * 5, 0.99, crop)
+    return PhotoFaces(name, (100, 100), (face,), 0, ())
+
+
+def answer(similar: Similar | None) -> str:
+    point = OperatingPoint("balanced", 0.0, Rate(1, 9, 0, 1), Rate(1, 9, 0, 1), "toys")
+    found = Verification(
+        probability=0.7,
+        decision=Decision.SAME,
+        logit=0.85,
+        prior=0.5,
+        operating_point=point,
+        first=seen(HOSTILE),
+        second=seen(),
+        origin=Origin("weights", "e1cf" * 16),
+        milliseconds={},
+        similar=similar,
+    )
+    return answers.verification(found, DecisionRule((point,), -2.0))
+
+
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        (61, "about 20 look at least this similar: 61 of 3,000 measured on LFW View 2"),
+        (0, "fewer than 1 looks at least this similar: 0 of 3,000 measured on LFW View 2"),
+    ],
+)
+def test_how_often_different_people_look_as_similar_is_said(errors: int, words: str) -> None:
+    shown = answer(Similar(Rate(errors, 3000, 0.0156, 0.026), "LFW View 2"))
+    assert words in shown
+    assert "95 % interval 1.6 % to 2.6 %" in shown
+
+
+def test_what_was_never_counted_is_not_said() -> None:
+    assert "at least this similar" not in answer(None)
+    assert "<script" not in answer(None)
+
+
+def explained(grid: np.ndarray) -> Explanation:
+    small = grid / 4
+    return Explanation(
+        1.0, seen(HOSTILE), seen(), (grid, small), Origin("weights", "e1cf"), {"explain": 1.0}
+    )
+
+
+def test_an_explanation_marks_what_speaks_for_and_against() -> None:
+    grid = np.zeros((8, 8), np.float32)
+    grid[0, 7], grid[7, 3] = 2.0, -1.0
+    shown = str(why.explanation(explained(grid)))
+    first, second = shown.split("</figure>")[:2]
+    assert '<rect class="for" x="7" y="0"' in first
+    assert '<rect class="against" x="3" y="7"' in first
+    # A plus and a minus: not by colour alone. Both pictures share a scale, so the second has none.
+    assert first.count("<path") == 2 and first.count("v.5") == 1
+    assert second.count("<rect") == 2 and second.count("<path") == 0
+    assert "lies at the top right" in first and "at the bottom" in first
+    assert "by a factor of 7.4" in shown  # e squared
+    assert "<script" not in shown
+
+
+def test_an_explanation_without_any_effect_is_drawn_too() -> None:
+    shown = str(why.explanation(explained(np.zeros((8, 8), np.float32))))
+    assert "<rect" not in shown and "by a factor of" in shown
+
+
+def test_what_is_kept_is_forgotten_when_anything_changed() -> None:
+    first, second = Shown("a"), Shown("b")
+    kept = Kept("answer", (first, second))
+    assert kept.of(first, second) == "answer"
+    assert kept.of(first, Shown("b")) is None
+    assert kept.of(first) is None
+    assert Kept().of(first) is None
+
+
+@pytest.mark.parametrize("row", ["0", "2", "7", "-1", "²", "x", "9" * 40])
+def test_examples_are_there_whatever_is_asked_for(row: str) -> None:
+    uploads = examples.pair(row)
+    assert [upload.content[:4] for upload in uploads] == [b"RIFF", b"RIFF"]
+    names = tuple(upload.name for upload in uploads)
+    assert names == examples.PAIRS[int(row) if row in ("0", "2") else 0]
+
+
+def test_the_model_card_on_the_page_shows_no_picture_that_is_not_there(tmp_path: Path) -> None:
+    content = "---\na: b\n---\n# Card\n\n![roc](plots/roc.png)\n\nText.\n"
+    (tmp_path / "README.md").write_text(content)
+    card = about.model_card(tmp_path)
+    assert card is not None
+    assert card.split() == ["#", "Card", "Text."]
+    assert about.model_card(tmp_path / "nowhere") is None
 
 
 def test_previews_are_small_and_carry_no_metadata() -> None:
@@ -91,7 +188,7 @@ def test_previews_are_small_and_carry_no_metadata() -> None:
     file = io.BytesIO()
     Image.new("RGB", (3000, 2000), "red").save(file, "JPEG", exif=block)
     preview = picture(draw.preview(load(file.getvalue(), "large.jpg")))
-    assert preview.size == (900, 600)
+    assert preview.size == (800, 533)
     assert not preview.getexif()
 
 
