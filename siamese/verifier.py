@@ -359,9 +359,7 @@ class Verifier:
             )
         chosen = self._detector.sharpen(photo, faces[index])
         all_faces = (*faces[:index], chosen, *faces[index + 1 :])
-        num_faces = len(faces) if choice is None else 1
-        # What is said of faces does not hold for pictures that are compared as they are.
-        warnings = () if self.config.detector == "none" else warnings_for(chosen, num_faces)
+        warnings = warnings_for(chosen, len(faces) if choice is None else 1, photo.size)
         return PhotoFaces(photo.caption.name, photo.size, all_faces, index, warnings)
 
     def _embed(self, faces: Sequence[Face]) -> np.ndarray:

@@ -66,6 +66,7 @@ def render(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
         _section("Probability", _probability(found)),
         _section("One photo against several people", _identification(found)),
         _section("Spoiled photos", _robustness(found)),
+        _section("Warnings", [*_worse_photos(found), *_warnings(found)]),
         _section("Explanations", _explanations(found)),
         _section("Families", _families(found)),
         _section("False matches by group", _groups(found)),
@@ -325,6 +326,49 @@ def _robustness(found: Report) -> list[str]:
         f"The second photo of each of {pairs:,} LFW pairs is spoiled; decided at the operating"
         f" point {report['operating_point']}. A photo without a face is an error.",
         table(("second photo", "accuracy", "FNMR", "FMR", "pairs without a face"), rows),
+    ]
+
+
+def _worse_photos(found: Report) -> list[str]:
+    if "worse_photos" not in found:
+        return []
+    report = found["worse_photos"]
+
+    def row(name: str, step: str, data: Report) -> tuple[str, ...]:
+        shares = (percent(data[key]) for key in ("fmr", "eer"))
+        return name, step, rate(data["fnmr"]), *shares, percent(data["warned"], 0)
+
+    rows = [row("untouched", "", report["untouched"])]
+    for name, way in report["degradations"].items():
+        for data in way["steps"]:
+            harmful = " *" if data["step"] == way["first_harmful_step"] else ""
+            rows.append(row(name, f"{data['step']:g}{harmful}", data))
+    head = ("second crop", "step", "FNMR", "FMR", "EER", "warned of")
+    return [
+        f"The second crop of each of {report['pairs']:,} genuine pairs of {report['people']:,}"
+        " validation people is spoiled step by step, in one way at a time; decided at the operating"
+        f" point {report['operating_point']}. The product's limits of size, blur, light and"
+        " covering are fixed in `siamese/quality.py`, read off such figures: * marks the first step"
+        f" at which FNMR is {report['harm']} times that of untouched crops. The last column says"
+        " how many the product warns of, for that reason; of untouched crops, for any.",
+        table(head, rows),
+    ]
+
+
+def _warnings(found: Report) -> list[str]:
+    if "warnings" not in found:
+        return []
+    report = found["warnings"]
+    rows = [
+        (name, f"{row['photos']:,}", rate(row["fnmr"]), rate(row["fmr"]))
+        for name, row in report.items()
+        if isinstance(row, dict)
+    ]
+    return [
+        f"What the product warns of in the {report['photos']:,} photos of LFW View 2 that show a"
+        " face, and the errors of pairs with such a photo at the operating point"
+        f" {report['operating_point']}. No limit was fitted here.",
+        table(("warning", "photos", "FNMR", "FMR"), rows),
     ]
 
 

@@ -27,11 +27,13 @@ from siamese.evaluation.comparison import Embeddings
 from siamese.evaluation.robustness import Change
 from siamese.faces import Face
 from siamese.network import SiameseNetwork
+from siamese.quality import Warning, warnings_for
 from siamese.training import people
 from siamese.verifier import Detector, detector_for
 
 PIECE = 512  # photos to a file of the cache
 BATCH = 128  # crops to a batch of the network
+FACTS = 9 + 10  # box, score, turned, faces, width and height of the photo; landmarks
 FINDS_FACES = (
     "images.py", "mtcnn.py", "mtcnn_networks.py", "alignment.py", "faces.py", "whole_picture.py",
 )  # fmt: skip
@@ -39,11 +41,40 @@ FINDS_FACES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crops:
-    """The default face of each photo: uint8 (N, S, S, C); `found` bool (N,), black where not."""
+    """The default face of each photo: uint8 (N, S, S, C); `found` bool (N,), black where not.
+
+    `facts` float64 (N, FACTS) is what else is known of it, NaN where there is no face.
+    """
 
     names: tuple[str, ...]
     pixels: np.ndarray
     found: np.ndarray
+    facts: np.ndarray
+
+    def warnings(self, row: int) -> tuple[Warning, ...]:
+        """What the product warns of in this photo; nothing where there is no face."""
+        if not self.found[row]:
+            return ()
+        *box, score, turned, num_faces, width, height = self.facts[row, :9].tolist()
+        points = self.facts[row, 9:].reshape(5, 2)
+        landmarks = () if np.isnan(points).any() else tuple((x, y) for x, y in points.tolist())
+        face = Face((*box,), landmarks, score, self.pixels[row], int(turned))
+        return warnings_for(face, int(num_faces), (int(width), int(height)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """The face that the product would compare, and of how many in a photo of which size (px)."""
+
+    face: Face
+    num_faces: int
+    size: tuple[int, int]
+
+    def facts(self) -> np.ndarray:
+        """As a row of `Crops.facts`; a picture taken as a whole has no landmarks."""
+        face, landmarks = self.face, self.face.landmarks or [(np.nan, np.nan)] * 5
+        known = (*face.box, face.score, face.turned, self.num_faces, *self.size)
+        return np.array([*known, *np.ravel(landmarks)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +120,12 @@ def find_crops(
             piece = PhotoSet(photos.source, photos.names[start : start + PIECE])
             if not path.exists():
                 detector = detector or detector_for(checkpoint)
-                found = [_crop(detector, name, blob, changed) for name, blob in piece.read()]
+                found = [_shown(detector, name, blob, changed) for name, blob in piece.read()]
                 _save(path, found, checkpoint)
             with np.load(path) as content:
-                pieces.append((content["pixels"], content["found"]))
+                pieces.append((content["pixels"], content["found"], content["facts"]))
             bar.update(len(piece.names))
-    pixels, found_flags = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
-    return Crops(photos.names, pixels, found_flags)
+    return Crops(photos.names, *(np.concatenate(parts) for parts in zip(*pieces, strict=True)))
 
 
 def embed_crops(network: SiameseNetwork, crops: Crops) -> Embeddings:
@@ -116,31 +146,37 @@ def embed_pixels(network: SiameseNetwork, pixels: np.ndarray, title: str = "") -
     return vectors
 
 
-def find_face(detector: Detector, source: images.Source, name: str) -> Face | None:
+def find_face(detector: Detector, source: images.Source, name: str) -> Shown | None:
     """The face that the product would compare; None where there is none or the photo is broken."""
     try:
         photo = images.load(source, name)
         faces = detector.detect([photo])[0]
-        return detector.sharpen(photo, faces[0]) if faces else None
+        if not faces:
+            return None
+        return Shown(detector.sharpen(photo, faces[0]), len(faces), photo.size)
     except ImageError:
         return None
 
 
-def _crop(
+def _shown(
     detector: Detector, name: str, blob: bytes, changed: tuple[str, Change] | None
-) -> np.ndarray | None:
+) -> Shown | None:
     source: images.Source = changed[1](images.load(blob, name).at(1.0)) if changed else blob
-    face = find_face(detector, source, name)
-    return None if face is None else face.crop
+    return find_face(detector, source, name)
 
 
-def _save(path: Path, found: Sequence[np.ndarray | None], checkpoint: Checkpoint) -> None:
+def _save(path: Path, photos: Sequence[Shown | None], checkpoint: Checkpoint) -> None:
     network = checkpoint.config.network
     black = np.zeros((network.image_size, network.image_size, network.channels), np.uint8)
-    pixels = np.stack([black if crop is None else crop for crop in found])
+    unknown = np.full(FACTS, np.nan)
     part = path.with_suffix(".part")
     with part.open("wb") as file:
-        np.savez(file, pixels=pixels, found=np.array([crop is not None for crop in found]))
+        np.savez(
+            file,
+            pixels=np.stack([photo.face.crop if photo else black for photo in photos]),
+            found=np.array([photo is not None for photo in photos]),
+            facts=np.stack([photo.facts() if photo else unknown for photo in photos]),
+        )
     part.replace(path)
 
 
@@ -148,7 +184,7 @@ def _key(checkpoint: Checkpoint, photos: PhotoSet, change: str) -> str:
     config = checkpoint.config
     digest = hashlib.sha256(people.fingerprint(photos.source).encode())
     parts = (config.detector, config.window, config.network.image_size, config.network.channels)
-    digest.update(repr((parts, photos.names, change)).encode())
+    digest.update(repr((parts, photos.names, change, FACTS)).encode())
     package = Path(siamese.__file__).parent
     for name in FINDS_FACES:
         digest.update(_code(package / name).encode())

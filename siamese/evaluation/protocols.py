@@ -19,8 +19,10 @@ from siamese.calibration import DecisionRule
 from siamese.checkpoint import Checkpoint
 from siamese.errors import CheckpointError, InputError
 from siamese.evaluation import (
+    degradation,
     explaining,
     fitting,
+    flagged,
     groups,
     identification,
     metrics,
@@ -31,8 +33,15 @@ from siamese.evaluation import (
 from siamese.evaluation.calibrate import calibration_pictures
 from siamese.evaluation.comparison import Comparison, Embeddings
 from siamese.evaluation.metrics import Scores
-from siamese.evaluation.pipeline import PhotoSet, embed_photos, embed_pixels, find_crops
-from siamese.evaluation.stored import People, embed_pictures
+from siamese.evaluation.pipeline import (
+    Crops,
+    PhotoSet,
+    embed_crops,
+    embed_photos,
+    embed_pixels,
+    find_crops,
+)
+from siamese.evaluation.stored import People, crops_of, embed_pictures
 from siamese.evaluation.verification import Pair
 from siamese.training import people
 from siamese.training.people import Part, family
@@ -43,6 +52,7 @@ LFW, LFW_PAIRS = "lfw.zip", "lfw_pairs.txt"
 GROUPS, FAMILIES = "test_groups.zip", "train_fiw.zip"
 PAIR_LIST, PAIR_SCORES = "pairs.csv", "pair_scores.csv"
 WAYS, SHOTS, TRIALS = (5, 20, 100), (1, 3), 10_000
+SPOILED = 600  # pairs of validation people
 EXPLAINED = 5  # pairs of each kind in each of LFW's ten folds
 
 
@@ -65,11 +75,19 @@ class Bench:
         return verification.read_lfw_pairs(self.data / LFW_PAIRS)
 
     @cached_property
+    def lfw_crops(self) -> Crops:
+        """The default face of all photos of LFW that the zip holds."""
+        names = [p.name for p in people.list_pictures(self.data / LFW, labelled=False)]
+        return find_crops(self.checkpoint, PhotoSet(self.data / LFW, tuple(names)), self.cache)
+
+    @cached_property
     def lfw(self) -> Embeddings:
         """All photos of LFW that the zip holds, through the whole pipeline."""
-        names = [p.name for p in people.list_pictures(self.data / LFW, labelled=False)]
-        photos = PhotoSet(self.data / LFW, tuple(names))
-        return embed_photos(self.checkpoint, photos, self.cache)
+        return embed_crops(self.checkpoint.network, self.lfw_crops)
+
+    def embed(self, pixels: np.ndarray) -> np.ndarray:
+        """Embeddings (N, D) of aligned crops, uint8 (N, S, S, C)."""
+        return embed_pixels(self.checkpoint.network, pixels)
 
     @cached_property
     def lfw_people(self) -> list[str]:
@@ -89,13 +107,17 @@ class Bench:
     @cached_property
     def reporting(self) -> People:
         """Calibration people of the half that reports, as labelled."""
-        named = self.checkpoint.config.calibration.get("sources", {})
-        sources = [self.data / name for name in named if (self.data / name).exists()]
-        if not sources:
-            raise InputError("None of the sources that the checkpoint was calibrated on is here.")
-        pictures = calibration_pictures(sources, Part.CALIBRATION)
+        pictures = calibration_pictures(self.sources(), Part.CALIBRATION)
         kept = [picture for picture in pictures if not fitting.fits(picture.identity)]
         return embed_pictures(self.checkpoint, kept, self.cache)
+
+    def sources(self) -> list[Path]:
+        """The files at hand of those that the checkpoint was calibrated on."""
+        named = self.checkpoint.config.calibration.get("sources", {})
+        found = [self.data / name for name in named if (self.data / name).exists()]
+        if not found:
+            raise InputError("None of the sources that the checkpoint was calibrated on is here.")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,11 +309,7 @@ def explanations(bench: Bench) -> dict[str, Any]:
         if found
     }
     shown = [(faces[p.a], faces[p.b]) for p in pairs if p.a in faces and p.b in faces]
-
-    def embed(pixels: np.ndarray) -> np.ndarray:
-        return embed_pixels(bench.checkpoint.network, pixels)
-
-    falls = explaining.check(shown, embed, bench.compare)
+    falls = explaining.check(shown, bench.embed, bench.compare)
     return {
         "pairs": len(shown),
         "cells": explain.CELLS**2,
@@ -299,6 +317,37 @@ def explanations(bench: Bench) -> dict[str, Any]:
         "random_sets": explaining.RANDOM_SETS,
         "fillings": {name: explaining.report(found) for name, found in falls.items()},
     }
+
+
+def worse_photos(bench: Bench) -> dict[str, Any]:
+    """Crops of validation people spoiled step by step: what it costs, and what is warned of."""
+    point = bench.rule.point("fmr_1")
+    pictures = calibration_pictures(bench.sources(), Part.VALIDATION)
+    pairs = fitting.draw_pairs(fitting.Labels.of(pictures)).genuine
+    chosen = np.random.default_rng(0).permutation(pairs)[:SPOILED]
+    rows, places = np.unique(chosen, return_inverse=True)
+    kept = [pictures[row] for row in rows]
+    trial = degradation.Trial(
+        crops_of(bench.checkpoint, kept, bench.cache),
+        fitting.Labels.of(kept),
+        places.reshape(chosen.shape),
+        bench.embed,
+        bench.compare,
+        point.threshold,
+    )
+    return {"operating_point": point.name, **trial.report()}
+
+
+def warned(bench: Bench) -> dict[str, Any]:
+    """Error rates of View 2's pairs by what the product warns of in their photos."""
+    point = bench.rule.point("fmr_1")
+    crops = bench.lfw_crops
+    flags = {
+        name: {warning.flag for warning in crops.warnings(row)}
+        for row, name in enumerate(crops.names)
+    }
+    found = flagged.flagged_report(flags, bench.pairs, bench.lfw_scores, point.threshold)
+    return {"operating_point": point.name, **found}
 
 
 def own_pairs(bench: Bench) -> dict[str, Any]:
@@ -385,6 +434,8 @@ PROTOCOLS: dict[str, Protocol] = {
     "groups": Protocol(group_rates, (GROUPS,)),
     "robustness": Protocol(spoiled, (LFW, LFW_PAIRS)),
     "explanations": Protocol(explanations, (LFW, LFW_PAIRS)),
+    "worse_photos": Protocol(worse_photos, (FAMILIES,)),
+    "warnings": Protocol(warned, (LFW, LFW_PAIRS)),
     "pairs": Protocol(own_pairs, (PAIR_LIST,)),
     "omniglot": Protocol(drawings, (omniglot.RUNS, omniglot.CHARACTERS), "drawings"),
 }

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from siamese.checkpoint import Checkpoint
 from siamese.evaluation.fitting import Labels
+from siamese.training.augment import plain
 from siamese.training.people import Picture
 from siamese.training.split import PEOPLE, Split
 from siamese.training.stored import embed_stored, read_stored, stored_window
@@ -62,3 +64,12 @@ def embed_pictures(
     window = stored_window(checkpoint.config)
     vectors = embed_stored(checkpoint.network, pixels, window, "embedding")
     return People(tuple(pictures), vectors, split)
+
+
+def crops_of(checkpoint: Checkpoint, pictures: Sequence[Picture], cache: Path) -> np.ndarray:
+    """Stored pictures at the checkpoint's canonical crop, as pixels: uint8 (N, S, S, C)."""
+    stored = torch.from_numpy(np.array(read_stored(pictures, checkpoint.config, cache)))
+    size = checkpoint.config.network.image_size
+    planes = plain(stored, stored_window(checkpoint.config), size)
+    pixels = (planes.clamp(0, 1) * 255).round().to(torch.uint8)
+    return pixels.permute(0, 2, 3, 1).contiguous().numpy()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from siamese import checkpoint
 from siamese.calibration import DecisionRule, OperatingPoint
@@ -228,6 +229,23 @@ def test_one_shot_and_pick_run_from_files(place: Place, monkeypatch: pytest.Monk
         assert sum(shares) == pytest.approx(1)
 
 
+def test_quality_and_explanations_run_from_files(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocols, "SPOILED", 12)
+    monkeypatch.setattr(protocols, "EXPLAINED", 1)
+    names = ["worse_photos", "warnings", "explanations"]
+    found = report.evaluate(place.calibrated, place.data, tmp_path, names, place.cache)["protocols"]
+    assert found["worse_photos"]["untouched"]["fnmr"]["trials"] == 12
+    assert found["warnings"]["none"]["photos"] == found["warnings"]["photos"] > 40
+    assert found["explanations"]["pairs"] == 4  # of each kind one in each of two folds
+    card = (tmp_path / "README.md").read_text()
+    for name in found["worse_photos"]["degradations"]:
+        assert f"| {name} |" in card
+    assert "\n## Warnings\n" in card and "\n## Explanations\n" in card
+    assert "| low_score | 0 |" in card
+
+
 def test_families_pair_relatives_and_nobody_else() -> None:
     names = ["F1_MID1", "F1_MID1", "F1_MID2", "F2_MID1", "F1_MID2"]
     kin, genuine = protocols.family_pairs(names)
@@ -321,6 +339,24 @@ def test_photos_take_the_road_of_the_product(tmp_path: Path) -> None:
     assert found.failures() == ["corners.png"]
     expected = Verifier(loaded).embed([tmp_path / "portrait.png"])
     np.testing.assert_allclose(found.vectors[:1], expected, atol=1e-6)
+
+
+def test_warnings_of_cached_crops_are_those_of_the_product(tmp_path: Path) -> None:
+    portrait().transpose(Image.Transpose.ROTATE_90).save(tmp_path / "lying.png")
+    (tmp_path / "corners.png").write_bytes(encoded(corners()))
+    photos = pipeline.PhotoSet(tmp_path, ("lying.png", "corners.png"))
+    network = SiameseNetwork(NetworkConfig(embedding_size=32)).eval()
+    point = OperatingPoint("balanced", 0.0, rate(1, 10), rate(1, 10), "nothing")
+    config = CheckpointConfig(network.config, decision=DecisionRule((point,), -1.0))
+    loaded = checkpoint.Checkpoint(network, config, "0" * 64, "untrained")
+    first = pipeline.find_crops(loaded, photos, tmp_path / "cache")
+    verifier = Verifier(loaded)
+    seen = verifier.find(tmp_path / "lying.png")
+    expected = verifier.verify(seen, seen).first.warnings
+    assert "turned" in {warning.flag.value for warning in expected}
+    for crops in (first, pipeline.find_crops(loaded, photos, tmp_path / "cache")):
+        assert crops.warnings(0) == expected
+        assert crops.warnings(1) == ()
 
 
 def test_comments_do_not_empty_the_cache_and_code_does(tmp_path: Path) -> None:
