@@ -32,6 +32,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from siamese import containers
 from siamese.errors import ImageError
 
 Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
@@ -46,11 +47,12 @@ LARGE_WEBP = 16_000_000
 # Decoded pictures are flattened to RGB in bands of about this many pixels, to spare memory.
 BAND_PIXELS = 4_000_000
 
-# What Pillow and its plug-ins are known to raise on damaged files, beside OSError.
+# What Pillow and its plug-ins are known to raise on damaged files, beside OSError; warnings where
+# the caller made errors of them.
 DECODER_ERRORS = (
     OSError, ValueError, SyntaxError, LookupError, TypeError, AttributeError, ArithmeticError,
     RuntimeError, AssertionError, MemoryError, EOFError, struct.error, zlib.error,
-    Image.DecompressionBombError,
+    Image.DecompressionBombError, Warning,
 )  # fmt: skip
 
 _Open = Callable[[BinaryIO], Image.Image]
@@ -243,6 +245,13 @@ def _from_bytes(content: bytes, caption: Caption) -> Photo:
             f"{caption.start} {_looks_like(content)}; please give a picture as {_ACCEPTED}."
         )
     try:
+        content, orientation = containers.strip(content)
+    except containers.Laborious as error:
+        raise ImageError(
+            f"{caption.start} is built so that it would take far too long to read; "
+            "please save it as a JPEG and try again."
+        ) from error
+    try:
         picture = opener(io.BytesIO(content))
     except DECODER_ERRORS as error:
         raise ImageError(
@@ -250,7 +259,9 @@ def _from_bytes(content: bytes, caption: Caption) -> Photo:
             "please save it as a JPEG and try again."
         ) from error
     _check_size(caption, picture.size)
-    size, orientation = picture.size, _orientation(picture)
+    size = picture.size
+    if isinstance(picture, WebPImagePlugin.WebPImageFile):
+        orientation = containers.orientation_of(picture.info.get("exif"))
     if isinstance(picture, WebPImagePlugin.WebPImageFile) and size[0] * size[1] > LARGE_WEBP:
         if picture.is_animated:
             raise ImageError(
@@ -338,7 +349,7 @@ def _check_size(caption: Caption, size: tuple[int, int]) -> None:
 
 
 def _orientation(picture: Image.Image) -> int:
-    """EXIF orientation 1-8; 1 where there is none or it makes no sense."""
+    """EXIF orientation 1-8 of an open picture; 1 where there is none or it makes no sense."""
     if isinstance(picture, TiffImagePlugin.TiffImageFile):
         return 1  # Pillow turns these by itself, and counts that into their size
     # A broken EXIF block is no reason to refuse a picture that can be decoded.

@@ -10,7 +10,8 @@ PACKAGE = ROOT / "siamese"
 # What each runtime module may use of ours; training and evaluation may use all of it.
 ALLOWED = {
     "errors": {"schema"},
-    "images": {"errors"},
+    "containers": set(),
+    "images": {"containers", "errors"},
     "backbones": set(),
     "network": {"backbones", "errors", "pretrained"},
     "schema": set(),
