@@ -38,7 +38,7 @@ class Stripped(NamedTuple):
 
 
 def strip(content: bytes) -> Stripped:
-    """A picture without its metadata, as far as we know its container; Laborious if it is a bomb."""
+    """A picture without its metadata, where we know its container; Laborious if it is a bomb."""
     for start, walk in _WALKERS:
         if start.match(content):
             return walk(content)
@@ -46,7 +46,7 @@ def strip(content: bytes) -> Stripped:
 
 
 def orientation_of(block: bytes | None) -> int:
-    """The orientation, 1-8, that an EXIF block gives; 1 where there is none or it makes no sense."""
+    """The orientation, 1-8, that an EXIF block gives; 1 where it gives none or makes no sense."""
     block = (block or b"").removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
     if order is None or len(block) < 8:
@@ -206,7 +206,7 @@ class _Tag(NamedTuple):
     """One entry of a directory: its number, how many values, their bytes, and the first value."""
 
     number: int
-    count: int
+    values: int
     size: int
     value: int
 
@@ -225,7 +225,7 @@ def _tiff(content: bytes) -> Stripped:
         if len(places) < 8:
             places += [tag.value for tag in found if tag.number in _DIRECTORIES]
         tags += found
-        values = sum(tag.count for tag in tags if tag.size > tag.count)
+        values = sum(tag.values for tag in tags if tag.size > tag.values)
         if sum(tag.size for tag in tags) > len(content) or values > MAX_VALUES:
             raise Laborious("tags")
     first = {tag.number: tag.value for tag in reversed(tags)}

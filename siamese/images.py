@@ -40,6 +40,8 @@ Box = tuple[float, float, float, float]
 
 # 108-megapixel phones and 102-megapixel cameras exist; a decoded picture takes 3-4 bytes a pixel.
 MAX_PIXELS = 110_000_000
+# The decoders of AVIF and HEIC take 12 bytes a pixel.
+MAX_ISO_PIXELS = 64_000_000
 # An uncompressed TIFF of 100 megapixels has 300 MB. Larger files are read no further than this.
 MAX_BYTES = 320 * 2**20
 # WebP pictures with more pixels than this are decoded by a thriftier library than Pillow.
@@ -258,8 +260,8 @@ def _from_bytes(content: bytes, caption: Caption) -> Photo:
             f"{caption.start} is damaged or of an unusual kind and cannot be opened; "
             "please save it as a JPEG and try again."
         ) from error
-    _check_size(caption, picture.size)
     size = picture.size
+    _check_size(caption, size, MAX_ISO_PIXELS if content[4:8] == b"ftyp" else MAX_PIXELS)
     if isinstance(picture, WebPImagePlugin.WebPImageFile):
         orientation = containers.orientation_of(picture.info.get("exif"))
     if isinstance(picture, WebPImagePlugin.WebPImageFile) and size[0] * size[1] > LARGE_WEBP:
@@ -337,12 +339,12 @@ def _from_array(array: np.ndarray, caption: Caption) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array, dtype=np.uint8))
 
 
-def _check_size(caption: Caption, size: tuple[int, int]) -> None:
+def _check_size(caption: Caption, size: tuple[int, int], most: int = MAX_PIXELS) -> None:
     pixels = size[0] * size[1]
-    if pixels > MAX_PIXELS:
+    if pixels > most:
         raise ImageError(
             f"{caption.start} has {pixels / 1e6:.0f} megapixels and at most "
-            f"{MAX_PIXELS // 1_000_000} are accepted; please make it smaller."
+            f"{most // 1_000_000} are accepted; please make it smaller."
         )
     if pixels < 1:
         raise ImageError(f"{caption.start} has no pixels; please choose another one.")

@@ -1,7 +1,7 @@
 """A corpus of files that nobody should send, made by this module; nothing of it lies on disk.
 
-Each has a name and says whether it must give a picture, must be refused, or may do either. Bombs are
-small files that cost a decoder much time or memory; `long` ones have megabytes themselves.
+Each has a name and says whether it must give a picture, must be refused, or may do either. A bomb
+is a file that costs a careless decoder far more time or memory than its size promises.
 """
 
 import gzip
@@ -34,9 +34,11 @@ class Hostile:
     group: str = ""
 
 
-def corpus() -> Iterator[Hostile]:
+def corpus(without: tuple[str, ...] = ()) -> Iterator[Hostile]:
     """All of them, made while one goes through; the same ones every time."""
     for group, make in GROUPS.items():
+        if group in without:
+            continue
         for number, (name, content, readable) in enumerate(make()):
             # Most names say what is wrong; two files of one name would be hard to tell apart.
             told = name if group == "names" else f"{group} {number} {name}"
@@ -47,14 +49,14 @@ _Made = Iterator[tuple[str, bytes, bool | None]]
 
 
 @cache
-def _valid(kind: str, size: int = 96) -> bytes:
+def valid(kind: str, size: int = 96) -> bytes:
     """A small portrait as a file of this kind."""
     return encoded(portrait().crop((120, 20, 330, 230)).resize((size, size)), kind)
 
 
 def _truncated() -> _Made:
     for kind, ending in KINDS.items():
-        content = _valid(kind)
+        content = valid(kind)
         for part in (0.01, 0.1, 0.3, 0.5, 0.7, 0.9):
             # The last bytes of a JPEG or a GIF may be missing without loss.
             yield f"{part:.0%}.{ending}", content[: int(len(content) * part)], False
@@ -63,7 +65,7 @@ def _truncated() -> _Made:
 def _flipped() -> _Made:
     random = np.random.default_rng(7)
     for kind, ending in KINDS.items():
-        content = np.frombuffer(_valid(kind), dtype=np.uint8)
+        content = np.frombuffer(valid(kind), dtype=np.uint8)
         for reach in (40, 200, 600, len(content), len(content)):
             broken = content.copy()
             places = random.integers(0, min(reach, len(broken)), 5)
@@ -74,36 +76,40 @@ def _flipped() -> _Made:
 def _wrong_extension() -> _Made:
     endings = [*KINDS.values()]
     for number, kind in enumerate(KINDS):
-        yield f"photo.{endings[number - 1]}", _valid(kind), True
-    yield "photo.exe", _valid("JPEG"), True
-    yield "no ending", _valid("PNG"), True
+        yield f"photo.{endings[number - 1]}", valid(kind), True
+    yield "photo.exe", valid("JPEG"), True
+    yield "no ending", valid("PNG"), True
 
 
 def _no_pictures() -> _Made:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as opened:
-        opened.writestr("photo.jpg", _valid("JPEG"))
+        opened.writestr("photo.jpg", valid("JPEG"))
     html = b"<!doctype html><html><script>alert(1)</script></html>"
-    svg = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><image href="/etc/passwd"/></svg>'
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"></svg>'
     others = {
-        "empty.jpg": b"", "one byte.jpg": b"\xff", "text.jpg": b"Dear reader", "text.png": b"a\n" * 999,
+        "empty.jpg": b"", "one byte.jpg": b"\xff", "text.jpg": b"Dear reader",
+        "text.png": b"a\n" * 999,
         "utf-16.jpg": "Liebe Leute".encode("utf-16"), "page.jpg": html, "drawing.svg": svg,
         "drawing.png": b"<?xml version='1.0'?>" + svg, "paper.pdf": b"%PDF-1.7\n%%EOF",
-        "paper.jpg": b"%PDF-1.7\n" + _valid("JPEG"), "archive.zip": archive.getvalue(),
-        "archive.jpg": archive.getvalue(), "packed.gz": gzip.compress(_valid("JPEG")),
-        "film.mp4": b"\0\0\0\x18ftypmp42" + bytes(200), "sound.wav": b"RIFF\x24\0\0\0WAVEfmt " + bytes(99),
+        "paper.jpg": b"%PDF-1.7\n" + valid("JPEG"), "archive.zip": archive.getvalue(),
+        "archive.jpg": archive.getvalue(), "packed.gz": gzip.compress(valid("JPEG")),
+        "film.mp4": b"\0\0\0\x18ftypmp42" + bytes(200),
+        "sound.wav": b"RIFF\x24\0\0\0WAVEfmt " + bytes(99),
         "program": b"\x7fELF" + bytes(300), "pickle.pt": b"\x80\x04cos\nsystem\n(S'false'\ntR.",
-        "script.py": b"print('hello')", "list.json": b'{"path": "/etc/passwd"}', "zeros.jpg": bytes(5000),
+        "script.py": b"print('hello')", "list.json": b'{"path": "/etc/passwd"}',
+        "zeros.jpg": bytes(5000),
         "ones.png": b"\xff" * 5000, "icon.ico": b"\0\0\1\0\1\0\x10\x10" + bytes(60),
-        "postscript.eps": b"%!PS-Adobe-3.0 EPSF-3.0\n(%pipe%id) (w) file", "layers.psd": b"8BPS\0\1" + bytes(60),
+        "postscript.eps": b"%!PS-Adobe-3.0 EPSF-3.0\n(%pipe%id) (w) file",
+        "layers.psd": b"8BPS\0\1" + bytes(60),
         "old.pcx": b"\x0a\x05\x01\x08" + bytes(200), "grey.ppm": b"P6 2 2 255 " + bytes(12),
         "random.jpg": np.random.default_rng(3).bytes(4000),
     }  # fmt: skip
     for name, content in others.items():
         yield name, content, False
     for kind, ending in KINDS.items():
-        yield f"only the first bytes.{ending}", _valid(kind)[:16], False
-        yield f"its first bytes and text.{ending}", _valid(kind)[:16] + b"then a letter" * 40, False
+        yield f"only the first bytes.{ending}", valid(kind)[:16], False
+        yield f"its first bytes and text.{ending}", valid(kind)[:16] + b"then a letter" * 40, False
 
 
 def _unusual() -> _Made:
@@ -212,7 +218,7 @@ def _animated() -> _Made:
 
 
 def _names() -> _Made:
-    content = _valid("JPEG")
+    content = valid("JPEG")
     for name in (
         "😀👩‍👩‍👧.jpg", "\"quoted\" 'twice'.jpg", "a/b/../c.jpg", "..\\..\\windows.jpg",
         "<img src=x onerror=alert(1)>.jpg", "<script>alert(1)</script>", "x" * 300 + ".jpg",
@@ -247,25 +253,25 @@ def _png_bombs() -> _Made:
         b"IDAT", zlib.compress(bytes(50_000_000), 9)) + end, None  # fmt: skip
     words = zlib.compress(bytes(80_000_000), 9)
     for kind in (b"zTXt", b"iCCP"):
-        yield f"{kind.decode()}.png", _png_with(_chunk(kind, b"name\0\0" + words)), None
+        yield f"{kind.decode()}.png", _png_with(_chunk(kind, b"name\0\0" + words)), True
     international = b"name\0\1\0\0\0" + words
-    yield "iTXt.png", _png_with(_chunk(b"iTXt", international)), None
+    yield "iTXt.png", _png_with(_chunk(b"iTXt", international)), True
     yield (
         "much text.png",
         _png_with(_chunk(b"zTXt", b"n\0\0" + zlib.compress(bytes(10**6))) * 80),
         None,
     )
-    yield "many chunks.png", _png_with(_chunk(b"teXt", b"") * 300_000), None
-    yield "many frames.png", _png_with(
-        _chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))
-        + _chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 96, 64, 0, 0, 1, 1, 0, 0)) * 9999), None  # fmt: skip
+    yield "many chunks.png", _png_with(_chunk(b"teXt", b"") * 300_000), False
+    control = _chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 96, 64, 0, 0, 1, 1, 0, 0))
+    frames = _chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0)) + control * 9999
+    yield "many frames.png", _png_with(frames), False
     yield "exif tags.png", _png_with(_chunk(b"eXIf", _heavy_directory(4000, 400_000))), True
 
 
 def _gif_bombs() -> _Made:
     screen = struct.pack("<HHBBB", 40, 30, 0x80, 0, 0) + bytes((0, 0, 0, 255, 255, 255))
     frame = b"," + struct.pack("<HHHHB", 0, 0, 40, 30, 0) + b"\x02\x02\x4c\x01\x00"
-    picture = _valid("GIF")
+    picture = valid("GIF")
     whole = encoded(Image.new("L", (40, 30), 200), "GIF")
     body = whole[whole.index(b",") : -1]
     yield "100,000 frames.gif", whole[:-1] + body * 100_000 + b";", True
@@ -276,7 +282,7 @@ def _gif_bombs() -> _Made:
         "extensions": b"!\xff\x01A\0" * 400_000,
     }.items():
         start = picture.index(b"!") if b"!" in picture[:900] else picture.index(b",")
-        yield f"{name}.gif", picture[:start] + block + picture[start:], None
+        yield f"{name}.gif", picture[:start] + block + picture[start:], False
     large = struct.pack("<HH", 65_535, 65_535)
     yield "4,295 megapixels.gif", b"GIF89a" + large + screen[4:] + frame + b";", False
     beyond = b"," + struct.pack("<HHHHB", 65_000, 65_000, 500, 500, 0) + frame[10:]
@@ -290,8 +296,8 @@ def _jpeg_bombs() -> _Made:
         content[place : place + 4] = struct.pack(">HH", height, width)
         yield f"{width}x{height} and nothing in it.jpg", bytes(content), False
     yield "65,500 wide.jpg", encoded(Image.new("RGB", (65_500, 40), "navy"), "JPEG"), True
-    for side, scans in ((64, 5000), (2000, 3000)):
-        yield f"{scans} scans {side}.jpg", _many_scans(side, scans), None
+    for side, scans, readable in ((64, 5000, True), (2000, 3000, False)):
+        yield f"{scans} scans {side}.jpg", _many_scans(side, scans), readable
     heavy = b"Exif\0\0" + _heavy_directory(5000, 60_000)
     yield "exif tags.jpg", _jpeg_with(_segment(0xE1, heavy[:65_500])), True
     more = b"".join(_segment(0xE1, b"Exif\0\0" + bytes(65_000)) for _ in range(60))
@@ -300,13 +306,13 @@ def _jpeg_bombs() -> _Made:
         _segment(0xE2, b"ICC_PROFILE\0" + bytes((n % 256, 255)) + bytes(60_000)) for n in range(200)
     )
     yield "profiles.jpg", _jpeg_with(profile), True
-    yield "comments.jpg", _jpeg_with(_segment(0xFE, b"") * 300_000), None
+    yield "comments.jpg", _jpeg_with(_segment(0xFE, b"") * 300_000), False
     yield "resources.jpg", _jpeg_with(
         _segment(0xED, b"Photoshop 3.0\0" + b"8BIM\0\1\0\0\0\0\0\0" * 5000) * 50), True  # fmt: skip
     yield "several pictures.jpg", encoded(
         corners(), "MPO", save_all=True, append_images=[corners()] * 40), True  # fmt: skip
-    yield "no end.jpg", _valid("JPEG")[:-2], None
-    yield "end and then a zip.jpg", _valid("JPEG") + b"PK\x03\x04" + bytes(9999), True
+    yield "no end.jpg", valid("JPEG")[:-2], None
+    yield "end and then a zip.jpg", valid("JPEG") + b"PK\x03\x04" + bytes(9999), True
 
 
 def _tiff_bombs() -> _Made:
@@ -323,23 +329,23 @@ def _tiff_bombs() -> _Made:
         "thunderscan": {259: (3, 32809)}, "65,535 samples": {277: (3, 65_535)},
         "no samples": {277: (3, 0)}, "pixels elsewhere": {273: (4, 2**31)},
         "no rows in a strip": {278: (4, 0)}, "2^32 rows in a strip": {278: (4, 2**32 - 1)},
-        "photometric": {262: (3, 77)}, "float of 8 bits": {339: (3, 3)}, "predictor": {259: (3, 5), 317: (3, 3)},
+        "photometric": {262: (3, 77)}, "float of 8 bits": {339: (3, 3)},
+        "predictor": {259: (3, 5), 317: (3, 3)},
         "planes": {284: (3, 2)}, "size as text": {256: (2, 64)}, "orientation": {274: (3, 77)},
     }.items():  # fmt: skip
         yield f"{name}.tif", _tiff({**ordinary, **change}, pixels), None
     yield "no tags.tif", _tiff({}, b""), False
-    yield "tags.tif", _heavy_directory(4000, 400_000, ordinary), None
-    yield "every tag.tif", _heavy_directory(60_000, 900_000, ordinary), None
+    yield "tags.tif", _heavy_directory(4000, 400_000, ordinary), False
+    yield "every tag.tif", _heavy_directory(60_000, 900_000, ordinary), False
     directory = _tiff(ordinary, pixels)
     yield "a loop.tif", directory[:-4] + struct.pack("<I", len(directory) - 4 - 2 - 9 * 12), None
-    yield "many strips.tif", _many_strips(), None
+    yield "many strips.tif", _many_strips(), False
     for packing, name in ((8, "deflate"), (5, "lzw")):
-        tile = {322: (4, 30_000), 323: (4, 20_000), 324: (4, 8), 325: (4, 999)}
-        body = zlib.compress(bytes(600_000_000), 1) if packing == 8 else pixels
-        changed = {**ordinary, **tile, 259: (3, packing), 325: (4, len(body))}
+        tile = {322: (4, 30_000), 323: (4, 20_000), 324: (4, 8), 325: (4, 4096)}
+        changed = {**ordinary, **tile, 259: (3, packing)}
         for tag in (273, 278, 279):
             changed.pop(tag)
-        yield f"one huge tile {name}.tif", _tiff(changed, body), None
+        yield f"one huge tile {name}.tif", _tiff(changed, zlib.compress(bytes(10**6))), False
     many = io.BytesIO()
     Image.new("L", (8, 8)).save(
         many, "TIFF", save_all=True, append_images=[Image.new("L", (8, 8))] * 2000
@@ -354,29 +360,29 @@ def _other_bombs() -> _Made:
         file = struct.pack("<IHHI", start + len(body), 0, 0, start)
         return b"BM" + file + head + bytes(range(256)) * 4 + body
 
-    yield "runs.bmp", bitmap(10_000, 10_000, b"\x01\x05" * 3_000_000, 1), None
-    yield "ends of lines.bmp", bitmap(10_000, 10_000, b"\0\0" * 20_000, 1), None
-    yield "deltas.bmp", bitmap(10_000, 10_000, b"\0\2\xff\xff" * 100, 1), None
+    yield "runs.bmp", bitmap(10_000, 10_000, b"\x01\x05" * 3_000_000, 1), False
+    yield "ends of lines.bmp", bitmap(10_000, 10_000, b"\0\0" * 20_000, 1), False
+    yield "deltas.bmp", bitmap(10_000, 10_000, b"\0\2\xff\xff" * 100, 1), False
     yield "small runs.bmp", bitmap(64, 64, b"\x40\x05\0\0" * 64 + b"\0\1", 1), True
     yield "huge.bmp", bitmap(2**31 - 1, 2**31 - 1, b"", 0), False
     yield "upside down.bmp", bitmap(64, -64, bytes(4096)), True
     yield "less than nothing.bmp", bitmap(-64, 64, bytes(4096)), None
-    large = encoded(Image.new("RGB", (6000, 6000), "teal"), "WEBP", quality=10)
+    large = encoded(Image.new("RGB", (6000, 6000), "teal"), "WEBP", quality=10, method=0)
     yield "36 megapixels.webp", large, True
     frames = [Image.new("RGB", (5000, 4000), colour) for colour in ("red", "lime")]
-    yield "20 megapixels animated.webp", encoded(
-        frames[0], "WEBP", save_all=True, append_images=frames[1:], quality=10), False  # fmt: skip
+    options = {"save_all": True, "append_images": frames[1:], "quality": 10, "method": 0}
+    yield "20 megapixels animated.webp", encoded(frames[0], "WEBP", **options), False
     few = encoded(corners(), "WEBP", save_all=True, append_images=[corners().rotate(9)])
     frame = few[few.index(b"ANMF") :]
     body = few[12:] + frame * 20_000
     yield "20,000 frames.webp", b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body, None
     for kind in ("AVIF", "HEIC"):
-        content = bytearray(_valid(kind))
+        content = bytearray(valid(kind))
         place = content.index(b"ispe") + 8
-        for width, height in ((60_000, 60_000), (10_000, 10_000), (0, 0), (1, 1)):
+        for width, height in ((60_000, 60_000), (10_000, 10_000), (7000, 7000), (0, 0), (1, 1)):
             content[place : place + 8] = struct.pack(">II", width, height)
             yield f"says {width}x{height}.{KINDS[kind]}", bytes(content), None
-        big = bytearray(encoded(Image.new("RGB", (4000, 3000), "olive"), kind))
+        big = bytearray(encoded(Image.new("RGB", (1600, 1200), "olive"), kind))
         place = big.index(b"ispe") + 8
         big[place : place + 8] = struct.pack(">II", 64, 64)
         yield f"larger than it says.{KINDS[kind]}", bytes(big), None
