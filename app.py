@@ -16,6 +16,9 @@ from typing import Any
 
 # Before Gradio, which reads its temporary folder and its switches from the environment.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+# Nor does anybody read its record of the last 10,000 events and the visits they belong to.
+os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000000"
 from ui import temporary, zero_gpu  # noqa: F401  # ZeroGPU's package wants to be first
 
 UPLOADS = temporary.claim()
@@ -31,7 +34,7 @@ from ui.pick_tab import PickTab  # noqa: E402
 from ui.verify_tab import VerifyTab  # noqa: E402
 
 MINUTES = 15  # that a visit's photos are remembered, in memory
-MAX_FILE = "100mb"
+MAX_FILE = "100mb"  # what the page says before it sends; see guard.MAX_FILE
 MAX_WAITING = 100  # requests in the queue
 MAX_VISITS = 500  # in memory; the one that was idle for longest is dropped
 

@@ -121,9 +121,10 @@ class Photo:
     Attributes:
         caption: what to call the photo, on its own and in messages.
         size: (width, height) in pixels of the upright original, that is after EXIF orientation.
+        num_bytes: of memory that it holds.
     """
 
-    __slots__ = ("_open", "_orientation", "_stored", "caption", "size")
+    __slots__ = ("_open", "_orientation", "_stored", "caption", "num_bytes", "size")
 
     def __init__(
         self,
@@ -131,6 +132,7 @@ class Photo:
         stored: tuple[int, int],
         orientation: int,
         open_picture: Callable[[], Image.Image],
+        num_bytes: int,
     ) -> None:
         """Use `load`, which checks what this takes for granted.
 
@@ -138,6 +140,7 @@ class Photo:
         `open_picture` gives a picture whose pixels may still be encoded.
         """
         self.caption = caption
+        self.num_bytes = num_bytes
         self.size = stored[::-1] if orientation >= 5 else stored
         self._stored = stored
         self._orientation = orientation
@@ -270,8 +273,8 @@ def _from_bytes(content: bytes, caption: Caption) -> Photo:
                 f"{caption.start} is a very large animation; please give a single picture."
             )
         mode = picture.mode
-        return Photo(caption, size, orientation, lambda: _large_webp(content, mode))
-    return Photo(caption, size, orientation, lambda: opener(io.BytesIO(content)))
+        return Photo(caption, size, orientation, lambda: _large_webp(content, mode), len(content))
+    return Photo(caption, size, orientation, lambda: opener(io.BytesIO(content)), len(content))
 
 
 def _large_webp(content: bytes, mode: str) -> Image.Image:
@@ -310,7 +313,8 @@ def _from_picture(picture: Image.Image, caption: Caption) -> Photo:
         raise ImageError(
             f"{caption.start} is damaged and cannot be read; please open it again."
         ) from error
-    return Photo(caption, picture.size, _orientation(picture), lambda: snapshot)
+    num_bytes = len(snapshot.getbands()) * snapshot.width * snapshot.height
+    return Photo(caption, picture.size, _orientation(picture), lambda: snapshot, num_bytes)
 
 
 def _from_array(array: np.ndarray, caption: Caption) -> Image.Image:

@@ -19,7 +19,7 @@ from siamese import Verifier
 
 REPOSITORY = Path(__file__).parent.parent
 GRADIO = Path(sys.executable).with_name("gradio")
-STARTUP = 120  # seconds
+STARTUP = 400  # seconds; other things may run on this machine
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ code as their title. What the parameters mean stands in `text`, for all who ask.
 import copy
 import functools
 import io
+import time
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar, cast
 
@@ -25,6 +26,7 @@ from ui.visit import person_of
 
 PhotoData = gr.FileData | str  # an uploaded file, or a data URL
 MAX_SUPPORT = 200  # photos
+SECONDS = 120.0  # for one request, from its turn on
 
 Answer = TypeVar("Answer", VerificationDict, PickDict)
 
@@ -137,11 +139,17 @@ def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any
 
 
 class _File(io.BytesIO):
-    """A file in memory that has a name, so that messages can name the photo."""
+    """A file in memory that has a name, so that messages can name the photo, and a last moment."""
 
-    def __init__(self, upload: Upload) -> None:
+    def __init__(self, upload: Upload, until: float) -> None:
         super().__init__(upload.content)
         self.name = upload.name
+        self._until = until
+
+    def read(self, size: int | None = -1) -> bytes:
+        if time.monotonic() > self._until:
+            raise InputError(text.TOO_LONG.format(seconds=int(SECONDS)))
+        return super().read(size)
 
 
 def _answer(
@@ -171,11 +179,12 @@ def _objection(given: dict[str, Any]) -> InputError | None:
 def _taken(photos: dict[str, Any], first_error: SiameseError | None) -> list[_File]:
     """All photos of a request; all are taken off the disk before any error is raised."""
     files: list[_File] = []
+    until = time.monotonic() + SECONDS
     for value in photos.values():
         for payload in value if isinstance(value, list) else [value]:
             if isinstance(payload, (dict, str)):
                 try:
-                    files.append(_File(take(payload)))
+                    files.append(_File(take(payload), until))
                 except SiameseError as error:
                     first_error = first_error or error
     if first_error is not None:

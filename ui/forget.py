@@ -11,8 +11,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from gradio.queueing import Queue
 from gradio.routes import App
+
+from ui.temporary import LOCK
 
 
 def forgetting(
@@ -26,9 +30,11 @@ def forgetting(
     @asynccontextmanager
     async def lifespan(app: App) -> AsyncIterator[None]:
         async def run() -> None:
+            finished: dict[str, float] = {}
             while True:
                 await asyncio.sleep(every)
                 sweep(app, uploads, seconds)
+                finished = drop_answers(app.get_blocks()._queue, finished, seconds)
 
         task = asyncio.create_task(run())
         yield
@@ -45,13 +51,52 @@ def sweep(app: App, uploads: Path, seconds: float) -> None:
     for session, used in list(app.state_holder.time_last_used.items()):
         if (now - used).total_seconds() > seconds:
             drop(app, session)
-    for path in uploads.glob("*/*"):
+    # Uploads that were broken off lie in the folder itself.
+    for path in [*uploads.glob("*"), *uploads.glob("*/*")]:
         with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > seconds:
+            old = time.time() - path.stat().st_mtime > seconds
+            if old and path.is_file() and path.name != LOCK:
                 path.unlink()
     for folder in uploads.glob("*/"):
         with contextlib.suppress(OSError):
             folder.rmdir()  # fails, as it should, where something is in it
+
+
+def drop_answers(queue: Queue, finished: dict[str, float], seconds: float) -> dict[str, float]:
+    """Drop the answers that were fetched, and those that nobody fetched for so many `seconds`.
+
+    Gradio keeps them until 2,000 others came. `finished` says since when each session that has
+    nothing at work has been seen so; what it is now is returned.
+    """
+    now, still = time.monotonic(), {}
+    for session, events in list(queue.pending_event_ids_session.items()):
+        if events & queue.event_ids_to_events.keys():
+            continue
+        still[session] = finished.get(session, now)
+        if not events or now - still[session] > seconds:
+            queue.pending_event_ids_session.pop(session, None)
+            queue.pending_messages_per_session.pop(session, None)
+            del still[session]
+    return still
+
+
+def limit(app: App, most: int) -> None:
+    """Drop the visits that were idle for longest until the photos of all have `most` bytes."""
+    held = {
+        session: sum(map(_bytes, list(state.state_data.values())))
+        for session, state in list(app.state_holder.session_data.items())
+    }
+    total = sum(held.values())
+    for session, size in held.items():  # in the order of their last use
+        if total <= most:
+            break
+        drop(app, session)
+        total -= size
+
+
+def _bytes(value: Any) -> int:
+    """How much a value of a visit's state holds of a photo's file."""
+    return int(getattr(getattr(value, "photo", None), "num_bytes", 0))
 
 
 def drop(app: App, session: str | None) -> None:

@@ -13,15 +13,36 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from siamese.errors import InputError
-from ui import guard, text
+from siamese.errors import InputError, SiameseError
+from ui import forget, guard, text
 from ui.photo import refusal
+
+MAX_REMEMBERED = 2 * 2**30  # bytes of the photos of all visits together
 
 _BY_NAME = "/call/v2/"  # the address that takes parameters by their names
 
 
 class Page(gr.Blocks):
-    """Blocks that say how many values are missing without repeating those that came."""
+    """Blocks whose errors are one sentence, and are logged without repeating what came."""
+
+    async def process_api(self, block_fn: Any, *args: Any, **options: Any) -> dict[str, Any]:
+        """Run one event; of a call of the API nothing stays in memory but its answer."""
+        try:
+            return await super().process_api(block_fn, *args, **options)
+        except gr.Error as error:
+            if error.print_exception:
+                guard.report(error.__cause__ or error)
+            # Gradio's page would show the message as HTML.
+            error.print_exception, error.visible = False, False
+            raise
+        except Exception as error:
+            guard.report(error)
+            raise refusal(SiameseError(text.INTERNAL)) from error
+        finally:
+            if block_fn.api_visibility == "public":
+                forget.drop(self.app, options.get("session_hash"))
+            else:
+                forget.limit(self.app, MAX_REMEMBERED)
 
     def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
         """Raise the refusal of a call that brings too few values."""

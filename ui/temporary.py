@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-_LOCK = "in-use.lock"
+LOCK = "in-use.lock"
 _held: dict[Path, FileLock] = {}
 
 
@@ -25,12 +25,17 @@ def claim(parent: Path | None = None) -> Path:
     """
     if _held and parent is None:
         return next(iter(_held))
-    root = parent or Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()) / "siamese"
-    root.mkdir(parents=True, exist_ok=True)
+    # Each user has a folder, since nobody could write to another one's.
+    user = getattr(os, "getuid", lambda: "all")()
+    temporary = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
+    root = parent or temporary / f"siamese-{user}"
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
     sweep(root)
-    folder = Path(tempfile.mkdtemp(prefix="photos-", dir=root)).resolve()
-    lock = FileLock(folder / _LOCK)
+    # Under another name until it is locked: a server that starts just now would take it for dead.
+    hidden = Path(tempfile.mkdtemp(prefix=".photos-", dir=root)).resolve()
+    lock = FileLock(hidden / LOCK)
     lock.acquire(timeout=0)
+    folder = hidden.rename(hidden.with_name(hidden.name.removeprefix(".")))
     _held[folder] = lock
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     atexit.register(release, folder)
@@ -40,7 +45,7 @@ def claim(parent: Path | None = None) -> Path:
 def sweep(root: Path) -> None:
     """Remove the upload folders below `root` that no living process holds."""
     for folder in root.glob("photos-*"):
-        lock = FileLock(folder / _LOCK)
+        lock = FileLock(folder / LOCK)
         try:
             lock.acquire(timeout=0)
         except (Timeout, OSError):

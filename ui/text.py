@@ -256,6 +256,21 @@ BAD_DATA_URL = 'The data URL of "{name}" is not valid base64; please encode the 
 PHOTO_IS_GONE = 'The uploaded file "{name}" is gone; please upload it again.'
 NOT_YOURS = "That file was not uploaded in this visit; please upload the photo itself."
 TOO_LARGE = "The request is larger than {megabytes} MB; please send a smaller photo."
+FILE_TOO_LARGE = (
+    '"{name}" is larger than {megabytes} MB, the maximum allowed size; please send a smaller photo.'
+)
+UPLOAD_TOO_LARGE = (
+    "These photos have more than {megabytes} MB together, the maximum allowed size; please send"
+    " fewer at once."
+)
+TOO_SLOW = "The request took longer than {seconds} seconds to arrive; please send smaller photos."
+TOO_LONG = (
+    "This takes longer than the {seconds} seconds that one request may; please send fewer or"
+    " smaller photos."
+)
+GONE = "The upload was given up before it was complete."
+BUSY = "Too many requests are waiting; please try again in a minute."
+TOO_MANY_PARTS = "The request has too many values; please send fewer."
 NOT_FOUND = "There is nothing at this address."
 NO_NAMES = "There are {photos} support photos but {names} names; give one name for each photo."
 TOO_MANY_SUPPORT = "At most {limit} support photos are accepted in one request; there are {photos}."

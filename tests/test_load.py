@@ -1,0 +1,178 @@
+"""Many visitors at once, many requests in turn, and a server that is killed at work.
+
+The long run, `pytest -m long -n0 -s tests/test_load.py`, prints the figures that the README quotes;
+throughput means something on an idle machine only.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gradio_client import Client, handle_file
+from PIL import ImageEnhance, ImageOps
+
+from tests import app_server, pictures
+from tests.test_app import data_url, rounded, upload, without_times
+
+VISITORS = 50
+REQUESTS = 2000
+WARM_UP = 400  # requests after which memory is compared
+GROWTH = 1.05
+
+
+@pytest.fixture
+def server() -> Iterator[app_server.Server]:
+    """One of its own, since its memory is measured and it is killed."""
+    started = app_server.start([sys.executable, "app.py"])
+    yield started
+    app_server.stop(started)
+
+
+@pytest.fixture(scope="module")
+def portraits(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A photo for each visitor, no two alike: other light, other side, other part."""
+    folder = tmp_path_factory.mktemp("visitors")
+    made = []
+    for number in range(VISITORS):
+        photo = pictures.portrait().crop((60 + number, 10, 420 + number, 400 + 2 * number))
+        photo = ImageEnhance.Brightness(photo).enhance(0.7 + number / 80)
+        photo = ImageOps.mirror(photo) if number % 2 else photo
+        path = folder / f"visitor {number}.jpg"
+        photo.save(path, quality=80 + number % 15)
+        made.append(path)
+    return made
+
+
+def request(client: Client, number: int, portraits: list[Path]) -> Callable[[], Any]:
+    """What a visitor asks: every third one for a pick, the others whether two photos match."""
+    mine, other = portraits[number], portraits[(number + 1) % VISITORS]
+    if number % 3:
+        return lambda: client.submit(handle_file(mine), handle_file(other), api_name="/verify")
+    support = [handle_file(portraits[(number + step) % VISITORS]) for step in (1, 2, 3)]
+    return lambda: client.submit(handle_file(mine), support, api_name="/pick")
+
+
+def expected(number: int, portraits: list[Path]) -> dict[str, Any]:
+    """The answer to that in process."""
+    verifier = app_server.verifier()
+    mine, other = portraits[number], portraits[(number + 1) % VISITORS]
+    if number % 3:
+        return dict(verifier.verify(mine, other).to_dict())
+    support = [portraits[(number + step) % VISITORS] for step in (1, 2, 3)]
+    people = {path.stem: path for path in support}
+    return dict(verifier.pick(mine, people).to_dict())
+
+
+def comparable(answer: dict[str, Any]) -> Any:
+    return rounded(without_times(answer))
+
+
+@pytest.mark.parametrize("visitors", [8, pytest.param(VISITORS, marks=pytest.mark.long)])
+def test_everybody_gets_their_own_answer(
+    server: app_server.Server, portraits: list[Path], visitors: int
+) -> None:
+    with ThreadPoolExecutor(visitors) as pool:
+        clients = list(pool.map(lambda _: Client(server.url, verbose=False), range(visitors)))
+        asks = [request(client, n, portraits) for n, client in enumerate(clients)]
+        for ask in asks[:3]:
+            ask().result()  # warm
+        start = time.perf_counter()
+        alone = [ask().result() for ask in asks]
+        in_turn = time.perf_counter() - start
+        ranks: set[int] = set()
+
+        def visit(ask: Callable[[], Any]) -> Any:
+            job = ask()
+            while not job.done():
+                rank = job.status().rank
+                if rank is not None:
+                    ranks.add(rank)
+                time.sleep(0.05)
+            return job.result()
+
+        start = time.perf_counter()
+        together = list(pool.map(visit, asks))
+        at_once = time.perf_counter() - start
+    for number, (one, other) in enumerate(zip(alone, together, strict=True)):
+        right = comparable(expected(number, portraits))
+        assert comparable(one) == right
+        assert comparable(other) == right
+    assert len(ranks) > 2, "nobody was told their place in the queue"
+    assert server.uploads == []
+    say(f"{visitors} visitors at once: {visitors / at_once:.2f} requests/s, places up to"
+        f" {max(ranks) + 1}; one after the other: {visitors / in_turn:.2f} requests/s")  # fmt: skip
+
+
+@pytest.mark.long
+def test_memory_is_flat(server: app_server.Server, portraits: list[Path]) -> None:
+    """Mixed requests, as by 40 clients that come one after the other."""
+    taken = []
+    for number in range(REQUESTS):
+        if number % 50 == 0:
+            client = Client(server.url, verbose=False)
+            urls = [data_url(str(path)) for path in portraits[:2]]
+        if number % 5 == 4:
+            client.predict(*urls, api_name="/verify")
+        else:
+            request(client, number % VISITORS, portraits)().result()
+        if (number + 1) % 100 == 0:
+            taken.append(app_server.megabytes(server))
+            say(f"{number + 1} requests: {taken[-1]:.0f} MB")
+    warm = taken[WARM_UP // 100 - 1]
+    assert max(taken[WARM_UP // 100 :]) <= GROWTH * warm, taken
+    assert server.uploads == []
+
+
+def test_a_killed_server_serves_again_and_keeps_no_photo(portraits: list[Path]) -> None:
+    first = app_server.start([sys.executable, "app.py"])
+    uploaded = Path(upload(first, "left.jpg", portraits[0].read_bytes()))
+    event = {"data": [data_url(str(path)) for path in portraits[:2]]}
+    body = json.dumps(event).encode()
+    kind = {"Content-Type": "application/json"}
+    for _ in range(6):
+        call = urllib.request.Request(first.url + "gradio_api/call/verify", body, kind)
+        urllib.request.urlopen(call, timeout=30).close()
+    os.killpg(first.process.pid, signal.SIGKILL)  # with requests at work and in the queue
+    first.process.wait()
+    assert uploaded.is_file()
+    second = app_server.start([sys.executable, "app.py"], GRADIO_TEMP_DIR=str(first.temporary))
+    try:
+        assert not uploaded.exists() and first.uploads == []
+        client = Client(second.url, verbose=False)
+        answer = request(client, 1, portraits)().result()
+        assert comparable(answer) == comparable(expected(1, portraits))
+    finally:
+        app_server.stop(second)
+        app_server.stop(first)
+
+
+def test_visits_that_overlap_do_not_mix(server: app_server.Server, portraits: list[Path]) -> None:
+    """One client, many threads: the answers come back to the questions they belong to."""
+    client = Client(server.url, verbose=False)
+    wrong: list[int] = []
+
+    def work(number: int) -> None:
+        answer = request(client, number, portraits)().result()
+        name = answer["photos"][0]["name"] if number % 3 else answer["query"]["name"]
+        if name != f"visitor {number}.jpg":
+            wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def say(figure: str) -> None:
+    print(f"\n{figure}", end="", flush=True)

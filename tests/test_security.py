@@ -1,0 +1,482 @@
+"""The running server against a curious visitor: raw requests that no page would send."""
+
+import contextlib
+import http.client
+import json
+import secrets
+import socket
+import struct
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from siamese import images
+from tests import app_server, hostile, pictures
+from tests.test_app import eventually, upload
+from ui import api, guard, text
+
+SECRET = "a name that must not be logged"
+META = {"_type": "gradio.FileData"}
+JPEG = pictures.encoded(pictures.portrait(), "JPEG")
+
+
+@pytest.fixture(scope="module")
+def server() -> app_server.Server:
+    return app_server.running()
+
+
+@pytest.fixture(scope="module")
+def client(server: app_server.Server) -> Client:
+    return Client(server.url, verbose=False)
+
+
+def ask(
+    server: app_server.Server,
+    path: str,
+    body: bytes | None = None,
+    method: str | None = None,
+    **headers: str,
+) -> tuple[int, bytes]:
+    """One request whose path goes out as it is: nothing is normalised or encoded."""
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+    kind = {"Content-Type": "application/json"} if body is not None else {}
+    try:
+        verb = method or ("GET" if body is None else "POST")
+        connection.request(verb, path, body, {**kind, **headers})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def sentence(body: bytes) -> str:
+    """What a refusal says; one line that ends as sentences do."""
+    said: str = json.loads(body)["detail"]
+    assert said.endswith(".") and "\n" not in said, said
+    return said
+
+
+def join(server: app_server.Server, data: list[Any], session: str, fn_index: int) -> int:
+    event = {"data": data, "fn_index": fn_index, "session_hash": session}
+    return ask(server, "/gradio_api/queue/join", json.dumps(event).encode())[0]
+
+
+def messages(server: app_server.Server, session: str) -> str:
+    return ask(server, f"/gradio_api/queue/data?session_hash={session}")[1].decode()
+
+
+# ---- which addresses there are
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/monitoring", "/monitoring%0A", "/monitoring/", "//monitoring", "/login", "/logout%0a",
+        "/gradio_api/run/verify", "/gradio_api/api/verify", "/gradio_api/component_server",
+        "/gradio_api/stream/x", "/gradio_api/stream/x/y/1/playlist-file",
+        "/gradio_api/queue/status",
+        "/gradio_api/proxy=http://127.0.0.1/", "/gradio_api/custom_component/x/client/y/z",
+        "/gradio_api/process_recording", "/gradio_api/vibe-edit", "/gradio_api/token",
+        "/gradio_api/file/etc/passwd", "/gradio_api/runs", "/gradio_api/deep_link", "/docs",
+        "/gradio_api/dev/reload", "/pwa_icon", "/gradio_api/profiling/traces", "/.env", "/app.py",
+    ],
+)  # fmt: skip
+def test_what_nobody_needs_is_not_there(server: app_server.Server, path: str) -> None:
+    for body in (None, b"{}"):
+        status, answer = ask(server, path, body)
+        assert status == 404
+        assert sentence(answer) == text.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "root", ["static", "assets", "svelte", "gradio_api/file=", "gradio_api/file"]
+)
+@pytest.mark.parametrize(
+    "way",
+    [
+        "../" * 12 + "etc/passwd", "..%2f" * 12 + "etc%2fpasswd", "%2e%2e/" * 12 + "etc/passwd",
+        "..%252f" * 12 + "etc%252fpasswd", "....//" * 12 + "etc/passwd", "/etc/passwd",
+        "%00/etc/passwd", "..\\" * 12 + "etc\\passwd", "/proc/self/environ", "/proc/self/fd/0",
+    ],
+)  # fmt: skip
+def test_no_path_leads_out(server: app_server.Server, root: str, way: str) -> None:
+    status, answer = ask(server, f"/{root}/{way}")
+    assert status in (400, 403, 404)
+    assert b"root:" not in answer and b"PATH=" not in answer
+
+
+@pytest.mark.parametrize(
+    "method", ["PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "CONNECT", "NONSENSE"]
+)
+def test_other_methods_do_nothing(server: app_server.Server, method: str) -> None:
+    for path in ("/", "/gradio_api/call/verify", "/gradio_api/upload"):
+        assert ask(server, path, method=method)[0] in (200, 400, 404, 405)
+
+
+def test_an_upload_is_read_by_nobody_in_any_way(server: app_server.Server) -> None:
+    path = upload(server, "photo.jpg", JPEG)
+    for asked in (f"file={path}", f"file={path}?x=1", f"file=/{path}"):
+        for method in ("GET", "HEAD"):
+            status, answer = ask(server, f"/gradio_api/{asked}", method=method, Range="bytes=0-100")
+            assert status in (204, 404)
+            assert JPEG[:20] not in answer
+    Path(path).unlink()
+
+
+def test_a_forged_host_stays_with_who_sent_it(server: app_server.Server) -> None:
+    forged = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
+    for path in ("/", "/config", "/gradio_api/info", "/gradio_api/openapi.json"):
+        ask(server, path, **forged)
+        assert b"evil.example" not in ask(server, path)[1]
+
+
+# ---- what requests may name
+
+
+def test_only_uploads_can_be_named_not_what_lies_beside_them(server: app_server.Server) -> None:
+    path = Path(upload(server, "photo.jpg", JPEG))
+    folder = path.parent.parent
+    assert (folder / "in-use.lock").is_file()
+    guesses = [
+        folder / "in-use.lock", folder, path.parent, folder / ("0" * 64) / ".." / "in-use.lock",
+        Path("/etc/passwd"), Path("/proc/self/environ"), Path("app.py"), f"{path}\0.jpg",
+        folder.parent / "photos-other" / path.parent.name / path.name,
+    ]  # fmt: skip
+    for guess in guesses:
+        form = {"path": str(guess), "meta": META}
+        status, answer = ask(
+            server, "/gradio_api/call/verify", json.dumps({"data": [form, form]}).encode()
+        )
+        assert status == 400, guess
+        assert sentence(answer) == text.NOT_YOURS
+    assert (folder / "in-use.lock").is_file() and path.is_file()
+    path.unlink()
+
+
+def test_a_well_formed_guess_finds_nothing(client: Client, server: app_server.Server) -> None:
+    """What another visitor uploaded lies at a path with 256 random bits, which only they know."""
+    path = Path(upload(server, "photo.jpg", JPEG))
+    guess = path.parent.with_name(secrets.token_hex(32)) / path.name
+    form = {"path": str(guess), "meta": META, "orig_name": "guess.jpg"}
+    with pytest.raises(AppError, match=r"guess\.jpg"):
+        client.predict(form, form, api_name="/verify")
+    assert path.is_file()
+    path.unlink()
+
+
+def test_a_link_into_the_uploads_is_no_upload(server: app_server.Server, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("/etc")
+    form = {"path": str(link / "passwd"), "meta": META}
+    body = json.dumps({"data": [form, form]}).encode()
+    assert ask(server, "/gradio_api/call/verify", body)[0] == 400
+
+
+def test_a_visit_is_out_of_reach_for_others(server: app_server.Server) -> None:
+    """Every event of the page, tried from another visit: nothing of the first one comes out."""
+    config = json.loads(ask(server, "/config")[1])
+    page_events = [event["id"] for event in config["dependencies"]]
+    adders = [
+        event["id"] for event in config["dependencies"]
+        if len(event["inputs"]) == 1 and len(event["outputs"]) == 4
+    ]  # fmt: skip
+    mine = secrets.token_hex(8)
+    for event in adders[:2]:
+        path = upload(server, f"{SECRET}.jpg", JPEG)
+        assert (
+            join(server, [{"path": path, "meta": META, "orig_name": f"{SECRET}.jpg"}], mine, event)
+            == 200
+        )
+        assert SECRET in messages(server, mine)
+    theirs = secrets.token_hex(8)
+    for event in page_events:
+        wanted = len(config["dependencies"][page_events.index(event)]["inputs"])
+        if join(server, [None] * wanted, theirs, event) == 200:
+            said = messages(server, theirs)
+            assert SECRET not in said and "data:image" not in said
+    for guess in ("", "0", theirs, mine[:-1], "*", "%25"):
+        assert SECRET not in messages(server, guess)
+        assert SECRET not in ask(server, f"/gradio_api/call/verify/{guess or 'x'}")[1].decode()
+
+
+# ---- limits, each with its sentence
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", text.MALFORMED), (b"{", text.MALFORMED), (b"\xff\xfe\0", text.MALFORMED),
+        (b"[" * 50_000 + b"]" * 50_000, text.MALFORMED),
+        (b'{"data":' * 9000 + b"1" + b"}" * 9000, text.MALFORMED),
+        (b'{"data":[' + b"[]," * 200_000 + b"1]}", text.TOO_MANY_PARTS),
+        (b'{"data":["' + b"," * 200_000 + b'"]}', text.TOO_MANY_PARTS),
+    ],
+)  # fmt: skip
+def test_strange_json(server: app_server.Server, body: bytes, said: str) -> None:
+    for path in ("/gradio_api/call/verify", "/gradio_api/queue/join", "/gradio_api/cancel"):
+        status, answer = ask(server, path, body)
+        assert (status, sentence(answer)) == (400, said)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": [1, 2], "fn_index": 10**9, "session_hash": "x"},
+        {"data": None, "fn_index": 0, "session_hash": "x"},
+        {"data": [SECRET] * 3, "fn_index": "0; drop", "session_hash": [SECRET]},
+        {"data": [{"path": None, "meta": META, "url": SECRET}], "fn_index": 1, "session_hash": "y"},
+        [SECRET], SECRET, 7, None,
+    ],
+)  # fmt: skip
+def test_events_that_make_no_sense(server: app_server.Server, body: Any) -> None:
+    status, answer = ask(server, "/gradio_api/queue/join", json.dumps(body).encode())
+    if status != 200:
+        assert 400 <= status <= 500
+        sentence(answer)
+    assert SECRET not in server.log.read_text()
+
+
+def test_values_that_make_no_sense_to_the_page_are_not_logged(server: app_server.Server) -> None:
+    config = json.loads(ask(server, "/config")[1])
+    for event in config["dependencies"]:
+        session = secrets.token_hex(8)
+        if join(server, [SECRET] * len(event["inputs"]), session, event["id"]) == 200:
+            messages(server, session)
+    logged = server.log.read_text()
+    assert SECRET not in logged and "Traceback" not in logged
+
+
+def test_a_photo_that_is_too_large(server: app_server.Server) -> None:
+    with pytest.raises(Exception, match="413"):
+        upload(server, "huge.jpg", bytes(guard.MAX_FILE + 1))
+    assert server.uploads == []
+
+
+def test_its_sentence_names_the_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "MAX_FILE", 1000)
+    with in_process() as served:
+        edge = "edge-of-a-part"
+        head = (
+            f'--{edge}\r\nContent-Disposition: form-data; name="files"; filename="huge.jpg"\r\n\r\n'
+        )
+        body = head.encode() + bytes(2000) + f"\r\n--{edge}--\r\n".encode()
+        kind = {"Content-Type": f"multipart/form-data; boundary={edge}"}
+        status, answer = ask(served, "/gradio_api/upload", body, **kind)
+        assert status == 413
+        assert answer.decode() == text.FILE_TOO_LARGE.format(name="huge.jpg", megabytes=0)
+
+
+def test_an_upload_that_says_it_is_too_large(server: app_server.Server) -> None:
+    with opened(server) as raw:
+        raw.sendall(upload_head(guard.MAX_UPLOAD + 1))
+        answer = raw.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"MB together" in answer
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_upload_that_breaks_off_leaves_nothing(server: app_server.Server, chunked: bool) -> None:
+    with opened(server) as raw:
+        part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n'
+        body = part + bytes(300_000)
+        raw.sendall(upload_head(None if chunked else 10**6))
+        raw.sendall(b"%x\r\n%s\r\n" % (len(body), body) if chunked else body)
+        assert eventually(lambda: server.uploads != [])
+        # Reset rather than closed in order, as by a telephone in a tunnel.
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert eventually(lambda: server.uploads == [])
+
+
+@contextlib.contextmanager
+def opened(server: app_server.Server) -> Iterator[socket.socket]:
+    place = urlsplit(server.url)
+    with socket.create_connection((place.hostname, place.port), timeout=30) as raw:
+        yield raw
+
+
+def upload_head(length: int | None) -> bytes:
+    size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+    return (
+        "POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\n"
+        f"Content-Type: multipart/form-data; boundary=x\r\n{size}\r\n\r\n"
+    ).encode()
+
+
+def test_too_many_pixels_and_too_many_photos(client: Client, tmp_path: Path) -> None:
+    bomb = next(file for file in hostile.corpus() if "3,600 megapixels" in file.name)
+    path = tmp_path / "bomb.png"
+    path.write_bytes(bomb.content)
+    with pytest.raises(
+        AppError, match=rf'"bomb.png" has 3600 .* at most {images.MAX_PIXELS // 10**6}'
+    ):
+        client.predict(handle_file(path), handle_file(path), api_name="/verify")
+    small = f"data:image/png;base64,{'A' * 8}"
+    with pytest.raises(AppError, match=f"At most {api.MAX_SUPPORT} support photos"):
+        client.predict(small, [small] * (api.MAX_SUPPORT + 1), api_name="/pick")
+
+
+@contextlib.contextmanager
+def in_process(**queue: Any) -> Iterator[app_server.Server]:
+    """The app in this process, where a test can set its limits."""
+    import app
+
+    page = app.build(app_server.verifier())
+    if queue:
+        page.queue(**queue)
+    port = app_server.free_port()
+    page.launch(**app.launch_options(), prevent_thread_lock=True, quiet=True, server_port=port)
+    try:
+        yield app_server.Server(page.local_url, None, app.UPLOADS, Path())  # type: ignore[arg-type]
+    finally:
+        page.close()
+
+
+def test_a_request_has_only_so_much_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(api, "SECONDS", 0.0)
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(JPEG)
+    with in_process() as served, pytest.raises(AppError, match="takes longer than the 0 seconds"):
+        Client(served.url, verbose=False).predict(
+            handle_file(photo), [handle_file(photo)], api_name="/pick"
+        )
+
+
+def test_a_full_queue_says_so() -> None:
+    body = json.dumps({"data": ["data:image/png;base64,AAAA"] * 2}).encode()
+    with in_process(max_size=1) as served:
+        answers = [ask(served, "/gradio_api/call/verify", body) for _ in range(40)]
+        refused = [answer for status, answer in answers if status == 503]
+        assert refused and len(refused) < 40
+        assert {sentence(answer) for answer in refused} == {text.BUSY}
+        assert eventually(lambda: ask(served, "/gradio_api/call/verify", body)[0] == 200)
+
+
+@pytest.mark.parametrize("limit", ["MAX_QUEUED", "MAX_DISK", "MAX_OPEN"])
+def test_other_limits_say_the_same(monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    with in_process() as served:
+        monkeypatch.setattr(guard, limit, -1)
+        path = "/gradio_api/upload" if limit == "MAX_DISK" else "/gradio_api/call/verify"
+        status, answer = ask(served, path, b'{"data": []}')
+        assert (status, sentence(answer)) == (503, text.BUSY)
+
+
+def test_a_slow_request_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "SECONDS", 1.0)
+    with in_process() as served:
+        for path, status in (("upload", b"400"), ("call/verify", b"408")):
+            with opened(served) as raw:
+                raw.sendall(upload_head(1000).replace(b"upload", path.encode()) + b"--x")
+                answer = raw.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 " + status)
+            assert b"longer than 1 seconds to arrive" in answer
+
+
+def test_the_memory_of_visits_is_bounded() -> None:
+    from types import SimpleNamespace
+
+    from gradio.state_holder import StateHolder
+
+    from ui import forget
+
+    holder = StateHolder()
+    photo = images.load(JPEG)
+    for visit in ("first", "second", "third"):
+        shown = SimpleNamespace(photo=photo)
+        holder.session_data[visit] = SimpleNamespace(state_data={1: shown, 2: False})  # type: ignore[assignment]
+    app: Any = SimpleNamespace(state_holder=holder)
+    assert photo.num_bytes <= len(JPEG)
+    forget.limit(app, 3 * photo.num_bytes)
+    assert len(holder.session_data) == 3
+    forget.limit(app, 2 * photo.num_bytes)
+    assert list(holder.session_data) == ["second", "third"]
+
+
+# ---- nothing left behind
+
+# The app with a clean-up after seconds instead of minutes.
+QUICK = """
+import app
+from ui import forget
+options = app.launch_options()
+options["app_kwargs"]["lifespan"] = forget.forgetting(app.UPLOADS, seconds=4, every=0.5)
+app.demo.launch(**options)
+"""
+
+
+def test_nothing_is_left_of_fifty_requests(tmp_path: Path) -> None:
+    scratch = tmp_path / "everything the server may write to"
+    scratch.mkdir()
+    server = app_server.start([sys.executable, "-c", QUICK], TMPDIR=str(scratch))
+    try:
+        photo = tmp_path / f"{SECRET}.jpg"
+        photo.write_bytes(JPEG)
+        broken = tmp_path / f"{SECRET} too.jpg"
+        broken.write_bytes(JPEG[:5000])
+        visits(server, photo, broken)
+        assert eventually(lambda: server.uploads == [])
+        found = [path for root in (server.temporary, scratch) for path in pictures_below(root)]
+        assert found == []
+        logged = server.log.read_text()
+        assert SECRET not in logged and "data:image" not in logged and "Traceback" not in logged
+    finally:
+        app_server.stop(server)
+
+
+def visits(server: app_server.Server, photo: Path, broken: Path) -> None:
+    """Fifty requests: answers, errors, uploads that nobody reads, and visits that just leave."""
+    client = Client(server.url, verbose=False)
+    for number in range(15):
+        client.predict(handle_file(photo), handle_file(photo), api_name="/verify")
+        if number < 10:
+            client.predict(handle_file(photo), [handle_file(photo)] * 2, api_name="/pick")
+            with pytest.raises(AppError):
+                client.predict(handle_file(photo), handle_file(broken), api_name="/verify")
+            upload(server, f"{SECRET}.jpg", JPEG)
+    config = json.loads(ask(server, "/config")[1])
+    adder = next(
+        event["id"] for event in config["dependencies"]
+        if len(event["inputs"]) == 1 and len(event["outputs"]) == 4
+    )  # fmt: skip
+    for _ in range(5):
+        form = {"path": upload(server, f"{SECRET}.jpg", JPEG), "meta": META}
+        assert join(server, [form], secrets.token_hex(8), adder) == 200
+    time.sleep(1)
+
+
+def pictures_below(root: Path) -> list[Path]:
+    """The files that are pictures, by what they are and not by their names."""
+    found = []
+    for path in root.rglob("*"):
+        if path.is_file():
+            with contextlib.suppress(images.ImageError, OSError):
+                images.load(path)
+                found.append(path)
+    return found
+
+
+def test_the_limits_are_those_that_are_documented() -> None:
+    import app
+    from ui import parts, refusals
+
+    said = (app_server.REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
+    for limit in (
+        f"{guard.MAX_FILE // 10**6} MB as an upload, {images.MAX_BYTES // 2**20} MB in the package",
+        f"{images.MAX_PIXELS // 10**6} megapixels, {images.MAX_ISO_PIXELS // 10**6} as AVIF",
+        f"| {guard.MAX_UPLOAD // 2**20} MB |",
+        f"| {guard.MAX_BODY // 2**20} MB, {guard.MAX_PARTS:,} values |",
+        f"| {api.MAX_SUPPORT} |",
+        f"{guard.SECONDS:.0f} seconds to arrive, {api.SECONDS:.0f} seconds of work",
+        f"{app.MAX_WAITING} requests, {guard.MAX_QUEUED // 2**20} MB of them,"
+        f" {guard.MAX_DISK // 2**30} GB of uploads",
+        f"{parts.POOL_SIZE} requests at work, {guard.MAX_OPEN:,} open",
+        f"{app.MAX_VISITS} visits, {refusals.MAX_REMEMBERED // 2**30} GB of their photos;"
+        f" idle ones for {app.MINUTES} minutes",
+    ):
+        assert limit in said, limit
