@@ -87,7 +87,7 @@ def cheap() -> Iterator[hostile.Hostile]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells the peak")
-@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("step", [8, pytest.param(1, marks=pytest.mark.long)])
 def test_each_through_the_package(step: int) -> None:
     found = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PROGRAM, str(step)],
@@ -112,7 +112,7 @@ def written(folder: Path, file: hostile.Hostile) -> Path:
     return path
 
 
-@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("step", [29, pytest.param(1, marks=pytest.mark.long)])
 def test_each_on_the_command_line(
     step: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,7 +145,7 @@ def test_a_hostile_file_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert_sentence(found.stderr.strip(), path.name)
 
 
-@pytest.mark.parametrize("step", [12, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("step", [17, pytest.param(1, marks=pytest.mark.long)])
 def test_each_over_http(step: int, tmp_path: Path) -> None:
     server = app_server.running()
     client = Client(server.url, verbose=False)

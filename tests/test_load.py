@@ -46,6 +46,7 @@ def portraits(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         photo = pictures.portrait().crop((60 + number, 10, 420 + number, 400 + 2 * number))
         photo = ImageEnhance.Brightness(photo).enhance(0.7 + number / 80)
         photo = ImageOps.mirror(photo) if number % 2 else photo
+        photo.thumbnail((220, 220))
         path = folder / f"visitor {number}.jpg"
         photo.save(path, quality=80 + number % 15)
         made.append(path)

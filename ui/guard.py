@@ -94,6 +94,9 @@ class Guard:
             return await Response(status_code=204)(scope, receive, send)
         if not _ALLOWED.fullmatch(path):
             raise Refusal(404, text.NOT_FOUND)
+        if path.rstrip("/") == f"{_API}info":
+            # Kept by Gradio for everybody with the address that the first one asked at, or forged.
+            scope["app"].api_info = None
         if scope["method"] == "POST":
             if path.rstrip("/") == f"{_API}upload":
                 self._check_room(scope)
