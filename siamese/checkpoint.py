@@ -31,6 +31,7 @@ from siamese.reference import locate
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 EMBEDDED = Path(__file__).resolve().parent.parent / "weights"
+EMBEDDED_NAME = "embedded"  # in answers: where the program is installed is nobody's business
 MAX_CONFIG_BYTES = 1 << 20
 MAX_PARAMETERS = 200_000_000
 MAX_WEIGHTS_BYTES = 4 * MAX_PARAMETERS + MAX_CONFIG_BYTES
@@ -71,7 +72,7 @@ class Checkpoint:
     network: SiameseNetwork
     config: CheckpointConfig
     sha256: str  # of model.safetensors
-    origin: str  # the folder, or repo@commit
+    origin: str  # the folder, repo@commit, or EMBEDDED_NAME
     note: str = ""  # a sentence where it may not be the newest one
     folder: Path | None = None  # where its files lie, the card among them
 
@@ -125,7 +126,7 @@ def load(
     Raises CheckpointError, one sentence, where it cannot be had or trusted.
     """
     if source is None and revision is None:
-        return load_folder(EMBEDDED)
+        return load_folder(EMBEDDED, EMBEDDED_NAME)
     if source is None:
         raise CheckpointError(f"The revision '{revision}' of what? Name a checkpoint too.")
     found = locate(source, revision)

@@ -24,7 +24,7 @@ from siamese.checkpoint import (
     file_sha256,
 )
 from siamese.errors import CheckpointError
-from siamese.hub_client import patiently, retried
+from siamese.hub_client import PAUSES, patiently, retried
 from siamese.reference import Reference, is_commit
 
 FILES = (CONFIG, WEIGHTS, CARD)  # all that is ever fetched of a repo
@@ -68,13 +68,15 @@ class Commit:
 class Hub:
     """A Hub and how to reach it; every default is huggingface_hub's own, environment included.
 
-    `seconds` is how long a connection may be silent before it counts as stalled.
+    `seconds` is how long a connection may be silent before it counts as stalled; `pauses` are those
+    (s) before another try.
     """
 
     endpoint: str | None = None
     cache: Path | None = None
     token: str | bool | None = None
     seconds: float | None = None
+    pauses: tuple[float, ...] = PAUSES
 
     @property
     def url(self) -> str:
@@ -104,7 +106,7 @@ class Hub:
         with self._patiently(repo if revision is None else f"{repo}@{revision}"):
             api = self._api()
             info: Any = api.space_info if kind == "space" else api.model_info
-            found = retried(lambda: info(repo, revision=revision, files_metadata=True))
+            found = retried(lambda: info(repo, revision=revision, files_metadata=True), self.pauses)
         siblings = found.siblings or []
         return Listing(
             found.sha or "",
@@ -206,7 +208,7 @@ class Hub:
                 )
             )
 
-        folder = retried(lambda: get(force=False))
+        folder = retried(lambda: get(force=False), self.pauses)
         if _whole(folder, listing):
             return folder
         folder = get(force=True)

@@ -35,6 +35,7 @@ FAILURES = (
 )  # fmt: skip
 PASSING = (408, 429, 500, 502, 503, 504)  # HTTP statuses of faults that may pass
 TRIES = 3  # for any one request
+PAUSES = (0.5, 1.0)  # seconds before the second and the third
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -53,12 +54,12 @@ def patiently(name: str, url: str, seconds: float | None = None) -> Iterator[Non
         raise CheckpointError(_sentence(error, name, url, patience)) from error
 
 
-def retried(call: Callable[[], T]) -> T:
-    """What `call` returns; tried again, after a pause, where the fault may pass.
+def retried(call: Callable[[], T], pauses: tuple[float, ...] = PAUSES) -> T:
+    """What `call` returns; tried again, after each pause (seconds), where the fault may pass.
 
     For the requests that huggingface_hub itself sends only once.
     """
-    for pause in (0.5, 1.0):
+    for pause in pauses:
         try:
             return call()
         except (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError):

@@ -44,5 +44,5 @@ def start(checkpoint: str | Path | None = None, refresh: bool = False) -> Starte
     try:
         return Started(Verifier.from_pretrained(named, refresh=refresh))
     except CheckpointError as error:
-        problem = f"The checkpoint {named} is not the one that answers: {error}"
-        return Started(Verifier.from_pretrained(), f"{problem} The embedded one answers instead.")
+        problem = f"The embedded checkpoint answers, not {named} as it should. {error}"
+        return Started(Verifier.from_pretrained(), problem)

@@ -314,9 +314,20 @@ def test_nothing_is_left_of_a_visit(
 
 
 def test_gradio_starts_it_too_and_a_stopped_server_leaves_nothing() -> None:
-    server = app_server.start([str(app_server.GRADIO), "app.py"])
+    """A checkpoint that cannot be had is no reason not to start; page and JSON say so."""
+    server = app_server.start(
+        [str(app_server.GRADIO), "app.py"],
+        SIAMESE_CHECKPOINT="nobody/nothing",
+        HF_ENDPOINT="http://127.0.0.1:9",
+    )
     try:
         assert get(server, "gradio_api/mcp/")[0] == 404  # not switched on
+        page = get(server, "config")[1].decode()
+        assert "The embedded checkpoint answers, not nobody/nothing" in page
+        assert "http://127.0.0.1:9 cannot be reached" in page
+        photo = data_url(str(app_server.REPOSITORY / "examples" / "person A 1.webp"))
+        answer = Client(server.url, verbose=False).predict(photo, photo, api_name="/verify")
+        assert answer["checkpoint"]["source"] == "embedded"
         upload(server, "orphan.jpg", pictures.encoded(pictures.portrait(), "JPEG"))
         assert len(server.uploads) == 1
         os.killpg(server.process.pid, signal.SIGTERM)

@@ -103,6 +103,8 @@ def test_provenance_changes_no_answer(folder: Path) -> None:
 
 
 def test_embedded_checkpoint_is_the_default_source() -> None:
+    found = checkpoints.load()
+    assert (found.origin, found.folder) == ("embedded", checkpoints.EMBEDDED)
     assert checkpoints.EMBEDDED.name == "weights"
     with pytest.raises(CheckpointError, match="of what"):
         checkpoints.load(None, revision="main")

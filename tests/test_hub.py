@@ -3,6 +3,7 @@
 The client is huggingface_hub as it is installed; the other end is `hub_server` on loopback.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -10,12 +11,14 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from gradio_client import Client
 from huggingface_hub import constants
 from huggingface_hub.utils import _http
 from PIL import Image
@@ -26,10 +29,15 @@ from siamese.errors import CheckpointError
 from siamese.hub import FILES, Hub
 from siamese.hub_client import TRIES
 from siamese.reference import Reference, locate, parse
+from tests import app_server, pictures
 from tests import small_checkpoints as small
 from tests.hub_server import Blob, Fault, HubServer
 
 ROOT = Path(__file__).parent.parent
+GREY = (
+    "data:image/png;base64,"
+    + base64.b64encode(pictures.encoded(Image.new("RGB", (40, 40), "grey"))).decode()
+)
 REPO = "owner/toy"
 
 
@@ -59,7 +67,8 @@ def server(running: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def hub(server: HubServer, tmp_path: Path) -> Hub:
-    return Hub(endpoint=server.url, cache=tmp_path / "cache", token=False, seconds=0.3)
+    # The client's own pauses cannot be shortened; ours can.
+    return Hub(server.url, tmp_path / "cache", token=False, seconds=0.3, pauses=(0.02, 0.02))
 
 
 def commit_of(server: HubServer, ref: str = "main", repo: str = REPO) -> str:
@@ -528,6 +537,7 @@ def test_command_line_with_and_without_network(server: HubServer, tmp_path: Path
         [*verify, "--checkpoint", f"{REPO}@{commit}", "--json"],
         [*verify, "--checkpoint", "owner/nothing"],
         [*verify, "--checkpoint", f"{REPO}@v9"],
+        [*verify, "--checkpoint", f"{REPO}#sha256={'0' * 64}"],
     )
     sha256 = load_folder_sha(server)
     code, out, err = found[0]
@@ -590,10 +600,10 @@ def test_server_starts_with_the_embedded_checkpoint_and_says_so(
             starter.stdin.flush()
             return list(json.loads(starter.stdout.readline()))
 
-        assert start("") == [str(folder), "", ""]
+        assert start("") == ["embedded", "", ""]
         server.faults.append(Fault("info", "stall"))
         source, problem, _ = start(REPO)
-        assert source == str(folder)
+        assert source == "embedded"
         assert all(words in problem for words in (REPO, "did not answer", "embedded"))
         server.reset()
         assert start(REPO) == [f"{REPO}@{commit_of(server)}", "", ""]
@@ -601,3 +611,21 @@ def test_server_starts_with_the_embedded_checkpoint_and_says_so(
         source, problem, note = start(REPO)
         assert (source, problem) == (f"{REPO}@{commit_of(server)}", "")
         assert "from the cache" in note
+
+
+def test_the_app_says_which_checkpoint_of_the_hub_answers(
+    server: HubServer, tmp_path: Path
+) -> None:
+    """The real app: on its page, and in its JSON."""
+    command = [sys.executable, "app.py", "--checkpoint", f"{REPO}@main"]
+    app = app_server.start(command, **surroundings(server, tmp_path / "home"))
+    try:
+        page = urllib.request.urlopen(f"{app.url}config", timeout=60).read().decode()
+        answer = Client(app.url, verbose=False).predict(GREY, GREY, api_name="/verify")
+    finally:
+        app_server.stop(app)
+    origin, sha256 = f"{REPO}@{commit_of(server)}", load_folder_sha(server)
+    assert answer["checkpoint"] == {"source": origin, "sha256": sha256}
+    assert origin in page
+    assert sha256 in page
+    assert "The embedded checkpoint answers" not in page

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from siamese import SiameseNetwork, hub_card
 from siamese import checkpoint as checkpoints
+from siamese.__main__ import main
 from siamese.checkpoint import CARD, CONFIG, WEIGHTS, CheckpointConfig, load_folder
 from siamese.convert import convert
 from siamese.errors import CheckpointError, InputError
@@ -209,6 +210,30 @@ def test_private_branch_and_pull_request(server: HubServer, hub: Hub, folder: Pa
         publish(folder, REPO, create_pr=True, revision="trial", hub=hub)
 
 
+def test_the_command_line_passes_its_options_on(
+    server: HubServer,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", server.url)
+    monkeypatch.setenv("HF_TOKEN", "hf_owner")
+    assert main(["publish", str(folder), REPO, "--private", "--revision", "trial"]) == 0
+    assert server.repo(REPO).private
+    assert WEIGHTS in tree(server, ref="trial")
+    assert f"{REPO}@{server.repo(REPO).refs['trial']}" in capsys.readouterr().out
+
+    server.add_repo("other/open", {CARD: b"# Theirs\n"})
+    assert main(["publish", str(folder), "other/open", "--create-pr"]) == 0
+    assert WEIGHTS in tree(server, "other/open", "refs/pr/1")
+    assert f"{server.url}/other/open/discussions/1" in capsys.readouterr().out
+
+    server.reset()
+    assert main(["publish-space", "owner/space", "--private", "--dry-run"]) == 0
+    assert "nothing was sent" in capsys.readouterr().out
+    assert server.calls == []
+
+
 def refused(folder: Path, hub: Hub, server: HubServer) -> str:
     with pytest.raises(CheckpointError) as caught:
         publish(folder, REPO, hub=hub)
@@ -278,7 +303,7 @@ def test_without_the_right_to(
 def test_trouble_while_publishing(
     route: str, how: str, words: str, server: HubServer, hub: Hub, folder: Path
 ) -> None:
-    impatient = Hub(server.url, hub.cache, "hf_owner", seconds=0.3)
+    impatient = Hub(server.url, hub.cache, "hf_owner", seconds=0.3, pauses=(0.02, 0.02))
     server.faults.append(Fault(route, how, 503))
     with pytest.raises(CheckpointError, match=words):
         publish(folder, REPO, hub=impatient)

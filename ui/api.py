@@ -57,7 +57,11 @@ _KIND_OF = {
     "second_face": "face", "query_face": "face", "more_faces": "flag",
 }  # fmt: skip
 
-_EXAMPLES = {"photo": "data:image/jpeg;base64,...", "photos": ["data:image/jpeg;base64,..."]}
+# For Gradio's snippets of code, which write out a file well, but not a list of them.
+_EXAMPLES: dict[str, Any] = {
+    "photo": {"path": "photo.jpg", "url": "photo.jpg", "meta": {"_type": "gradio.FileData"}},
+    "photos": ["data:image/jpeg;base64,..."],
+}
 
 
 def add(page: gr.Blocks, verifier: Verifier, pool: str, pool_size: int) -> None:
@@ -69,7 +73,7 @@ def add(page: gr.Blocks, verifier: Verifier, pool: str, pool_size: int) -> None:
         name = endpoint.__name__
         add_endpoint(
             endpoint,
-            api_description=text.API[name],
+            api_description=f"{text.API[name]} {text.API_ANSWERS[name]}",
             concurrency_id=pool,
             concurrency_limit=pool_size,
         )
@@ -82,9 +86,9 @@ def add(page: gr.Blocks, verifier: Verifier, pool: str, pool_size: int) -> None:
             field._api_info["additional_description"] = words.format(photo=text.PHOTO_FOR_API)
             example = _EXAMPLES.get(_KIND_OF[parameter])
             if example is not None:
-                field.example_payload = functools.partial(copy.copy, example)  # type: ignore[method-assign]
+                field.example_payload = functools.partial(copy.deepcopy, example)  # type: ignore[method-assign]
         answer.label = text.API_ANSWER
-        answer._api_info = openapi.answer_schema(name)
+        answer._api_info = openapi.outline(name)
 
 
 def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any]]:

@@ -56,10 +56,25 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
-def answer_schema(endpoint: str) -> dict[str, Any]:
-    """The JSON schema of what `verify` or `pick` answers."""
+def outline(endpoint: str) -> dict[str, Any]:
+    """The types of what `verify` or `pick` answers, one level deep: Gradio's page has one line."""
     schema = _ANSWERS[endpoint].json_schema(schema_generator=_Untitled, mode=_MODE)
-    return schema | {"description": text.API_ANSWERS[endpoint]}
+    return {
+        "type": "object",
+        "properties": {name: _shallow(item) for name, item in schema["properties"].items()},
+    }
+
+
+def _shallow(schema: dict[str, Any]) -> dict[str, Any]:
+    """A property without its description and without what lies inside it."""
+    if "$ref" in schema:
+        return {"type": "object", "additionalProperties": {}}
+    bare = {key: value for key, value in schema.items() if key != "description"}
+    if "items" in bare:
+        bare["items"] = _shallow(bare["items"])
+    if "anyOf" in bare:
+        bare["anyOf"] = [_shallow(kind) for kind in bare["anyOf"]]
+    return bare
 
 
 def answer(request: Request) -> JSONResponse:
