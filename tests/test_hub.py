@@ -12,7 +12,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -508,19 +509,41 @@ def surroundings(server: HubServer, home: Path, **more: str) -> dict[str, str]:
 COMMANDS = """
 import contextlib, io, json, sys
 from siamese.__main__ import main
-for words in json.loads(sys.argv[1]):
+for line in sys.stdin:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(words)
-    print(json.dumps([code, out.getvalue(), err.getvalue()]))
+        code = main(json.loads(line))
+    print(json.dumps([code, out.getvalue(), err.getvalue()]), flush=True)
 """
+
+
+@contextmanager
+def shell(environment: dict[str, str]) -> Iterator[Callable[[list[str]], tuple[int, str, str]]]:
+    """Runs `python -m siamese ...` lines: exit code, stdout and stderr of each.
+
+    All in one process, since starting one takes seconds.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMANDS],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=clean_environment(environment),
+    ) as running:  # fmt: skip
+
+        def run(words: list[str]) -> tuple[int, str, str]:
+            assert running.stdin is not None
+            assert running.stdout is not None
+            running.stdin.write(json.dumps(words) + "\n")
+            running.stdin.flush()
+            code, out, err = json.loads(running.stdout.readline())
+            return code, out, err
+
+        yield run
 
 
 def commands(environment: dict[str, str], *lines: list[str]) -> list[tuple[int, str, str]]:
     """Exit code, stdout and stderr of several commands, one after the other in one process."""
-    done = process("-c", COMMANDS, json.dumps(lines), environment=environment)
-    assert done.returncode == 0, done.stderr
-    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]  # type: ignore[misc]
+    with shell(environment) as run:
+        return [run(line) for line in lines]
 
 
 def test_command_line_with_and_without_network(server: HubServer, tmp_path: Path) -> None:

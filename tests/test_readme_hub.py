@@ -14,7 +14,7 @@ from PIL import Image
 from siamese.publish import ROOT, VARIABLE
 from tests import small_checkpoints as small
 from tests.hub_server import HubServer
-from tests.test_hub import commands, surroundings
+from tests.test_hub import commands, shell, surroundings
 
 README = ROOT / "README.md"
 
@@ -43,37 +43,36 @@ def block(name: str) -> list[list[str]]:
     return [shlex.split(line) for line in found[1].splitlines()]
 
 
-def run(lines: list[list[str]], environment: dict[str, str]) -> list[tuple[int, str, str]]:
-    """Run `python -m siamese ...` lines as they stand; all in one process."""
-    start = ["python", "-m", "siamese"]
-    assert all(line[:3] == start for line in lines)
-    return commands(environment, *[line[3:] for line in lines])
+def arguments(line: list[str]) -> list[str]:
+    """What follows `python -m siamese` in a line that begins so."""
+    assert line[:3] == ["python", "-m", "siamese"]
+    return line[3:]
 
 
 def test_the_four_blocks_in_the_order_of_a_life(server: HubServer, folder: Path) -> None:
     environment = surroundings(server, folder / "home", HF_TOKEN="hf_owner")
-
-    dry, published = run(block("hub-publish"), environment)
-    assert (dry[0], published[0]) == (0, 0), published[2]
-    assert "nothing was sent" in dry[1]
-    model = server.repo("owner/name")
-    commit = model.refs["main"]
-    assert f"owner/name@{commit}" in published[1]
-    model.refs["v1"] = commit
-
-    lines = [*block("hub-use"), *block("hub-space")]
-    used, space = run(lines, environment)
-    assert used[0] == 0, used[2]
-    assert f"answered by owner/name@{commit}" in used[1]
-    assert space[0] == 0, space[2]
-    assert space[1].strip() == f"{server.url}/spaces/owner/space"
-    assert server.repo("owner/space", "space").variables == {VARIABLE: "owner/name@v1"}
-
     online, offline = block("hub-offline")
-    assert offline[0] == "HF_HUB_OFFLINE=1"
-    assert run([online], environment)[0][0] == 0
+    with shell(environment) as run:
+        dry, published = (run(arguments(line)) for line in block("hub-publish"))
+        assert (dry[0], published[0]) == (0, 0), published[2]
+        assert "nothing was sent" in dry[1]
+        model = server.repo("owner/name")
+        commit = model.refs["main"]
+        assert f"owner/name@{commit}" in published[1]
+        model.refs["v1"] = commit
+
+        lines = [*block("hub-use"), *block("hub-space")]
+        used, space = (run(arguments(line)) for line in lines)
+        assert used[0] == 0, used[2]
+        assert f"answered by owner/name@{commit}" in used[1]
+        assert space[0] == 0, space[2]
+        assert space[1].strip() == f"{server.url}/spaces/owner/space"
+        assert server.repo("owner/space", "space").variables == {VARIABLE: "owner/name@v1"}
+        assert run(arguments(online))[0] == 0
+
     server.reset()
-    answer = run([offline[1:]], environment | {"HF_HUB_OFFLINE": "1"})[0]
+    assert offline[0] == "HF_HUB_OFFLINE=1"
+    (answer,) = commands(environment | {"HF_HUB_OFFLINE": "1"}, arguments(offline[1:]))
     assert answer[0] == 0, answer[2]
     assert "from the cache" in answer[2]
     assert server.calls == []

@@ -27,6 +27,7 @@ from tests import pictures
 pytestmark = pytest.mark.long
 
 SPACES = "spaces==0.51.3"
+PATIENCE = 900  # seconds, for one thing; others may run on this machine
 CLIENT = """
 import json, sys
 from gradio_client import Client, handle_file
@@ -96,7 +97,7 @@ def serve(space: Path, python: Path, folder: Path, more: dict[str, str]) -> Iter
         ) as process,
     ):
         try:
-            deadline = time.monotonic() + 180
+            deadline = time.monotonic() + PATIENCE
             while not answers(f"http://127.0.0.1:{port}/config"):
                 if process.poll() is not None or time.monotonic() > deadline:
                     pytest.fail(f"the Space did not start:\n{log.read_text()}")
@@ -117,7 +118,7 @@ def answers(url: str) -> bool:
 def ask(python: Path, url: str, photo: Path) -> dict:
     done = subprocess.run(
         [python, "-c", CLIENT, url, str(photo)],
-        capture_output=True, text=True, timeout=180, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
