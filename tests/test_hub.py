@@ -639,8 +639,10 @@ def test_server_starts_with_the_embedded_checkpoint_and_says_so(
 def test_the_app_says_which_checkpoint_of_the_hub_answers(
     server: HubServer, tmp_path: Path
 ) -> None:
-    """The real app: on its page, and in its JSON."""
-    command = [sys.executable, "app.py", "--checkpoint", f"{REPO}@main"]
+    """The real app: on its page, and in its JSON; the newest one, though an older is cached."""
+    Hub(server.url, tmp_path / "home" / "hub", False).fetch(parse(f"{REPO}@main"))
+    second_commit(server, tmp_path)
+    command = [sys.executable, "app.py", "--checkpoint", f"{REPO}@main", "--refresh"]
     app = app_server.start(command, **surroundings(server, tmp_path / "home"))
     try:
         page = urllib.request.urlopen(f"{app.url}config", timeout=60).read().decode()
