@@ -56,6 +56,10 @@ class Cascade:
         Raises:
             CheckpointError: facenet-pytorch's weight files are not those we know.
         """
+        # Now, so that the first photo does not wait half a second for it; not with this module, so
+        # that `import siamese` stays light.
+        import torchvision.ops  # noqa: F401
+
         self._propose_net = Proposer()
         self._refine_net = Refiner()
         self._output_net = Finisher()
@@ -219,16 +223,16 @@ def _squared(boxes: np.ndarray) -> np.ndarray:
 
 
 def _keep(candidates: _Candidates, limit: float) -> np.ndarray:
-    """Indices that non-maximum suppression leaves, within each picture."""
-    from torchvision.ops import batched_nms
+    """Indices that non-maximum suppression leaves, within each picture, best first."""
+    from torchvision.ops import batched_nms, nms
 
-    chosen = batched_nms(
-        torch.from_numpy(candidates.boxes),
-        torch.from_numpy(candidates.scores),
-        torch.from_numpy(candidates.owners),
-        limit,
-    )
-    return np.asarray(chosen.numpy())
+    if len(candidates.boxes) < 2:
+        return np.arange(len(candidates.boxes))
+    boxes, scores = torch.from_numpy(candidates.boxes), torch.from_numpy(candidates.scores)
+    if (candidates.owners == candidates.owners[0]).all():
+        return np.asarray(nms(boxes, scores, limit).numpy())
+    owners = torch.from_numpy(candidates.owners)
+    return np.asarray(batched_nms(boxes, scores, owners, limit).numpy())
 
 
 def _distinct(boxes: np.ndarray, scores: np.ndarray, limit: float) -> np.ndarray:
