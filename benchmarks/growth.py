@@ -134,4 +134,8 @@ def _server() -> Iterator[tuple[str, float]]:
             yield url, time.perf_counter() - began
         finally:
             process.terminate()
-            process.wait(20)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:  # it waits for visitors who are still connected
+                process.kill()
+                process.wait()

@@ -16,7 +16,6 @@ from benchmarks import scenes
 from benchmarks.facenet import Facenet, missing
 from benchmarks.timing import Spent, Stages, interleaved, measure
 from siamese import Verifier, images
-from siamese.faces import FaceDetector
 from siamese.images import Photo
 from siamese.mtcnn import Cascade
 
@@ -100,7 +99,7 @@ def stages(verifier: Verifier, pair: Sequence[bytes]) -> dict[str, dict[str, flo
     """
     watched = {
         "at": Photo, "_propose": Cascade, "_refine": Cascade, "_output": Cascade,
-        "sharpen": FaceDetector, "_embed_crops": Verifier, "verify": Verifier,
+        "_embed_crops": Verifier, "verify": Verifier,
     }  # fmt: skip
     runs = []
     verifier.verify(*pair)

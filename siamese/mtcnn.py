@@ -193,7 +193,7 @@ def _piece(image: Image.Image, box: np.ndarray, side: int) -> Image.Image:
 def _as_tensor(pictures: Sequence[Image.Image]) -> Tensor:
     """RGB pictures of one size -> float32 (N, 3, H, W), about -1 to 1."""
     stack = torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures]))
-    return (stack.permute(0, 3, 1, 2).float() - 127.5) * (1 / 128)
+    return stack.permute(0, 3, 1, 2).float().sub_(127.5).mul_(1 / 128)
 
 
 def _empty(owner: int) -> _Candidates:
