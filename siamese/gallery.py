@@ -46,8 +46,10 @@ class Gallery:
         if not self._summary:
             counts = np.array([len(rows) for rows in self.photos.values()])
             rows = np.concatenate(list(self.photos.values()))
-            sums = np.add.reduceat(rows, np.cumsum(counts) - counts, axis=0)
-            self._summary.append(((sums / counts[:, None]).astype(np.float32), counts))
+            if len(rows) > len(counts):
+                sums = np.add.reduceat(rows, np.cumsum(counts) - counts, axis=0)
+                rows = (sums / counts[:, None]).astype(np.float32)
+            self._summary.append((rows, counts))
         return self._summary[0]
 
     def save(self, path: str | Path) -> None:
