@@ -25,8 +25,8 @@ BLURRED = 0.085  # see `sharpness`
 TOO_DARK = 28.0  # see `light`
 TOO_BRIGHT = 235.0  # see `light`
 COVERED = 0.6  # see `detail`
-TURNED_AWAY = 0.25  # see `nose_offset`; about 35 degrees to the side
-TILTED = 0.25  # see `nose_height`; the same up or down
+TURNED_AWAY = 0.38  # see `nose_offset`; about 40 degrees to the side
+TILTED = 0.25  # see `nose_height`; about 30 degrees up or down
 CUT_OFF = 0.1  # see `outside`
 LOW_SCORE = 0.97  # the detector's; it takes nothing below 0.9 for a face
 
@@ -114,7 +114,7 @@ def detail(crop: np.ndarray) -> float:
 def nose_offset(landmarks: Sequence[Point]) -> float:
     """How far the nose is from the middle of eyes and mouth, sideways, in distances of the eyes.
 
-    0 from the front; a nose stands out by a third of that distance, so 0.25 is some 35 degrees.
+    0 from the front; a nose stands out by nearly half that distance, so 0.38 is some 40 degrees.
     """
     left_eye, right_eye, nose, *mouth = _upright(landmarks)
     middle = (left_eye.real + right_eye.real + mouth[0].real + mouth[1].real) / 4
