@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import re
 import secrets
 import socket
 import struct
@@ -174,8 +175,8 @@ def test_a_well_formed_guess_finds_nothing(server: app_server.Server) -> None:
     path = Path(upload(server, "photo.jpg", JPEG))
     guess = path.parent.with_name(secrets.token_hex(32)) / path.name
     form = {"path": str(guess), "meta": META, "orig_name": "guess.jpg"}
-    body = json.dumps({"data": [form, form]}).encode()
-    status, answer = ask(server, "/gradio_api/call/verify", body)
+    body = json.dumps({"first": form, "second": form}).encode()
+    status, answer = ask(server, "/gradio_api/call/v2/verify", body)
     assert status == 200
     event = json.loads(answer)["event_id"]
     said = ask(server, f"/gradio_api/call/verify/{event}")[1].decode()
@@ -195,21 +196,17 @@ def test_a_link_into_the_uploads_is_no_upload(server: app_server.Server, tmp_pat
 def test_a_visit_is_out_of_reach_for_others(server: app_server.Server) -> None:
     """Every event of the page, tried from another visit: nothing of the first one comes out."""
     config = json.loads(ask(server, "/config")[1])
-    page_events = [event["id"] for event in config["dependencies"]]
-    mine = secrets.token_hex(8)
-    for event in adders(config)[:2]:
-        path = upload(server, f"{SECRET}.jpg", JPEG)
-        assert (
-            join(server, [{"path": path, "meta": META, "orig_name": f"{SECRET}.jpg"}], mine, event)
-            == 200
-        )
-        assert SECRET in messages(server, mine)
-    theirs = secrets.token_hex(8)
-    for event in page_events:
-        wanted = len(config["dependencies"][page_events.index(event)]["inputs"])
-        if join(server, [None] * wanted, theirs, event) == 200:
+    mine, theirs = secrets.token_hex(8), secrets.token_hex(8)
+    path = upload(server, f"{SECRET}.jpg", JPEG)
+    photo = {"path": path, "orig_name": f"{SECRET}.jpg", "meta": META}
+    assert join(server, [photo], mine, adders(config)[0]) == 200
+    shown = messages(server, mine)
+    (picture,) = re.findall("base64,[A-Za-z0-9+/]{500}", shown)[:1]
+    assert SECRET in shown
+    for event in config["dependencies"]:
+        if join(server, [None] * len(event["inputs"]), theirs, event["id"]) == 200:
             said = messages(server, theirs)
-            assert SECRET not in said and "data:image" not in said
+            assert SECRET not in said and picture not in said
     for guess in ("", "0", theirs, mine[:-1], "*", "%25"):
         assert SECRET not in messages(server, guess)
         assert SECRET not in ask(server, f"/gradio_api/call/verify/{guess or 'x'}")[1].decode()
@@ -222,6 +219,7 @@ def test_a_visit_is_out_of_reach_for_others(server: app_server.Server) -> None:
     ("body", "said"),
     [
         (b"", text.MALFORMED), (b"{", text.MALFORMED), (b"\xff\xfe\0", text.MALFORMED),
+        (b'{"data": ["\\ud800"]}', text.MALFORMED), (b'{"\\udfff": 1}', text.MALFORMED),
         (b"[" * 50_000 + b"]" * 50_000, text.MALFORMED),
         (b'{"data":' * 9000 + b"1" + b"}" * 9000, text.MALFORMED),
         (b'{"data":[' + b"[]," * 200_000 + b"1]}", text.TOO_MANY_PARTS),
@@ -239,6 +237,8 @@ def test_strange_json(server: app_server.Server, body: bytes, said: str) -> None
     [
         {"data": [1, 2], "fn_index": 10**9, "session_hash": "x"},
         {"data": None, "fn_index": 0, "session_hash": "x"},
+        {"data": [SECRET] * 3, "fn_index": 2, "session_hash": "z", "batched": True},
+        {"data": [SECRET], "fn_index": 1, "session_hash": "z", "event_data": [SECRET]},
         {"data": [SECRET] * 3, "fn_index": "0; drop", "session_hash": [SECRET]},
         {"data": [{"path": None, "meta": META, "url": SECRET}], "fn_index": 1, "session_hash": "y"},
         [SECRET], SECRET, 7, None,
@@ -403,6 +403,19 @@ def test_the_memory_of_visits_is_bounded() -> None:
     assert list(holder.session_data) == ["second", "third"]
 
 
+def test_progress_that_nobody_asks_for_is_forgotten() -> None:
+    from gradio.route_utils import FileUploadProgress
+
+    from ui import forget
+
+    uploads = FileUploadProgress()
+    uploads.append("first", f"{SECRET}.jpg", b"half")
+    seen = forget.drop_progress(uploads, {}, seconds=60)
+    assert set(seen) == set(uploads._statuses) == {"first"}
+    assert forget.drop_progress(uploads, {"first": seen["first"] - 61}, seconds=60) == {}
+    assert not uploads._statuses and not uploads._signals
+
+
 # ---- nothing left behind
 
 # The app with a clean-up after seconds instead of minutes.
@@ -410,7 +423,7 @@ QUICK = """
 import app
 from ui import forget
 options = app.launch_options()
-options["app_kwargs"]["lifespan"] = forget.forgetting(app.UPLOADS, seconds=10, every=0.5)
+options["app_kwargs"]["lifespan"] = forget.forgetting(app.UPLOADS, seconds=20, every=0.5)
 app.demo.launch(**options)
 """
 
@@ -425,7 +438,7 @@ def test_nothing_is_left_of_fifty_requests(tmp_path: Path) -> None:
         broken = tmp_path / f"{SECRET} too.jpg"
         broken.write_bytes(JPEG[:5000])
         visits(server, photo, broken)
-        assert eventually(lambda: server.uploads == [], 60)
+        assert eventually(lambda: server.uploads == [], 90)
         found = [path for root in (server.temporary, scratch) for path in pictures_below(root)]
         assert found == []
         logged = server.log.read_text()

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from gradio.queueing import Queue
-from gradio.routes import App
+from gradio.route_utils import FileUploadProgress
+from gradio.routes import App, file_upload_statuses
 
 from ui.temporary import LOCK
 
@@ -31,10 +32,12 @@ def forgetting(
     async def lifespan(app: App) -> AsyncIterator[None]:
         async def run() -> None:
             finished: dict[str, float] = {}
+            reported: dict[str, float] = {}
             while True:
                 await asyncio.sleep(every)
                 sweep(app, uploads, seconds)
                 finished = drop_answers(app.get_blocks()._queue, finished, seconds)
+                reported = drop_progress(file_upload_statuses, reported, seconds)
 
         task = asyncio.create_task(run())
         yield
@@ -77,6 +80,23 @@ def drop_answers(queue: Queue, finished: dict[str, float], seconds: float) -> di
             queue.pending_event_ids_session.pop(session, None)
             queue.pending_messages_per_session.pop(session, None)
             del still[session]
+    return still
+
+
+def drop_progress(
+    uploads: FileUploadProgress, reported: dict[str, float], seconds: float
+) -> dict[str, float]:
+    """Drop what is known, file names among it, of uploads whose progress nobody asks for.
+
+    `reported` says since when each upload has been known; what it is now is returned.
+    """
+    now, still = time.monotonic(), {}
+    for upload in {*uploads._statuses, *uploads._signals}:
+        still[upload] = reported.get(upload, now)
+        if now - still[upload] > seconds:
+            uploads._statuses.pop(upload, None)
+            uploads._signals.pop(upload, None)
+            del still[upload]
     return still
 
 

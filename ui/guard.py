@@ -145,9 +145,11 @@ class Guard:
                 sentence = self._file(part)
                 if sentence:
                     return sentence
-                parts.extend(part.values())
+                parts.extend([*part.keys(), *part.values()])
             elif isinstance(part, list):
                 parts.extend(part)
+            elif isinstance(part, str) and not _encodable(part):
+                return text.MALFORMED
         return None
 
     def _file(self, part: dict[str, Any]) -> str | None:
@@ -207,6 +209,14 @@ def report(error: BaseException) -> None:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     print(f"internal error: {type(error).__name__}{where}", file=sys.stderr, flush=True)
+
+
+def _encodable(string: str) -> bool:
+    """Whether it can be sent back; half of a surrogate pair cannot."""
+    try:
+        return string.isascii() or bool(string.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _check_queue(queue: Queue, size: int) -> None:

@@ -1,12 +1,13 @@
 """The tab that finds a person among several: what is on it, and what each event does."""
 
+import time
 from typing import Any
 
 import gradio as gr
 
 from siamese import SiameseError, Verifier
 from ui import cards, examples, rankings, text
-from ui.api import MAX_SUPPORT
+from ui.api import MAX_SUPPORT, SECONDS
 from ui.components import Panel, PhotosInput
 from ui.parts import event_data, follow, options, settling, working
 from ui.photo import Upload
@@ -81,6 +82,7 @@ class PickTab:
         if len(uploads) > room:
             gr.Warning(text.TOO_MANY.format(limit=MAX_SUPPORT))
             uploads = uploads[:room]
+        until = time.monotonic() + SECONDS
         total = len(uploads)
         progress((0, total), desc=text.READING.format(number=min(1, total), total=total))
         added: Members = ()
@@ -88,6 +90,9 @@ class PickTab:
             added = (*added, *found)
             done = len(added)
             progress((done, total), desc=text.READING.format(number=done, total=total))
+            if time.monotonic() > until:  # others are waiting
+                gr.Warning(text.TOO_LONG.format(seconds=int(SECONDS)))
+                break
         return [*self._show((*members, *added)), cards.notice(text.COMPARING)]
 
     def _try(self) -> list[Any]:
