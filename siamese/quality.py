@@ -3,8 +3,8 @@
 Each limit stands beside the effect that it rests on. Size, blur, light and covering: crops of
 people the network never saw were spoiled step by step (`evaluation.degradation`); the limit is
 about where half as many genuine pairs again were missed at the operating point of 1 % false
-matches. Score, pose and cut-off were fixed beforehand; nothing was fitted on LFW, where their
-effect was measured (`evaluation.flagged`). Both tables stand in the model card.
+matches. Score, pose and cut-off were fixed by what they mean; their effect on LFW is measured too
+(`evaluation.flagged`). Both tables stand in the model card.
 """
 
 from collections.abc import Callable, Sequence
