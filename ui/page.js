@@ -84,10 +84,11 @@ element.addEventListener('change', (event) => {
   if (!field) return;
   trigger(verbs[0], { ...field.dataset, value: field.value });
 });
+document.addEventListener('focusin', (event) => {
+  if (event.target.dataset?.key !== focused) focused = null;  // the visitor has gone elsewhere
+});
 watch('value', () => {
   voice.textContent = element.querySelector('[data-say]')?.dataset.say ?? '';
-  const gone = !document.activeElement || document.activeElement === document.body;
   const again = focused && element.querySelector(`[data-key="${focused}"]`);
-  if (again && gone) again.focus();
-  if (again || !gone) focused = null;  // else it comes back with the next change
+  if (again && again !== document.activeElement) again.focus();
 });

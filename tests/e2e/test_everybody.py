@@ -136,4 +136,6 @@ def test_a_visit_by_keyboard_alone(visit: Visit, photos: Path) -> None:
     page.locator("h1").click()
     focus(page, "Who is it?")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Add a photo of the person you look for")).to_be_visible()
+    expect(
+        page.locator(".waiting:visible", has_text="Add a photo of the person you look for")
+    ).to_be_visible()

@@ -18,7 +18,9 @@ Visit = Callable[..., Page]
 def page(visit: Visit) -> Page:
     opened = visit()
     opened.get_by_role("tab", name="Who is it?").click()
-    expect(opened.get_by_text("Add a photo of the person you look for")).to_be_visible()
+    expect(
+        opened.locator(".waiting:visible", has_text="Add a photo of the person you look for")
+    ).to_be_visible()
     return opened
 
 
@@ -46,7 +48,9 @@ def answer_json(page: Page) -> dict:  # type: ignore[type-arg]
 
 def test_a_visit(page: Page, photos: Path) -> None:
     ask(page, photos / "portrait.jpg")
-    expect(page.get_by_text("Now add photos of the people")).to_be_visible()
+    expect(
+        page.locator(".waiting:visible", has_text="Now add photos of the people")
+    ).to_be_visible()
     support = [photos / name for name in ("mirrored.png", "close.webp", "letter.jpg", "meadow.jpg")]
     add(page, *support)
     shown = answer_json(page)
@@ -85,7 +89,9 @@ def test_another_query_costs_only_the_query(page: Page, photos: Path) -> None:
     uploads: list[str] = []
     page.on("request", lambda r: uploads.append(r.url) if "/upload?" in r.url else None)
     part(page, ".card").get_by_role("button", name="Another photo").click()
-    expect(page.get_by_text("Now add a photo of the person")).to_be_visible()
+    expect(
+        page.locator(".waiting:visible", has_text="Now add a photo of the person")
+    ).to_be_visible()
     ask(page, photos / "close.webp")
     second = answer_json(page)
     assert len(uploads) == 1

@@ -48,7 +48,7 @@ def test_a_visit(visit: Visit, photos: Path) -> None:
     host = app_server.running().url
     ours = (host, "data:", "blob:")
     page.on("request", lambda r: None if r.url.startswith(ours) else foreign.append(r.url))
-    expect(page.get_by_text("Add two photos.")).to_be_visible()
+    expect(page.locator(".waiting:visible", has_text="Add two photos.")).to_be_visible()
     answer = compare(page, photos / "portrait.jpg", photos / "close.webp")
     same = app_server.verifier().verify(photos / "portrait.jpg", photos / "close.webp")
     words = {"same": "Same person", "uncertain": "Uncertain", "different": "Different people"}
@@ -139,7 +139,7 @@ def test_no_answer_stays_beside_another_photo(visit: Visit, photos: Path) -> Non
     answer = compare(page, photos / "portrait.jpg", photos / "mirrored.png")
     place(page, 1).get_by_role("button", name="Another photo").click()
     expect(answer).to_have_count(0)
-    expect(page.get_by_text("One more photo")).to_be_visible()
+    expect(page.locator(".waiting:visible", has_text="One more photo")).to_be_visible()
     give(page, 1, photos / "close.webp")
     expect(answer).to_be_visible()
     assert "close.webp" in answer_json(answer)["photos"][1]["name"]
@@ -218,14 +218,14 @@ def test_clear_removes_everything(visit: Visit, photos: Path) -> None:
     expect(page.get_by_text("have been deleted from the server")).to_be_visible()
     # The next photo starts from nothing.
     give(page, 0, photos / "close.webp")
-    expect(page.get_by_text("One more photo")).to_be_visible()
+    expect(page.locator(".waiting:visible", has_text="One more photo")).to_be_visible()
 
 
 def test_a_second_visit_starts_empty(visit: Visit, photos: Path) -> None:
     page = visit()
     compare(page, photos / "portrait.jpg", photos / "mirrored.png")
     page.reload()
-    expect(page.get_by_text("Add two photos.")).to_be_visible()
+    expect(page.locator(".waiting:visible", has_text="Add two photos.")).to_be_visible()
     expect(page.locator(".photo")).to_have_count(0)
 
 
@@ -241,7 +241,7 @@ def test_an_example_needs_one_press(visit: Visit) -> None:
     assert shown["logit"] == pytest.approx(same.logit, abs=1e-3)
     # Another photo is in nobody's way.
     place(page, 0).get_by_role("button", name="Another photo").click()
-    expect(page.get_by_text("One more photo")).to_be_visible()
+    expect(page.locator(".waiting:visible", has_text="One more photo")).to_be_visible()
     place(page, 1).get_by_role("button", name="Another photo").click()
     expect(page.locator(".example:visible")).to_have_count(len(examples.PAIRS))
     page.get_by_role("tab", name="Who is it?").click()
