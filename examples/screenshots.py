@@ -26,11 +26,11 @@ def main(url: str, out: Path) -> None:
             verify(page)
             if width < 500:
                 why(page)
-            shoot(page, out / f"{name}.png", 1.2 if width > 500 else 2.05)
+            shoot(page, out / f"{name}.png")
         page = browser.new_page(viewport={"width": 1100, "height": 900})
         page.goto(f"{url}?__theme=light")
         pick(page)
-        shoot(page, out / "pick.png", 1.45)
+        shoot(page, out / "pick.png")
         browser.close()
 
 
@@ -53,15 +53,16 @@ def pick(page: Page) -> None:
     expect(page.locator(".tabitem:visible .ranking li")).to_have_count(5)
 
 
-def shoot(page: Page, path: Path, heights: float) -> None:
-    """The top of the page, so many window heights of it, once nothing moves any more."""
-    size = page.viewport_size
-    assert size is not None
-    page.set_viewport_size({"width": size["width"], "height": round(size["height"] * heights)})
+def shoot(page: Page, path: Path) -> None:
+    """The page from its top to the end of the answer, once nothing moves any more."""
     page.mouse.move(0, 0)  # nothing looks pointed at
     page.evaluate("document.activeElement?.blur(); scrollTo(0, 0)")
     page.wait_for_timeout(1500)
-    page.screenshot(path=path)
+    answer, size = page.locator(".answer:visible").bounding_box(), page.viewport_size
+    assert answer is not None and size is not None
+    height = round(answer["y"] + answer["height"] + 28)
+    clip = {"x": 0, "y": 0, "width": size["width"], "height": height}
+    page.screenshot(path=path, full_page=True, clip=clip)
 
 
 if __name__ == "__main__":
