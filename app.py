@@ -28,7 +28,9 @@ from starlette.middleware import Middleware  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
 from siamese import Verifier, startup  # noqa: E402
+from siamese.checkpoint import DRAWINGS  # noqa: E402
 from ui import about, api, forget, guard, openapi, refusals, text, tools  # noqa: E402
+from ui.any_tab import AnyTab  # noqa: E402
 from ui.parts import POOL, POOL_SIZE  # noqa: E402
 from ui.pick_tab import PickTab  # noqa: E402
 from ui.verify_tab import VerifyTab  # noqa: E402
@@ -39,9 +41,10 @@ MAX_WAITING = 100  # requests in the queue
 MAX_VISITS = 500  # in memory; the one that was idle for longest is dropped
 
 
-def build(verifier: Verifier, notice: str = "") -> gr.Blocks:
+def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None) -> gr.Blocks:
     """The page and its two named endpoints, answering with this verifier.
 
+    `drawings` compares drawn characters; by default the embedded checkpoint for these.
     `notice` is what visitors must know about the checkpoint, on top of the page.
     """
     with refusals.Page(
@@ -55,6 +58,8 @@ def build(verifier: Verifier, notice: str = "") -> gr.Blocks:
                 verify_tab = VerifyTab(verifier, MINUTES)
             with gr.Tab(text.TAB_PICK, id="pick"):
                 pick_tab = PickTab(verifier, MINUTES)
+            with gr.Tab(text.TAB_ANY, id="any"):
+                any_tab = AnyTab(drawings or Verifier.from_pretrained(DRAWINGS), MINUTES)
         clear = gr.Button(text.CLEAR, variant="secondary", size="sm", elem_classes="clear")
         gr.HTML(about.honesty(MINUTES), apply_default_css=False)
         card = about.model_card(verifier.folder)
@@ -67,13 +72,16 @@ def build(verifier: Verifier, notice: str = "") -> gr.Blocks:
         def clear_photos(request: gr.Request) -> list[Any]:
             forget.drop(page.app, request.session_hash)
             gr.Info(text.CLEARED)
-            return [*verify_tab.empty(), *pick_tab.empty()]
+            return [*verify_tab.empty(), *pick_tab.empty(), *any_tab.empty()]
 
         def leave(request: gr.Request) -> None:
             forget.drop(page.app, request.session_hash)
 
         clear.click(
-            clear_photos, None, [*verify_tab.outputs, *pick_tab.outputs], api_visibility="private"
+            clear_photos,
+            None,
+            [*verify_tab.outputs, *pick_tab.outputs, *any_tab.outputs],
+            api_visibility="private",
         )
         page.unload(leave)
         api.add(page, verifier, POOL, POOL_SIZE)

@@ -32,6 +32,7 @@ FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 EMBEDDED = Path(__file__).resolve().parent.parent / "weights"
 EMBEDDED_NAME = "embedded"  # in answers: where the program is installed is nobody's business
+DRAWINGS = EMBEDDED / "omniglot"  # embedded too: compares drawn characters
 MAX_CONFIG_BYTES = 1 << 20
 MAX_PARAMETERS = 200_000_000
 MAX_WEIGHTS_BYTES = 4 * MAX_PARAMETERS + MAX_CONFIG_BYTES

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from siamese import Verifier
+from siamese.checkpoint import DRAWINGS
 
 REPOSITORY = Path(__file__).parent.parent
 GRADIO = Path(sys.executable).with_name("gradio")
@@ -50,6 +51,12 @@ def checkpoint() -> str | None:
 def verifier() -> Verifier:
     """The same network in this process."""
     return Verifier.from_pretrained(checkpoint())
+
+
+@functools.cache
+def drawings() -> Verifier:
+    """The network for drawn characters, in this process."""
+    return Verifier.from_pretrained(DRAWINGS)
 
 
 @functools.cache

@@ -48,13 +48,13 @@ def point_name(point: OperatingPoint) -> str:
     return text.OPERATING_POINTS.get(point.name, point.name)
 
 
-def rates(point: OperatingPoint) -> str:
+def rates(point: OperatingPoint, sentence: str = text.RATES) -> str:
     """What an operating point was measured to do, with counts and intervals."""
     if not point.fmr.trials:
         return text.RATES_UNMEASURED.format(point=point_name(point))
     fmr_low, fmr_high = numbers.interval(point.fmr)
     fnmr_low, fnmr_high = numbers.interval(point.fnmr)
-    return text.RATES.format(
+    return sentence.format(
         point=point_name(point),
         fmr=numbers.per_thousand(point.fmr.value),
         fmr_errors=f"{point.fmr.errors:,}",
@@ -88,13 +88,15 @@ def similar(found: Similar | None) -> Markup:
     )
 
 
-def decided(point: OperatingPoint, milliseconds: Mapping[str, float]) -> Markup:
+def decided(
+    point: OperatingPoint, milliseconds: Mapping[str, float], sentence: str = text.RATES
+) -> Markup:
     """How the answer came about, to be opened by whoever wants to know."""
     stages = ", ".join(f"{name} {spent:.0f}" for name, spent in milliseconds.items())
     total = f"{sum(milliseconds.values()):.0f}"
     return _DETAILS.format(
         text.DETAILS,
-        rates(point),
+        rates(point, sentence),
         text.NOT_CERTAIN,
         text.MILLISECONDS.format(total=total, stages=stages),
     )

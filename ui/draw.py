@@ -19,8 +19,9 @@ def preview(photo: Photo) -> str:
 
 
 def crop(face: Face) -> str:
-    """The aligned crop of a face."""
-    return jpeg_url(Image.fromarray(face.crop), quality=90)
+    """The crop of a face, or of a drawing, which has one channel."""
+    levels = face.crop[:, :, 0] if face.crop.shape[2] == 1 else face.crop
+    return jpeg_url(Image.fromarray(levels), quality=90)
 
 
 def thumbnail(photo: Photo) -> str:

@@ -34,14 +34,14 @@ class _Bar:
     photos: int = 1
 
 
-def pick(found: Pick, pictures: Mapping[str, str]) -> str:
+def pick(found: Pick, pictures: Mapping[str, str], words: text.PickWords = text.OF_PEOPLE) -> str:
     """The ranking of everybody and of "none of these", with the winner beside the query.
 
-    `pictures` are data URLs of the people's faces.
+    `pictures` are data URLs of the people's faces; `words` speak of people or of other things.
     """
     bars = _bars(found)
     ahead = text.AHEAD.format(points=numbers.points(found.margin), runner=bars[1].name)
-    tone, sign, title, lead = _words(found)
+    tone, sign, title, lead = _words(found, words)
     share = numbers.percent(bars[0].share)
     answer = _ANSWER.format(
         tone=tone,
@@ -57,7 +57,7 @@ def pick(found: Pick, pictures: Mapping[str, str]) -> str:
         warnings=details.warnings(found.query),
         ranking=text.RANKING,
         bars=Markup("").join(_row(bar, pictures) for bar in _shortened(bars)),
-        decided=details.decided(found.operating_point, found.milliseconds),
+        decided=details.decided(found.operating_point, found.milliseconds, words.rates),
         tools=details.tools(
             found.to_dict(),
             "pick",
@@ -66,7 +66,7 @@ def pick(found: Pick, pictures: Mapping[str, str]) -> str:
                 title,
                 [
                     text.PICTURE_SHARE.format(share=share, ahead=ahead),
-                    text.PICTURE_AMONG.format(
+                    words.among.format(
                         count=len(found.ranking), prior=numbers.percent(found.none_prior)
                     ),
                 ],
@@ -78,13 +78,13 @@ def pick(found: Pick, pictures: Mapping[str, str]) -> str:
     return str(answer)
 
 
-def _words(found: Pick) -> tuple[str, str, str, str]:
+def _words(found: Pick, words: text.PickWords) -> tuple[str, str, str, str]:
     """Tone, sign, headline and one sentence."""
     if found.identity is None:
-        return "none", text.SIGNS["different"], text.NOBODY, text.NOBODY_LEAD
+        return "none", text.SIGNS["different"], words.nobody, words.nobody_lead
     alone = found.ranking[0].decision
     tone = "same" if alone is Decision.SAME else "uncertain"
-    lead = text.PAIR_ALONE.format(verdict=text.VERDICTS[alone.value])
+    lead = words.pair_alone.format(verdict=words.verdicts[alone.value])
     return tone, text.SIGNS[tone], text.WINNER.format(name=found.identity), lead
 
 

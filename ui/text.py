@@ -1,5 +1,8 @@
 """Every English word that the page shows, in one place; names in braces are put in later."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 TITLE = "Same person?"
 SUBTITLE = (
     "Compare the faces in two photos, or find out who of several people is in one. You get a"
@@ -282,3 +285,56 @@ WAITING_USABLE = "The answer appears once both photos show a face."
 WAITING_FACE = "The answer appears once the photo shows a face."
 COMPARING = "Comparing…"
 RATE_COUNTS = "{errors} of {trials}; 95 % interval {low} to {high}"
+
+# Any class: drawn characters
+TAB_ANY = "Any class"
+ANY_LEAD = (
+    "The same method, without faces. This network learned from other alphabets what makes two"
+    " drawings the same character. Shown one drawing of each character below, it says which of them"
+    " you draw."
+)
+SHEET = "A white sheet to draw a character on, with mouse, finger or pen"
+UNDO = "Undo stroke"
+CLEAR_SHEET = "Empty sheet"
+YOUR_DRAWING = "your drawing"
+ALPHABET = "An alphabet the network never saw"
+CHARACTERS = "The characters of {alphabet}"
+CHARACTERS_HINT = (
+    "Draw one of them on the sheet, as large as here, or press one to see how somebody else drew"
+    " it."
+)
+DRAW_FOR_ME = "{name}: show another hand’s drawing of it"
+WAITING_DRAWING = "Draw one of the characters. The answer appears here after each stroke."
+ANY_NONE_PRIOR = "How likely is it that you draw none of these? (%)"
+
+
+@dataclass(frozen=True, slots=True)
+class PickWords:
+    """The sentences of a ranking that say what is ranked."""
+
+    nobody: str
+    nobody_lead: str
+    pair_alone: str
+    among: str
+    verdicts: Mapping[str, str]
+    rates: str
+
+
+OF_PEOPLE = PickWords(NOBODY, NOBODY_LEAD, PAIR_ALONE, PICTURE_AMONG, VERDICTS, RATES)
+OF_CHARACTERS = PickWords(
+    nobody="None of these characters",
+    nobody_lead="It is probably not among them.",
+    pair_alone="Compared with this character alone the verdict would be: {verdict}.",
+    among=("among {count} characters, “none of these” having had a chance of {prior} beforehand"),
+    verdicts={
+        "same": "Same character",
+        "uncertain": "Uncertain",
+        "different": "Different characters",
+    },
+    rates=(
+        "Decided at “{point}”: of 1,000 random pairs of different characters of one alphabet, {fmr}"
+        " are called the same ({fmr_errors} of {fmr_trials} measured on {data}, 95 % interval"
+        " {fmr_low} to {fmr_high}); of 1,000 pairs of the same character, {fnmr} are not"
+        " ({fnmr_errors} of {fnmr_trials}, {fnmr_low} to {fnmr_high})."
+    ),
+)

@@ -44,7 +44,7 @@ def audit(bench: Bench) -> dict[str, Any]:
 
 def check_folder(folder: Path) -> list[str]:
     """What is wrong between weights, config.json and metrics.json of a folder; empty if nothing."""
-    from siamese.evaluation.report import read_metrics
+    from siamese.evaluation.report import pairs_of, read_metrics
 
     loaded = checkpoints.load_folder(folder)  # compares the weights with config.json
     content = read_metrics(folder)
@@ -53,9 +53,9 @@ def check_folder(folder: Path) -> list[str]:
     wrong = []
     if content["weights_sha256"] != loaded.sha256:
         wrong.append(f"metrics.json is of other weights ({content['weights_sha256'][:12]}...).")
-    rule, lfw = loaded.config.decision, content["protocols"].get("lfw")
-    for point in rule.operating_points if rule and lfw else ():
-        measured = lfw["operating_points"].get(point.name)
+    rule, report = loaded.config.decision, pairs_of(content["protocols"])
+    for point in rule.operating_points if rule and report else ():
+        measured = report["operating_points"].get(point.name)
         if measured != point.to_dict():
             wrong.append(f"Operating point {point.name} differs between the two files.")
     card = folder / checkpoints.CARD

@@ -65,7 +65,7 @@ def evaluate(
     if "lfw" in chosen:
         plots.draw_scores(out, bench.lfw_known, content["protocols"]["lfw"])
     plots.draw_training(out, checkpoint_folder / "log.csv")
-    measured = _pairs_of(content["protocols"])
+    measured = pairs_of(content["protocols"])
     if out.resolve() == checkpoint_folder.resolve() and measured:
         checkpoint = _with_measured_rates(checkpoint, measured, out)
     (out / checkpoints.CARD).write_text(render(checkpoint, content, out), encoding="utf-8")
@@ -150,7 +150,7 @@ def _started(out: Path, checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _pairs_of(found: dict[str, Any]) -> dict[str, Any]:
+def pairs_of(found: dict[str, Any]) -> dict[str, Any]:
     """The report on the pairs whose rates are published; empty where none were measured."""
     pairs: dict[str, Any] = found.get("lfw") or found.get("omniglot", {}).get("verification", {})
     return pairs

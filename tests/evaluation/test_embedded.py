@@ -4,11 +4,14 @@ pytest tests/evaluation/test_embedded.py
 """
 
 import os
+from pathlib import Path
 
 import pytest
 
 from siamese import checkpoint
-from siamese.evaluation import audit, card, report
+from siamese.evaluation import audit, report
+
+FOLDERS = (checkpoint.EMBEDDED, checkpoint.DRAWINGS)
 
 
 @pytest.fixture(autouse=True)
@@ -18,14 +21,22 @@ def shipped() -> None:
         missing("there is no embedded checkpoint")
 
 
-def test_weights_config_metrics_and_card_are_of_one_network() -> None:
-    assert audit.check_folder(checkpoint.EMBEDDED) == []
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_weights_config_metrics_and_card_are_of_one_network(folder: Path) -> None:
+    assert audit.check_folder(folder) == []
 
 
-def test_the_card_is_what_the_figures_say_and_nothing_else() -> None:
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_card_is_what_the_figures_say_and_nothing_else(folder: Path) -> None:
     """Rendering again gives the same text, so no figure in it was typed by hand."""
-    found = report.read_metrics(checkpoint.EMBEDDED)
+    found = report.read_metrics(folder)
     assert found is not None
-    loaded = checkpoint.load_folder(checkpoint.EMBEDDED)
-    written = (checkpoint.EMBEDDED / checkpoint.CARD).read_text(encoding="utf-8")
-    assert written == card.render(loaded, found, checkpoint.EMBEDDED)
+    loaded = checkpoint.load_folder(folder)
+    written = (folder / checkpoint.CARD).read_text(encoding="utf-8")
+    assert written == report.render(loaded, found, folder)
+
+
+def test_the_one_for_drawings_is_small_and_looks_for_no_face() -> None:
+    loaded = checkpoint.load_folder(checkpoint.DRAWINGS)
+    assert (checkpoint.DRAWINGS / checkpoint.WEIGHTS).stat().st_size <= 3_000_000
+    assert loaded.config.detector == "none" and loaded.config.license == "mit"

@@ -1,0 +1,122 @@
+"""The tab for any class of picture: draw a character, and see which of an alphabet it is."""
+
+from typing import Any
+
+import gradio as gr
+from markupsafe import Markup
+
+from siamese import Gallery, SiameseError, Verifier
+from ui import alphabets, cards, rankings, text
+from ui.alphabets import Character
+from ui.components import Panel
+from ui.parts import event_data, follow, options, settling, working
+from ui.photo import take
+from ui.sketch import Sketch, sheet
+from ui.visit import Problem
+
+MAX_DRAWING = 400_000  # characters of a data URL; a drawing of ours has a tenth of it
+_CHARACTERS = Markup('<div class="characters" role="group" aria-label="{label}">{all}</div>{hint}')
+_CHARACTER = Markup(
+    '<button type="button" data-do="show" data-row="{row}" data-key="character-{row}"'
+    ' title="{title}"><img src="{picture}" alt="{title}"><span>{number}</span></button>'
+)
+
+
+class AnyTab:
+    """Builds the tab inside the current Blocks. `verifier` compares drawings."""
+
+    def __init__(self, verifier: Verifier, minutes: int) -> None:
+        """`minutes` is how long the drawing of a visit is remembered."""
+        self._verifier = verifier
+        self._alphabets = alphabets.read()
+        self._galleries = {
+            name: self._embedded(characters) for name, characters in self._alphabets.items()
+        }
+        first = next(iter(self._alphabets))
+        self._drawing = gr.State("", time_to_live=60 * minutes)
+        gr.HTML(Markup('<p class="hint">{}</p>').format(text.ANY_LEAD), apply_default_css=False)
+        with gr.Row(elem_classes="photos"):
+            with gr.Column(min_width=280, elem_classes="place"):
+                self._sketch = Sketch(elem_classes="sketch")
+            with gr.Column(min_width=280, elem_classes="place"):
+                self._alphabet = gr.Radio(
+                    list(self._alphabets), value=first, label=text.ALPHABET, buttons=[]
+                )
+                self._support = Panel(self._shown(first), elem_classes="support")
+        self._answer = Panel(cards.notice(text.WAITING_DRAWING), elem_classes="answer-panel")
+        self._point, self._prior = options(verifier, text.ANY_NONE_PRIOR, text.NONE_PRIOR_INFO)
+        self._wire()
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Everything that shows a visitor's drawing or answers."""
+        return [self._drawing, self._sketch, self._answer]
+
+    def empty(self) -> list[Any]:
+        """The values of `outputs` that show nothing."""
+        return ["", sheet(), cards.notice(text.WAITING_DRAWING)]
+
+    def _wire(self) -> None:
+        inputs = [self._drawing, self._alphabet, self._point, self._prior]
+        settle = {**settling(self._answer), "show_progress": "hidden"}
+        self._sketch.act(self._draw, None, self._drawing, **working(self._answer)).then(
+            self._settle, inputs, self._answer, **settle
+        )
+        self._support.act(
+            self._show, self._alphabet, [self._drawing, self._sketch], **working(self._answer)
+        ).then(self._settle, inputs, self._answer, **settle)
+        self._alphabet.input(
+            self._shown, self._alphabet, self._support, **working(self._support)
+        ).then(self._settle, inputs, self._answer, **settle)
+        follow([self._point, self._prior], self._settle, inputs, self._answer)
+
+    def _embedded(self, characters: tuple[Character, ...]) -> Gallery:
+        support = {character.name: character.support for character in characters}
+        return self._verifier.gallery(support)[0]
+
+    def _shown(self, alphabet: str) -> str:
+        """The characters of an alphabet, to be looked at and pressed."""
+        found = Markup("").join(
+            _CHARACTER.format(
+                row=row,
+                title=text.DRAW_FOR_ME.format(name=character.name),
+                picture=character.picture,
+                number=row + 1,
+            )
+            for row, character in enumerate(self._alphabets[alphabet])
+        )
+        hint = Markup('<p class="hint">{}</p>').format(text.CHARACTERS_HINT)
+        label = text.CHARACTERS.format(alphabet=alphabet)
+        return str(_CHARACTERS.format(label=label, all=found, hint=hint))
+
+    def _draw(self, event: gr.EventData) -> str:
+        """A stroke was finished or taken back."""
+        value = event_data(event)["value"]
+        return value if len(value) <= MAX_DRAWING else ""
+
+    def _show(self, alphabet: str, event: gr.EventData) -> list[str]:
+        """A character was pressed: another hand's drawing of it comes onto the sheet."""
+        characters = self._alphabets[alphabet]
+        row = event_data(event)["row"]
+        if not (row.isdecimal() and len(row) < 4 and int(row) < len(characters)):
+            return [gr.skip(), gr.skip()]
+        picture = alphabets.url(characters[int(row)].other_hand)
+        return [picture, sheet(picture)]
+
+    def _settle(self, drawing: str | None, alphabet: str, point: str, prior: float) -> str:
+        """The answer for what is on the page now, as HTML."""
+        if not drawing:
+            return cards.notice(text.WAITING_DRAWING)
+        characters = self._alphabets[alphabet]
+        try:
+            query = self._verifier.find(take(drawing).content, name=text.YOUR_DRAWING)
+            found = self._verifier.pick(
+                query,
+                self._galleries[alphabet],
+                operating_point=point,
+                none_prior=prior / 100,
+            )
+        except SiameseError as error:
+            return str(cards.problem(Problem.of(error)))
+        pictures = {character.name: character.picture for character in characters}
+        return rankings.pick(found, pictures, text.OF_CHARACTERS)
