@@ -52,7 +52,10 @@ def ask(
         verb = method or ("GET" if body is None else "POST")
         connection.request(verb, path, body, {**kind, **headers})
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        try:
+            return answer.status, answer.read()
+        except http.client.IncompleteRead as error:  # a stream that the server breaks off
+            return answer.status, error.partial
     finally:
         connection.close()
 
