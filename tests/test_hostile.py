@@ -135,6 +135,7 @@ def test_each_on_the_command_line(
         path.unlink()
 
 
+@pytest.mark.long
 def test_a_hostile_file_in_a_process_of_its_own(tmp_path: Path) -> None:
     bomb = next(file for file in hostile.corpus() if "huge tile" in file.name)
     path = written(tmp_path, bomb)

@@ -54,6 +54,11 @@ def portraits(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return made
 
 
+def arrival(server: app_server.Server) -> Client:
+    """A visitor's client, which is as patient as a busy machine needs."""
+    return Client(server.url, verbose=False, httpx_kwargs={"timeout": 300})
+
+
 def request(client: Client, number: int, portraits: list[Path]) -> Callable[[], Any]:
     """What a visitor asks: every third one for a pick, the others whether two photos match."""
     mine, other = portraits[number], portraits[(number + 1) % VISITORS]
@@ -83,7 +88,7 @@ def test_everybody_gets_their_own_answer(
     server: app_server.Server, portraits: list[Path], visitors: int
 ) -> None:
     with ThreadPoolExecutor(visitors) as pool:
-        clients = list(pool.map(lambda _: Client(server.url, verbose=False), range(visitors)))
+        clients = list(pool.map(lambda _: arrival(server), range(visitors)))
         asks = [request(client, n, portraits) for n, client in enumerate(clients)]
         for ask in asks[:3]:
             ask().result()  # warm
@@ -153,6 +158,7 @@ def call(server: app_server.Server, name: str, **given: Any) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_a_killed_server_serves_again_and_keeps_no_photo(portraits: list[Path]) -> None:
     first = app_server.start([sys.executable, "app.py"])
     uploaded = Path(upload(first, "left.jpg", portraits[0].read_bytes()))
@@ -168,7 +174,7 @@ def test_a_killed_server_serves_again_and_keeps_no_photo(portraits: list[Path]) 
     second = app_server.start([sys.executable, "app.py"], GRADIO_TEMP_DIR=str(first.temporary))
     try:
         assert not uploaded.exists() and first.uploads == []
-        client = Client(second.url, verbose=False)
+        client = arrival(second)
         answer = request(client, 1, portraits)().result()
         assert comparable(answer) == comparable(expected(1, portraits))
     finally:
@@ -176,9 +182,10 @@ def test_a_killed_server_serves_again_and_keeps_no_photo(portraits: list[Path]) 
         app_server.stop(first)
 
 
+@pytest.mark.long
 def test_visits_that_overlap_do_not_mix(server: app_server.Server, portraits: list[Path]) -> None:
     """One client, many threads: the answers come back to the questions they belong to."""
-    client = Client(server.url, verbose=False)
+    client = arrival(server)
     wrong: list[int] = []
 
     def work(number: int) -> None:

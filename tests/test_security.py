@@ -271,18 +271,17 @@ def test_a_photo_that_is_too_large(server: app_server.Server) -> None:
     assert server.uploads == []
 
 
-def test_its_sentence_names_the_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_sentence_names_the_photo(
+    served: app_server.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(guard, "MAX_FILE", 1000)
-    with in_process() as served:
-        edge = "edge-of-a-part"
-        head = (
-            f'--{edge}\r\nContent-Disposition: form-data; name="files"; filename="huge.jpg"\r\n\r\n'
-        )
-        body = head.encode() + bytes(2000) + f"\r\n--{edge}--\r\n".encode()
-        kind = {"Content-Type": f"multipart/form-data; boundary={edge}"}
-        status, answer = ask(served, "/gradio_api/upload", body, **kind)
-        assert status == 413
-        assert answer.decode() == text.FILE_TOO_LARGE.format(name="huge.jpg", megabytes=0)
+    edge = "edge-of-a-part"
+    head = f'--{edge}\r\nContent-Disposition: form-data; name="files"; filename="huge.jpg"\r\n\r\n'
+    body = head.encode() + bytes(2000) + f"\r\n--{edge}--\r\n".encode()
+    kind = {"Content-Type": f"multipart/form-data; boundary={edge}"}
+    status, answer = ask(served, "/gradio_api/upload", body, **kind)
+    assert status == 413
+    assert answer.decode() == text.FILE_TOO_LARGE.format(name="huge.jpg", megabytes=0)
 
 
 def test_an_upload_that_says_it_is_too_large(server: app_server.Server) -> None:
@@ -334,56 +333,66 @@ def test_too_many_pixels_and_too_many_photos(client: Client, tmp_path: Path) -> 
         client.predict(small, [small] * (api.MAX_SUPPORT + 1), api_name="/pick")
 
 
-@contextlib.contextmanager
-def in_process(**queue: Any) -> Iterator[app_server.Server]:
+@pytest.fixture(scope="module")
+def page() -> Iterator[Any]:
     """The app in this process, where a test can set its limits."""
     import app
 
-    page = app.build(app_server.verifier())
-    if queue:
-        page.queue(**queue)
+    built = app.build(app_server.verifier())
     port = app_server.free_port()
-    page.launch(**app.launch_options(), prevent_thread_lock=True, quiet=True, server_port=port)
-    try:
-        yield app_server.Server(page.local_url, None, app.UPLOADS, Path())  # type: ignore[arg-type]
-    finally:
-        page.close()
+    built.launch(**app.launch_options(), prevent_thread_lock=True, quiet=True, server_port=port)
+    yield built
+    built.close()
 
 
-def test_a_request_has_only_so_much_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def served(page: Any) -> app_server.Server:
+    """The same as one can ask it."""
+    import app
+
+    return app_server.Server(page.local_url, None, app.UPLOADS, Path())  # type: ignore[arg-type]
+
+
+def test_a_request_has_only_so_much_time(
+    served: app_server.Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(api, "SECONDS", 0.0)
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(JPEG)
-    with in_process() as served, pytest.raises(AppError, match="takes longer than the 0 seconds"):
+    with pytest.raises(AppError, match="takes longer than the 0 seconds"):
         Client(served.url, verbose=False).predict(
             handle_file(photo), [handle_file(photo)], api_name="/pick"
         )
 
 
-def test_a_full_queue_says_so() -> None:
-    with in_process(max_size=0) as served:
-        status, answer = ask(served, "/gradio_api/call/verify", b'{"data": ["a", "b"]}')
-        assert (status, sentence(answer)) == (503, text.BUSY)
+def test_a_full_queue_says_so(
+    page: Any, served: app_server.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page._queue, "max_size", 0)
+    status, answer = ask(served, "/gradio_api/call/verify", b'{"data": ["a", "b"]}')
+    assert (status, sentence(answer)) == (503, text.BUSY)
 
 
 @pytest.mark.parametrize("limit", ["MAX_QUEUED", "MAX_DISK", "MAX_OPEN"])
-def test_other_limits_say_the_same(monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
-    with in_process() as served:
-        monkeypatch.setattr(guard, limit, -1)
-        path = "/gradio_api/upload" if limit == "MAX_DISK" else "/gradio_api/call/verify"
-        status, answer = ask(served, path, b'{"data": []}')
-        assert (status, sentence(answer)) == (503, text.BUSY)
+def test_other_limits_say_the_same(
+    served: app_server.Server, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(guard, limit, -1)
+    path = "/gradio_api/upload" if limit == "MAX_DISK" else "/gradio_api/call/verify"
+    status, answer = ask(served, path, b'{"data": []}')
+    assert (status, sentence(answer)) == (503, text.BUSY)
 
 
-def test_a_slow_request_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_request_is_given_up(
+    served: app_server.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(guard, "SECONDS", 1.0)
-    with in_process() as served:
-        for path, status in (("upload", b"400"), ("call/verify", b"408")):
-            with opened(served) as raw:
-                raw.sendall(upload_head(1000).replace(b"upload", path.encode()) + b"--x")
-                answer = raw.recv(4096)
-            assert answer.startswith(b"HTTP/1.1 " + status)
-            assert b"longer than 1 seconds to arrive" in answer
+    for path, status in (("upload", b"400"), ("call/verify", b"408")):
+        with opened(served) as raw:
+            raw.sendall(upload_head(1000).replace(b"upload", path.encode()) + b"--x")
+            answer = raw.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 " + status)
+        assert b"longer than 1 seconds to arrive" in answer
 
 
 def test_the_memory_of_visits_is_bounded() -> None:
