@@ -415,6 +415,21 @@ def test_the_memory_of_visits_is_bounded() -> None:
     assert list(holder.session_data) == ["second", "third"]
 
 
+def test_the_names_of_files_that_are_gone_are_forgotten(
+    page: Any, served: app_server.Server
+) -> None:
+    import app
+    from ui import forget
+
+    paths = [Path(upload(served, f"{SECRET} {number}.jpg", JPEG)) for number in range(2)]
+    paths[0].unlink()
+    forget.sweep(page.app, app.UPLOADS, seconds=60)
+    assert {name for names in page.temp_file_sets for name in names} == {str(paths[1])}
+    paths[1].unlink()
+    forget.sweep(page.app, app.UPLOADS, seconds=60)
+    assert not any(page.temp_file_sets)
+
+
 def test_progress_that_nobody_asks_for_is_forgotten() -> None:
     from gradio.route_utils import FileUploadProgress
 

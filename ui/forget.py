@@ -63,6 +63,10 @@ def sweep(app: App, uploads: Path, seconds: float) -> None:
     for folder in uploads.glob("*/"):
         with contextlib.suppress(OSError):
             folder.rmdir()  # fails, as it should, where something is in it
+    # Gradio remembers the names of all files that ever came.
+    left = {str(path) for path in uploads.glob("*/*")}
+    for names in app.get_blocks().temp_file_sets:
+        names.intersection_update(left)
 
 
 def drop_answers(queue: Queue, finished: dict[str, float], seconds: float) -> dict[str, float]:
