@@ -39,6 +39,7 @@ class Facenet:
 
             self.mtcnn = facenet_pytorch.MTCNN()
             self.resnet = facenet_pytorch.InceptionResnetV1(pretrained=None).eval()
+        self._seen: dict[bytes, tuple[Box, ...]] = {}
 
     @torch.no_grad()
     def embed(self, photo: bytes) -> Answer:
@@ -55,7 +56,12 @@ class Facenet:
             for box, score in zip(boxes, scores, strict=True)
             if score >= SURE and min(box[2] - box[0], box[3] - box[1]) >= LARGE
         ]
-        return Answer(embedding, tuple(sure))  # type: ignore[arg-type]
+        self._seen[photo] = tuple(sure)  # type: ignore[assignment]
+        return Answer(embedding, self._seen[photo])
+
+    def faces(self, photo: bytes) -> tuple[Box, ...]:
+        """The sure and large faces of a photo; not searched again where `embed` has seen it."""
+        return self._seen[photo] if photo in self._seen else self.embed(photo).faces
 
     def verify(self, first: bytes, second: bytes) -> float:
         """The distance of two photos' embeddings."""

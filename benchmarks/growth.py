@@ -49,7 +49,7 @@ def curves(verifier: Verifier, made: Photos, archive: Path) -> dict[str, list[tu
         found["faces"].append((number, spent.cpu))
     for number in SUPPORT:
         support = {str(i): made.originals[i % 2] for i in range(number)}
-        spent = measure(lambda support=support: verifier.gallery(support), 3)
+        spent = measure(lambda support=support: verifier.gallery(support), 2)
         found["support"].append((number, spent.cpu))
     return found
 
@@ -68,8 +68,8 @@ def gallery_search(verifier: Verifier, query: bytes) -> dict[str, float]:
 def start() -> dict[str, Any]:
     """Processor time of `python -m siamese verify` beside that of `import torch`, in ms."""
     python = sys.executable
-    torch = command([python, "-c", "import torch"], 5)
-    verify = command([python, "-m", "siamese", "verify", *EXAMPLES], 5, codes=(0, 1, 3))
+    torch = command([python, "-c", "import torch"], 3)
+    verify = command([python, "-m", "siamese", "verify", *EXAMPLES], 3, codes=(0, 1, 3))
     return {"torch": torch.cpu, "verify": verify.cpu, "ratio": verify.cpu / torch.cpu}
 
 
