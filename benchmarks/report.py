@@ -28,7 +28,8 @@ def targets(found: Results) -> list[tuple[str, str, str, bool]]:
     faster("verify two photos of 12 megapixels", "large", 10)
     faster("verify two photos of 250 px", "small", 2.5)
     faster("embed a face", "embedding", 5)
-    faster("pick 1 of 100 photos of 1 megapixel", "pick", 6)
+    support = found["machine"]["support"]
+    faster(f"pick 1 of {support} photos of 1 megapixel", "pick", 6)
     faster("small faces beside large ones in 12 megapixels (`more_faces`)", "more_faces", 10)
     for name, what in (("default", "in these photos"), ("more_faces", "with `more_faces`")):
         count = faces[name]
@@ -61,7 +62,8 @@ def summary(found: Results) -> str:
     return (
         f"Against facenet-pytorch's own pipeline (one thread, {machine['processor']},"
         f" {machine['date']}) two photos\nof 12 megapixels are compared {large} times faster, two"
-        f" of 250 px {small} times; one is picked out of 100\n{pick} times, a face embedded {embed}"
+        f" of 250 px {small} times; one of {machine['support']} is picked\n{pick} times,"
+        f" a face embedded {embed}"
         f" times faster; {search['people']:,} embedded people are searched in"
         f" {search['ms']:.0f} ms."
     )
@@ -179,9 +181,10 @@ def _idle(found: Results) -> str:
         for pair in found["pairs"].values()
         for who in ("ours", "theirs")
     )
+    quick = "A quick run: few repetitions. " if found["machine"]["quick"] else ""
     if busy <= BUSY:
-        return "The machine was idle: wall-clock and processor time agree."
-    return (
+        return quick + "The machine was idle: wall-clock and processor time agree."
+    return quick + (
         f"**The machine was busy** (up to {busy:.1f} s by the clock for a second of work), so"
         " what is said in wall-clock time is too long, and ratios by wall clock are not to be"
         " relied on."

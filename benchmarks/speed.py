@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import scenes
 from benchmarks.facenet import Facenet, missing
-from benchmarks.timing import Spent, Stages, interleaved, measure
+from benchmarks.timing import Spent, Stages, interleaved, measure, times
 from siamese import Verifier, images
 from siamese.images import Photo
 from siamese.mtcnn import Cascade
@@ -37,8 +37,8 @@ class Photos:
     medium: list[bytes]
 
 
-def photos(archive: Path) -> Photos:
-    """Made from lfw.zip, the same every time."""
+def photos(archive: Path, support: int = SUPPORT) -> Photos:
+    """Made from lfw.zip, the same every time; `support` photos and a query in 1 megapixel."""
     portraits = scenes.lfw_portraits(archive, SUPPORT + 1, step=80)
     random = np.random.default_rng(7)
     large = [
@@ -46,7 +46,7 @@ def photos(archive: Path) -> Photos:
         for i in range(2)
     ]
     medium = []
-    for seed, portrait in enumerate(portraits):
+    for seed, portrait in enumerate(portraits[: support + 1]):
         width = float(np.exp(random.uniform(np.log(80), np.log(300))))
         place = scenes.Place(random.uniform(300, 850), random.uniform(300, 560), width)
         canvas = scenes.background(MEDIUM, seed)
@@ -103,7 +103,7 @@ def stages(verifier: Verifier, pair: Sequence[bytes]) -> dict[str, dict[str, flo
     }  # fmt: skip
     runs = []
     verifier.verify(*pair)
-    for _ in range(20):
+    for _ in range(times(20)):
         clock = Stages()
         with clock.watch([(owner, name) for name, owner in watched.items()]):
             verifier.verify(*pair)

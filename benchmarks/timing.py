@@ -12,6 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+# A quick run sets this to a part of 1: fewer runs of everything.
+effort = 1.0
+
+
+def times(runs: int) -> int:
+    """How often to run what is to be run so often; at least once."""
+    return max(1, round(runs * effort))
+
 
 @dataclass(frozen=True, slots=True)
 class Spent:
@@ -30,9 +38,13 @@ def measure(action: Callable[[], Any], runs: int, warm_up: bool = True) -> Spent
 def interleaved(
     actions: Sequence[Callable[[], Any]], runs: Sequence[int], warm_up: bool = True
 ) -> list[Spent]:
-    """The same for several actions whose runs take turns, so that all see the same machine."""
-    if warm_up:
-        for action in actions:
+    """The same for several actions whose runs take turns, so that all see the same machine.
+
+    What runs only once is not warmed up.
+    """
+    runs = [times(number) for number in runs]
+    for action, number in zip(actions, runs, strict=True):
+        if warm_up and number > 1:
             action()
     cpu: list[list[float]] = [[] for _ in actions]
     wall: list[list[float]] = [[] for _ in actions]
@@ -59,7 +71,9 @@ def command(words: Sequence[str], runs: int, codes: Sequence[int] = (0,)) -> Spe
         if done.returncode not in codes:
             raise RuntimeError(f"{' '.join(words)} failed: {done.stderr[-500:]}")
 
-    run()
+    runs = times(runs)
+    if runs > 1:
+        run()
     cpu, wall = [], []
     for _ in range(runs):
         before, start = _children(), time.perf_counter()
