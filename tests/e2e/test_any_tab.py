@@ -67,11 +67,12 @@ def settled(page: Page) -> dict:  # type: ignore[type-arg]
     return found
 
 
+@pytest.mark.long
 def test_another_hand_is_read_better_than_by_pixels(page: Page) -> None:
     """All twenty characters as another hand drew them, drawn again with the mouse."""
     characters = alphabets.read()[ALPHABET]
     support = np.stack([levels(character.support) for character in characters])
-    right, nearest, drawn = 0, 0, []
+    right, drawn = 0, []
     for number, character in enumerate(characters):
         if number:
             part(page, "canvas").scroll_into_view_if_needed()
