@@ -148,7 +148,13 @@ def test_a_finger_draws_on_a_phone(browser: Browser, tmp_path: Path) -> None:
     phone.set_default_timeout(30_000)
     page = phone.new_page()
     page.goto(app_server.running().url)
-    page.get_by_role("tab", name="Any class").tap()
+    expect(page.get_by_role("tab", name="Two photos")).to_be_visible()
+    page.wait_for_timeout(1000)  # Gradio measures which tabs fit
+    if not page.get_by_role("tab", name="Any class").is_visible():  # else it is behind the dots
+        page.locator(".overflow-menu button").first.tap()
+        page.locator(".overflow-menu button").filter(has_text="Any class").tap()
+    else:
+        page.get_by_role("tab", name="Any class").tap()
     canvas = part(page, "canvas")
     canvas.scroll_into_view_if_needed()
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
