@@ -8,6 +8,7 @@ travel in the checkpoint.
 from bisect import bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -86,6 +87,11 @@ class FalseMatchCurve:
         position = bisect_right(self.levels, logit, key=lambda level: level[0])
         _, errors, low, high = self.levels[max(0, position - 1)]
         return Rate(errors, self.trials, low, high)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As data, just as it comes back from a file."""
+        levels = [list(level) for level in self.levels]
+        return {"measured_on": self.measured_on, "trials": self.trials, "levels": levels}
 
 
 @dataclass(frozen=True, slots=True)

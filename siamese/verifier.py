@@ -374,7 +374,8 @@ class Verifier:
 
     def _influence(self, face: Face, other: np.ndarray) -> np.ndarray:
         """The influence of the parts of a face on its logit against an embedding (D,)."""
-        return influence(face.crop, lambda crops: self.logits(self._embed_crops(crops), other))
+        crop = np.array(face.crop)  # a copy: torch takes no memory that is for reading only
+        return influence(crop, lambda crops: self.logits(self._embed_crops(crops), other))
 
     def _embed_batch(self, batch: Sequence[tuple[str, Source]]) -> list[np.ndarray | Unusable]:
         """The embedding of each support photo, or why there is none."""

@@ -7,7 +7,7 @@ are to be named. The network has seen none of these alphabets, and no hand of th
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -126,7 +126,7 @@ def pairs_report(compare: Comparison, found: People, rule: DecisionRule) -> dict
         "operating_point": rule.point().name,
         **_pairs(within, threshold),
         "operating_points": {point.name: point.to_dict() for point in points},
-        "false_matches": asdict(curve),
+        "false_matches": curve.to_dict(),
         "anywhere": _pairs(anywhere, threshold),
     }
 

@@ -5,7 +5,6 @@ metrics.json. What it measures is computed by pure functions in the modules besi
 """
 
 import csv
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -151,7 +150,7 @@ def lfw(bench: Bench) -> dict[str, Any]:
     ]
     report["operating_points"] = {point.name: point.to_dict() for point in points}
     curve = verification.false_match_curve(bench.lfw_known.impostor, "LFW View 2")
-    report["false_matches"] = dataclasses.asdict(curve)
+    report["false_matches"] = curve.to_dict()
     report["decisions"] = verification.decisions_report(
         bench.lfw_known, points, bench.rule.different_below
     )
