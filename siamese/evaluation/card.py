@@ -367,9 +367,9 @@ def _warnings(found: Report) -> list[str]:
     return [
         f"What the product warns of in the {report['photos']:,} photos of LFW View 2 that show a"
         " face, and the errors of pairs with such a photo at the operating point"
-        f" {report['operating_point']}. No limit was fitted here, with one exception: that of turned"
-        " faces was raised from 25 to 40 degrees after a look at an earlier checkpoint's row, which"
-        " showed no harm below.",
+        f" {report['operating_point']}. No limit was fitted here, with one exception: that of"
+        " turned faces was raised from 25 to 40 degrees after a look at an earlier checkpoint's"
+        " row, which showed no harm below.",
         table(("warning", "photos", "FNMR", "FMR"), rows),
     ]
 
