@@ -82,7 +82,7 @@ def test_every_cell_is_what_single_answers_say() -> None:
                 pair[side] = explain.cover(crops[side], masks[[index]], filling(crops[side]))[0]
                 logits.append(verifier.verify(*pair).logit)
             assert grid.ravel()[index] == pytest.approx(whole - np.mean(logits), abs=1e-4)
-    assert max(np.abs(grid).max() for grid in found.influences) > 0.01  # far above the tolerance
+    assert max(np.abs(grid).max() for grid in found.influences) > 0.005  # far above the tolerance
 
 
 def test_the_explanation_is_of_the_chosen_faces_and_json(group: object) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,9 @@ def converse(server: app_server.Server, *calls: tuple[str, dict[str, Any], bool]
                 )
             return answers
 
-    return asyncio.run(talk())
+    # In a thread of its own: a browser that another test left open has a loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, talk()).result()
 
 
 async def _ignore(progress: float, total: float | None, message: str | None) -> None:
