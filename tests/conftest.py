@@ -13,15 +13,19 @@ from siamese.faces import Alignment, FaceDetector
 REPOSITORY = Path(__file__).parent.parent
 
 
+def lacking(reason: str) -> None:
+    """Skip the test for what is not here; fail it where everything is required to be."""
+    if os.environ.get("SIAMESE_REQUIRE_ALL") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="session")
 def faces_data() -> Path:
     """The folder with photos of real people; they are not part of the repository."""
     folder = Path(os.environ.get("SIAMESE_DATA", REPOSITORY.parent / "shared" / "faces"))
     if not (folder / "lfw.zip").is_file():
-        reason = f"no photos of real people in {folder} (set SIAMESE_DATA)"
-        if os.environ.get("SIAMESE_REQUIRE_ALL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        lacking(f"no photos of real people in {folder} (set SIAMESE_DATA)")
     return folder
 
 
@@ -31,10 +35,7 @@ def omniglot() -> Path:
     fallback = REPOSITORY.parent / "shared" / "omniglot"
     folder = Path(os.environ.get("SIAMESE_OMNIGLOT", fallback))
     if not (folder / "all_runs.zip").is_file():
-        reason = f"no Omniglot in {folder} (set SIAMESE_OMNIGLOT)"
-        if os.environ.get("SIAMESE_REQUIRE_ALL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        lacking(f"no Omniglot in {folder} (set SIAMESE_OMNIGLOT)")
     return folder
 
 
