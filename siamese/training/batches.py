@@ -28,7 +28,8 @@ class RelatedBatches:
 
     A batch is made of groups of `group` people: a random one, then up to `kin` members of the same
     family, then people of the twenty nearest to the first by `centroids` (any, where there are
-    none) until the group is full; `per_person` pictures of each.
+    none) until the group is full; `per_person` pictures of each. Where `nameless` pictures follow
+    the named ones, a random quarter of the batch is theirs.
     """
 
     def __init__(
@@ -41,13 +42,16 @@ class RelatedBatches:
         group: int = 4,
         kin: int = 2,
         family: Callable[[str], str] = people.family,
+        nameless: int = 0,
     ) -> None:
         by_person: dict[str, list[int]] = defaultdict(list)
         for index, picture in enumerate(pictures):
             by_person[picture.identity].append(index)
         self.people = [np.array(rows) for rows in by_person.values()]
         self.seed, self.per_person, self.group, self.kin = seed, per_person, group, kin
-        self.groups = max(1, batch_size // (group * per_person))
+        self.named, self.nameless = len(pictures), nameless
+        self.extra = min(batch_size // 4, nameless)
+        self.groups = max(1, (batch_size - self.extra) // (group * per_person))
         relatives: dict[str, list[int]] = defaultdict(list)
         for person, identity in enumerate(by_person):
             relatives[family(identity)].append(person)
@@ -58,7 +62,7 @@ class RelatedBatches:
         self.nearest = None if centroids is None else nearest_people(centroids, 20)
 
     def __getitem__(self, step: int) -> np.ndarray:
-        """Indices of batch number `step`: int64 (groups * group * per_person,)."""
+        """Indices of batch number `step`: int64 (groups * group * per_person + extra,)."""
         random = np.random.default_rng([self.seed, step])
         chosen: list[int] = []
         for first in random.permutation(len(self.people))[: self.groups]:
@@ -69,6 +73,7 @@ class RelatedBatches:
             )
             for p in chosen
         ]
+        rows.append(self.named + random.choice(self.nameless, self.extra, replace=False))
         return np.concatenate(rows)
 
     def _group(self, first: int, random: np.random.Generator) -> Iterator[int]:

@@ -104,14 +104,18 @@ class Verification(nn.Module):
     def _pairs(
         self, embedding: Tensor, targets: Tensor, identities: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Logits of the genuine and of the impostor pairs; each pair counts in both orders."""
+        """Logits of the genuine and of the impostor pairs; each pair counts in both orders.
+
+        Sources name people independently, and some not at all: a pair whose targets agree well is
+        no impostor, whatever the names say, and one without a name needs a target to be one.
+        """
         logits = self.network.compare(embedding[:, None], embedding[None])
-        known = (identities[:, None] >= 0) & (identities[None] >= 0)
-        same = identities[:, None] == identities[None]
+        known, aimed = identities >= 0, targets.abs().sum(1) > 0
+        same = (identities[:, None] == identities[None]) & known & known[:, None]
         itself = torch.eye(len(identities), dtype=torch.bool, device=logits.device)
-        # Sources name people independently: a pair whose targets agree this well is no impostor.
+        told = known | aimed
         alike = targets @ targets.T > SAME_PERSON
-        return logits[same & known & ~itself], logits[~same & known & ~alike]
+        return logits[same & ~itself], logits[~same & ~itself & told & told[:, None] & ~alike]
 
 
 def _mean(terms: Tensor) -> Tensor:

@@ -181,6 +181,7 @@ def _verification(
         options.group,
         options.kin,
         split.family,
+        nameless=len(pictures) - len(named),
     )
     weight = options.distillation_weight if options.targets else 0.0
     return Verification(network, options.hard_weight, weight), batches

@@ -228,6 +228,15 @@ def test_a_group_can_be_all_of_one_family() -> None:
     assert seen == {"A", "B"}
 
 
+def test_a_quarter_of_a_batch_has_no_name() -> None:
+    pictures = [Picture("x", f"{n}/{i}", str(n)) for n in range(20) for i in range(4)]
+    batches = RelatedBatches(pictures, None, 32, 0, per_person=2, group=4, kin=0, nameless=50)
+    for step in range(10):
+        rows = batches[step]
+        assert len(rows) == 32 and rows[:24].max() < 80
+        assert len(set(rows[24:].tolist())) == 8 and rows[24:].min() >= 80 and rows.max() < 130
+
+
 def test_nearest_people_against_the_full_matrix() -> None:
     centroids = np.random.default_rng(1).normal(size=(50, 6)).astype(np.float32)
     unit = centroids / np.linalg.norm(centroids, axis=1, keepdims=True)
@@ -271,3 +280,17 @@ def test_pairs_whose_targets_agree_are_no_impostors() -> None:
         for targets in (far, close)
     )
     assert float(kept) > 0 and float(dropped) == 0
+
+
+def test_a_picture_without_a_name_is_an_impostor_where_its_target_says_so() -> None:
+    network = toy_network().eval()
+    embedding = torch.randn(3, 24, generator=torch.Generator().manual_seed(0))
+    nobody = torch.tensor([0, 0, -1])
+    objective = Verification(network, distillation_weight=0)
+    logits = network.compare(embedding[:2], embedding[2])
+    far = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    loss = objective.loss(embedding, far, nobody)[1]["impostor"]
+    expected = torch.nn.functional.softplus(logits).mean()
+    assert float(loss) == pytest.approx(float(expected), rel=1e-4)
+    untold = objective.loss(embedding, far * torch.tensor([[1.0], [1.0], [0.0]]), nobody)
+    assert float(untold[1]["impostor"]) == 0
