@@ -1,5 +1,6 @@
 """The tab for any class of picture: draw a character, and see which of an alphabet it is."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -9,17 +10,29 @@ from siamese import Gallery, SiameseError, Verifier
 from ui import alphabets, cards, rankings, text
 from ui.alphabets import Character
 from ui.components import Panel
-from ui.parts import event_data, follow, options, settling, working
+from ui.parts import event_data, follow, options, settling
 from ui.photo import take
 from ui.sketch import Sketch, sheet
 from ui.visit import Problem
 
+ANY_PRIOR = 5  # per cent: as much as for each of the twenty characters
 MAX_DRAWING = 400_000  # characters of a data URL; a drawing of ours has a tenth of it
 _CHARACTERS = Markup('<div class="characters" role="group" aria-label="{label}">{all}</div>{hint}')
 _CHARACTER = Markup(
     '<button type="button" data-do="show" data-row="{row}" data-key="character-{row}"'
     ' title="{title}"><img src="{picture}" alt="{title}"><span>{number}</span></button>'
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What is on the sheet: a data URL, "" for nothing, and the number of the change that made it.
+
+    The page counts its changes upwards; one that was overtaken on its way is no longer true.
+    """
+
+    picture: str = ""
+    number: int = 0
 
 
 class AnyTab:
@@ -33,7 +46,7 @@ class AnyTab:
             name: self._embedded(characters) for name, characters in self._alphabets.items()
         }
         first = next(iter(self._alphabets))
-        self._drawing = gr.State("", time_to_live=60 * minutes)
+        self._drawing = gr.State(Drawing(), time_to_live=60 * minutes)
         gr.HTML(Markup('<p class="hint">{}</p>').format(text.ANY_LEAD), apply_default_css=False)
         with gr.Row(elem_classes="photos"):
             with gr.Column(min_width=280, elem_classes="place"):
@@ -44,7 +57,9 @@ class AnyTab:
                 )
                 self._support = Panel(self._shown(first), elem_classes="support")
         self._answer = Panel(cards.notice(text.WAITING_DRAWING), elem_classes="answer-panel")
-        self._point, self._prior = options(verifier, text.ANY_NONE_PRIOR, text.NONE_PRIOR_INFO)
+        self._point, self._prior = options(
+            verifier, text.ANY_NONE_PRIOR, text.ANY_NONE_PRIOR_INFO, ANY_PRIOR
+        )
         self._wire()
 
     @property
@@ -54,20 +69,16 @@ class AnyTab:
 
     def empty(self) -> list[Any]:
         """The values of `outputs` that show nothing."""
-        return ["", sheet(), cards.notice(text.WAITING_DRAWING)]
+        return [Drawing(), sheet(), cards.notice(text.WAITING_DRAWING)]
 
     def _wire(self) -> None:
+        """Every event brings its own answer, in the order of the queue."""
         inputs = [self._drawing, self._alphabet, self._point, self._prior]
-        settle = {**settling(self._answer), "show_progress": "hidden"}
-        self._sketch.act(self._draw, None, self._drawing, **working(self._answer)).then(
-            self._settle, inputs, self._answer, **settle
-        )
-        self._support.act(
-            self._show, self._alphabet, [self._drawing, self._sketch], **working(self._answer)
-        ).then(self._settle, inputs, self._answer, **settle)
-        self._alphabet.input(
-            self._shown, self._alphabet, self._support, **working(self._support)
-        ).then(self._settle, inputs, self._answer, **settle)
+        how = {**settling(self._answer), "show_progress": "hidden"}
+        drawn = [self._drawing, self._answer]
+        self._sketch.act(self._draw, inputs, drawn, **how)
+        self._support.act(self._show, inputs, [self._sketch, *drawn], **how)
+        self._alphabet.input(self._turn_to, inputs, [self._support, self._answer], **how)
         follow([self._point, self._prior], self._settle, inputs, self._answer)
 
     def _embedded(self, characters: tuple[Character, ...]) -> Gallery:
@@ -89,27 +100,43 @@ class AnyTab:
         label = text.CHARACTERS.format(alphabet=alphabet)
         return str(_CHARACTERS.format(label=label, all=found, hint=hint))
 
-    def _draw(self, event: gr.EventData) -> str:
+    def _draw(
+        self, old: Drawing | None, alphabet: str, point: str, prior: float, event: gr.EventData
+    ) -> list[Any]:
         """A stroke was finished or taken back."""
-        value = event_data(event)["value"]
-        return value if len(value) <= MAX_DRAWING else ""
+        data = event_data(event)
+        number = int(data["row"]) if data["row"].isdecimal() and len(data["row"]) < 16 else 0
+        if old is not None and number < old.number:
+            return [gr.skip()] * 2
+        picture = data["value"] if len(data["value"]) <= MAX_DRAWING else ""
+        drawing = Drawing(picture, number)
+        return [drawing, self._settle(drawing, alphabet, point, prior)]
 
-    def _show(self, alphabet: str, event: gr.EventData) -> list[str]:
+    def _show(
+        self, old: Drawing | None, alphabet: str, point: str, prior: float, event: gr.EventData
+    ) -> list[Any]:
         """A character was pressed: another hand's drawing of it comes onto the sheet."""
         characters = self._alphabets[alphabet]
         row = event_data(event)["row"]
         if not (row.isdecimal() and len(row) < 4 and int(row) < len(characters)):
-            return [gr.skip(), gr.skip()]
+            return [gr.skip()] * 3
         picture = alphabets.url(characters[int(row)].other_hand)
-        return [picture, sheet(picture)]
+        drawing = Drawing(picture, old.number if old else 0)
+        return [sheet(picture), drawing, self._settle(drawing, alphabet, point, prior)]
 
-    def _settle(self, drawing: str | None, alphabet: str, point: str, prior: float) -> str:
+    def _turn_to(
+        self, drawing: Drawing | None, alphabet: str, point: str, prior: float
+    ) -> tuple[str, str]:
+        """Another alphabet was chosen."""
+        return self._shown(alphabet), self._settle(drawing, alphabet, point, prior)
+
+    def _settle(self, drawing: Drawing | None, alphabet: str, point: str, prior: float) -> str:
         """The answer for what is on the page now, as HTML."""
-        if not drawing:
+        if drawing is None or not drawing.picture:
             return cards.notice(text.WAITING_DRAWING)
         characters = self._alphabets[alphabet]
         try:
-            query = self._verifier.find(take(drawing).content, name=text.YOUR_DRAWING)
+            query = self._verifier.find(take(drawing.picture).content, name=text.YOUR_DRAWING)
             found = self._verifier.pick(
                 query,
                 self._galleries[alphabet],

@@ -16,8 +16,10 @@ POOL_SIZE = 2
 ANSWERS = "answers"
 
 
-def options(verifier: Verifier, prior: str, prior_info: str) -> tuple[gr.Radio, gr.Slider]:
-    """The choice of the operating point, and the prior in per cent."""
+def options(
+    verifier: Verifier, prior: str, prior_info: str, percent: int = 50
+) -> tuple[gr.Radio, gr.Slider]:
+    """The choice of the operating point, and of the prior, which starts at `percent`."""
     points = [point.name for point in verifier.rule.operating_points]
     choices = [(text.OPERATING_POINTS.get(name, name), name) for name in points]
     with gr.Row(elem_classes="options"):
@@ -29,7 +31,7 @@ def options(verifier: Verifier, prior: str, prior_info: str) -> tuple[gr.Radio, 
             min_width=280,
         )
         slider = gr.Slider(
-            1, 99, value=50, step=1, label=prior, info=prior_info, min_width=280, buttons=[]
+            1, 99, value=percent, step=1, label=prior, info=prior_info, min_width=280, buttons=[]
         )
     return radio, slider
 
@@ -53,6 +55,8 @@ def settling(part: Any) -> dict[str, Any]:
         "concurrency_limit": 1,
         "show_progress": "minimal",
         "show_progress_on": part,
+        # Each asks again what is on the page; the default drops those that come while one runs.
+        "trigger_mode": "multiple",
     }
 
 
@@ -62,9 +66,11 @@ def follow(
     """Let the answer follow these controls; while one moves, only its newest place counts."""
     for control in controls:
         control.input(
-            settle, inputs, answer, **{**settling(answer), "show_progress": "hidden"},
-            trigger_mode="always_last",
-        )  # fmt: skip
+            settle,
+            inputs,
+            answer,
+            **{**settling(answer), "show_progress": "hidden", "trigger_mode": "always_last"},
+        )
 
 
 def event_data(event: gr.EventData) -> dict[str, str]:

@@ -6,6 +6,7 @@ const PEN = 5 / 105; // of the side: as wide as the strokes that the network lea
 let strokes = [];
 let drawing = null;
 let picture = null;
+let count = Date.now(); // orders the changes, as they may overtake each other on their way
 
 const sheet = () => element.querySelector('canvas');
 const place = (event) => {
@@ -31,7 +32,9 @@ function paint() {
 }
 function send() {
   const empty = !strokes.length && !picture;
-  trigger('act', { do: 'drawn', value: empty ? '' : sheet().toDataURL('image/png') });
+  count += 1;
+  const value = empty ? '' : sheet().toDataURL('image/png');
+  trigger('act', { do: 'drawn', row: String(count), value });
 }
 function load() {
   strokes = [];

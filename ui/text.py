@@ -306,6 +306,9 @@ CHARACTERS_HINT = (
 DRAW_FOR_ME = "{name}: show another hand’s drawing of it"
 WAITING_DRAWING = "Draw one of the characters. The answer appears here after each stroke."
 ANY_NONE_PRIOR = "How likely is it that you draw none of these? (%)"
+ANY_NONE_PRIOR_INFO = (
+    "At 5, as likely as each of the twenty. Bayes’ rule weighs it with the drawing."
+)
 
 
 @dataclass(frozen=True, slots=True)
