@@ -7,7 +7,8 @@ How a photo is searched, in looks that go from cheap to dear:
    border);
 3. where the best face so far scores under 0.998: turned by 90, 180 and 270 degrees, because a photo
    may lie on its side without saying so in its EXIF data. The detector does find some faces lying
-   or upside down, with wrong landmarks, but seldom with such a score; the best orientation wins;
+   or upside down, with wrong landmarks, but seldom with such a score; the best orientation wins,
+   if it is clearly better than the photo as it is;
 4. where all that finds nothing, or on request: at a larger size, for small faces in large photos.
 
 Which face comes first when there are several: the most prominent, that is the widest, where a face
@@ -40,6 +41,10 @@ ACCEPTED_SCORE = 0.9
 LATER_SCORE = 0.97
 # Upright faces score above this in 96 % of photos, lying ones in none of 1,095 (measured on LFW).
 UPRIGHT_SCORE = 0.998
+# Few photos lie on their side, so another orientation must be so many times less in doubt (1 minus
+# the score). Of 1,037 crops of validation people 7 upright ones were turned without this, none with
+# it; of 3,111 times that they lay, 35 were not put right without it, 52 with it.
+UPRIGHT_FIRST = 3.0
 # How far landmarks may be from the shape of a face, in template px; 99 % of upright ones: under 6.
 ACCEPTED_MISFIT = 12.0
 SAME_FACE = 0.4  # intersection over union from which two looks have seen the same face
@@ -154,13 +159,13 @@ class FaceDetector:
         return self._faces(image, scale, turned, inside)
 
     def _look_turned(self, image: Image.Image, scale: float, upright: list[Face]) -> list[Face]:
-        """The faces of the orientation with the best score, which may be the `upright` one."""
-        best = upright
+        """The faces of the best orientation: `upright`, unless another is clearly better."""
+        lying: list[Face] = []
         for turned in (90, 180, 270):
             faces = self._look(image, scale, turned, LATER_SCORE)
             faces = faces or self._look_with_border(image, scale, turned)
-            best = max(best, faces, key=_best_score)
-        return best
+            lying = max(lying, faces, key=_best_score)
+        return lying if lies(_best_score(lying), _best_score(upright)) else upright
 
     def _faces(self, image: Image.Image, scale: float, turned: int, found: Found) -> list[Face]:
         """Those found in the turned picture that can be relied on."""
@@ -175,6 +180,11 @@ class FaceDetector:
             original = tuple((x / scale, y / scale) for x, y in points)
             faces.append(Face((x0, y0, x1, y1), original, float(score), crop, turned))
         return faces
+
+
+def lies(turned: float, upright: float) -> bool:
+    """Does a photo lie on its side, by the best scores (0..1) of it turned and as it is?"""
+    return UPRIGHT_FIRST * (1 - turned) < 1 - upright
 
 
 def prominence(box: Box, size: tuple[int, int]) -> float:

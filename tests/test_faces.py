@@ -14,7 +14,7 @@ from PIL import Image
 
 from benchmarks.scenes import Place, Portrait, background, compose, found, group, lfw_portraits
 from siamese.errors import ImageError
-from siamese.faces import Alignment, Face, FaceDetector, prominence
+from siamese.faces import Alignment, Face, FaceDetector, lies, prominence
 from siamese.images import Photo, load
 from siamese.mtcnn_networks import Proposer
 from tests.pictures import PORTRAIT_FACE, PORTRAIT_LANDMARKS, encoded, exif, oriented, portrait
@@ -273,3 +273,13 @@ def test_real_group_photos(detector: FaceDetector, faces_data: Path) -> None:
         assert not missed
         for t in truths:
             assert sum(found(t, face.box) for face in faces) == 1  # none twice
+
+
+@pytest.mark.parametrize(
+    ("turned", "upright", "expected"),
+    [(0.99, 0.0, True), (0.0, 0.0, False), (0.99, 0.98, False), (0.999, 0.98, True)],
+)
+def test_a_photo_lies_only_where_that_is_clearly_better(
+    turned: float, upright: float, expected: bool
+) -> None:
+    assert lies(turned, upright) == expected

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from siamese import explain
 from siamese.calibration import DecisionRule
@@ -25,6 +26,7 @@ from siamese.evaluation import (
     groups,
     identification,
     metrics,
+    occurring,
     omniglot,
     robustness,
     verification,
@@ -40,8 +42,10 @@ from siamese.evaluation.pipeline import (
     embed_pixels,
     find_crops,
 )
-from siamese.evaluation.stored import People, crops_of, embed_pictures
+from siamese.evaluation.stored import People, crops_of, embed_pictures, whole_of
 from siamese.evaluation.verification import Pair
+from siamese.faces import FaceDetector
+from siamese.images import load
 from siamese.training import people
 from siamese.training.people import Part, family
 from siamese.training.split import ALPHABETS
@@ -337,6 +341,22 @@ def worse_photos(bench: Bench) -> dict[str, Any]:
     return {"operating_point": point.name, **trial.report()}
 
 
+def unusual_photos(bench: Bench) -> dict[str, Any]:
+    """Photos of validation people as they are: what those cost that are far from ordinary."""
+    point = bench.rule.point("fmr_1")
+    pictures = calibration_pictures(bench.sources(), Part.VALIDATION)
+    vectors = embed_pictures(bench.checkpoint, pictures, bench.cache).vectors
+    detector, faces = FaceDetector(), []
+    for pixels in tqdm(whole_of(bench.checkpoint, pictures, bench.cache), "finding faces"):
+        found = detector.detect([load(pixels)])[0]
+        faces.append(found[0] if found and not found[0].turned else None)
+    pairs = fitting.draw_pairs(fitting.Labels.of(pictures)).genuine
+    scores = bench.compare(vectors[pairs[:, 0]], vectors[pairs[:, 1]])
+    found = occurring.report(faces, pairs, scores, point.threshold)
+    people = len({picture.identity for picture in pictures})
+    return {"operating_point": point.name, "people": people, "pairs": len(pairs), **found}
+
+
 def warned(bench: Bench) -> dict[str, Any]:
     """Error rates of View 2's pairs by what the product warns of in their photos."""
     point = bench.rule.point("fmr_1")
@@ -434,6 +454,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "robustness": Protocol(spoiled, (LFW, LFW_PAIRS)),
     "explanations": Protocol(explanations, (LFW, LFW_PAIRS)),
     "worse_photos": Protocol(worse_photos, (FAMILIES,)),
+    "unusual_photos": Protocol(unusual_photos, (FAMILIES,)),
     "warnings": Protocol(warned, (LFW, LFW_PAIRS)),
     "pairs": Protocol(own_pairs, (PAIR_LIST,)),
     "omniglot": Protocol(drawings, (omniglot.RUNS, omniglot.CHARACTERS), "drawings"),

@@ -68,8 +68,18 @@ def embed_pictures(
 
 def crops_of(checkpoint: Checkpoint, pictures: Sequence[Picture], cache: Path) -> np.ndarray:
     """Stored pictures at the checkpoint's canonical crop, as pixels: uint8 (N, S, S, C)."""
-    stored = torch.from_numpy(np.array(read_stored(pictures, checkpoint.config, cache)))
-    size = checkpoint.config.network.image_size
-    planes = plain(stored, stored_window(checkpoint.config), size)
+    stored = read_stored(pictures, checkpoint.config, cache)
+    return _pixels(stored, stored_window(checkpoint.config), checkpoint.config.network.image_size)
+
+
+def whole_of(checkpoint: Checkpoint, pictures: Sequence[Picture], cache: Path) -> np.ndarray:
+    """Stored pictures with their margin, as pixels: uint8 (N, S, S, C)."""
+    stored = read_stored(pictures, checkpoint.config, cache)
+    side = stored.shape[-1]
+    return _pixels(stored, (0.0, 0.0, float(side), float(side)), side)
+
+
+def _pixels(stored: np.ndarray, window: tuple[float, float, float, float], size: int) -> np.ndarray:
+    planes = plain(torch.from_numpy(np.array(stored)), window, size)
     pixels = (planes.clamp(0, 1) * 255).round().to(torch.uint8)
     return pixels.permute(0, 2, 3, 1).contiguous().numpy()

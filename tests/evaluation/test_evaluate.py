@@ -234,13 +234,16 @@ def test_quality_and_explanations_run_from_files(
 ) -> None:
     monkeypatch.setattr(protocols, "SPOILED", 12)
     monkeypatch.setattr(protocols, "EXPLAINED", 1)
-    names = ["worse_photos", "warnings", "explanations"]
+    names = ["worse_photos", "unusual_photos", "warnings", "explanations"]
     found = report.evaluate(place.calibrated, place.data, tmp_path, names, place.cache)["protocols"]
     assert found["worse_photos"]["untouched"]["fnmr"]["trials"] == 12
+    assert found["unusual_photos"]["photos"] >= found["unusual_photos"]["without_face"] > 0
     assert found["warnings"]["none"]["photos"] == found["warnings"]["photos"] > 40
     assert found["explanations"]["pairs"] == 4  # of each kind one in each of two folds
     card = (tmp_path / "README.md").read_text()
     for name in found["worse_photos"]["degradations"]:
+        assert f"| {name} |" in card
+    for name in found["unusual_photos"]["measures"]:
         assert f"| {name} |" in card
     assert "\n## Warnings\n" in card and "\n## Explanations\n" in card
     assert "| low_score | 0 |" in card

@@ -1,0 +1,98 @@
+"""Do photos fail more often the further from ordinary they are, as people took them?
+
+What cannot be spoiled step by step (`degradation`), because it is not in a crop's pixels: where a
+face looks, and how sure the detector is of it. Genuine pairs of one ordinary photo and one photo of
+each range; the limits in `quality` were read off such figures, made with validation people.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from siamese import quality
+from siamese.evaluation import metrics
+from siamese.evaluation.degradation import HARM
+from siamese.faces import Face
+from siamese.quality import Flag
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A property of a face, the ranges from ordinary to extreme, and the warning it calls for.
+
+    A range holds values from its first number up to, not with, its second.
+    """
+
+    of: Callable[[Face], float]
+    ranges: tuple[tuple[float, float], ...]
+    flag: Flag
+
+
+MEASURES: dict[str, Measure] = {
+    "nose aside: distances of the eyes": Measure(
+        lambda face: abs(quality.nose_offset(face.landmarks)),
+        ((0, 0.2), (0.2, 0.25), (0.25, 0.3), (0.3, 0.4), (0.4, 9)),
+        Flag.TURNED_AWAY,
+    ),
+    "nose up or down: of eyes to mouth": Measure(
+        lambda face: abs(quality.nose_height(face.landmarks) - 0.5),
+        ((0, 0.15), (0.15, 0.2), (0.2, 0.25), (0.25, 9)),
+        Flag.TURNED_AWAY,
+    ),
+    "detector's score": Measure(
+        lambda face: face.score,
+        ((0.99, 1.01), (0.97, 0.99), (0.9, 0.97)),
+        Flag.LOW_SCORE,
+    ),
+}
+
+
+def report(
+    faces: Sequence[Face | None], pairs: np.ndarray, scores: np.ndarray, threshold: float
+) -> dict[str, Any]:
+    """Every measure, range by range.
+
+    `faces` (N,) are those found in the photos, None where there is none; `pairs` are the rows of
+    genuine pairs, int (G, 2), and `scores` their logits. Raises no error for an empty range.
+    """
+    found = np.array([face is not None for face in faces])
+    return {
+        "photos": len(faces),
+        "without_face": int((~found).sum()),
+        "harm": HARM,
+        "measures": {
+            name: _ranges(measure, faces, pairs, scores, threshold)
+            for name, measure in MEASURES.items()
+        },
+    }
+
+
+def _ranges(
+    measure: Measure,
+    faces: Sequence[Face | None],
+    pairs: np.ndarray,
+    scores: np.ndarray,
+    threshold: float,
+) -> dict[str, Any]:
+    values = np.array([np.nan if face is None else measure.of(face) for face in faces])
+    ordinary = _within(values, measure.ranges[0])
+    rows = []
+    for limits in measure.ranges:
+        chosen = _within(values, limits)
+        a, b = pairs.T
+        taken = (chosen[a] & ordinary[b]) | (chosen[b] & ordinary[a])
+        fnmr = metrics.false_non_match_rate(scores[taken], threshold).to_dict()
+        rows.append({"from": limits[0], "to": limits[1], "photos": int(chosen.sum()), "fnmr": fnmr})
+    limit = HARM * rows[0]["fnmr"]["value"]
+    harmful = [row["from"] for row in rows[1:] if row["fnmr"]["value"] >= limit > 0]
+    return {
+        "flag": measure.flag.value,
+        "first_harmful_range": next(iter(harmful), None),
+        "ranges": rows,
+    }
+
+
+def _within(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    return (values >= limits[0]) & (values < limits[1])
