@@ -78,7 +78,7 @@ def _ranges(
 ) -> dict[str, Any]:
     values = np.array([np.nan if face is None else measure.of(face) for face in faces])
     ordinary = _within(values, measure.ranges[0])
-    rows = []
+    rows: list[dict[str, Any]] = []
     for limits in measure.ranges:
         chosen = _within(values, limits)
         a, b = pairs.T

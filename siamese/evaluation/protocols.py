@@ -44,7 +44,7 @@ from siamese.evaluation.pipeline import (
 )
 from siamese.evaluation.stored import People, crops_of, embed_pictures, whole_of
 from siamese.evaluation.verification import Pair
-from siamese.faces import FaceDetector
+from siamese.faces import Face, FaceDetector
 from siamese.images import load
 from siamese.training import people
 from siamese.training.people import Part, family
@@ -343,18 +343,22 @@ def worse_photos(bench: Bench) -> dict[str, Any]:
 
 def unusual_photos(bench: Bench) -> dict[str, Any]:
     """Photos of validation people as they are: what those cost that are far from ordinary."""
-    point = bench.rule.point("fmr_1")
+    point, detector = bench.rule.point("fmr_1"), FaceDetector()
     pictures = calibration_pictures(bench.sources(), Part.VALIDATION)
     vectors = embed_pictures(bench.checkpoint, pictures, bench.cache).vectors
-    detector, faces = FaceDetector(), []
-    for pixels in tqdm(whole_of(bench.checkpoint, pictures, bench.cache), "finding faces"):
-        found = detector.detect([load(pixels)])[0]
-        faces.append(found[0] if found and not found[0].turned else None)
+    photos = tqdm(whole_of(bench.checkpoint, pictures, bench.cache), "finding faces")
+    faces = [upright_face(detector, pixels) for pixels in photos]
     pairs = fitting.draw_pairs(fitting.Labels.of(pictures)).genuine
     scores = bench.compare(vectors[pairs[:, 0]], vectors[pairs[:, 1]])
     found = occurring.report(faces, pairs, scores, point.threshold)
     people = len({picture.identity for picture in pictures})
     return {"operating_point": point.name, "people": people, "pairs": len(pairs), **found}
+
+
+def upright_face(detector: FaceDetector, pixels: np.ndarray) -> Face | None:
+    """The default face of an upright picture, None where it has none that is upright."""
+    upright = [face for face in detector.detect([load(pixels)])[0] if not face.turned]
+    return upright[0] if upright else None
 
 
 def warned(bench: Bench) -> dict[str, Any]:

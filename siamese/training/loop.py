@@ -39,7 +39,7 @@ class Schedule:
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
     save_every: int = 250  # steps
-    validate_every: int = 500  # steps
+    validate_every: int = 500  # steps; and after the last one
 
     @property
     def steps(self) -> int:
@@ -139,11 +139,12 @@ def run_stage(
         if log is None:
             continue
         row = {"loss": loss.detach(), **parts}
-        measured = validate is not None and done % schedule.validate_every == 0
+        last = done == schedule.steps
+        measured = validate is not None and (last or done % schedule.validate_every == 0)
         if measured and validate is not None:
             row |= {name: torch.tensor(value) for name, value in validate(network).items()}
             network.train()
-        if done % 50 == 0 or measured or done == schedule.steps:
+        if done % 50 == 0 or measured or last:
             values = {name: float(value) for name, value in row.items()}
             log.write(done, done * schedule.batch_size, values)
             bar.set_postfix({"loss": f"{values['loss']:.3f}"})

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,25 @@ def test_training_lowers_the_loss(tmp_path: Path, kind: type) -> None:
     network.train()
     assert float(objective(batch)[0]) < 0.6 * before
     assert bool((network.head.weight <= 0).all())
+
+
+def test_validation_comes_every_so_often_and_at_the_end(tmp_path: Path) -> None:
+    network, data = toy_network(), toy_data()
+    schedule = replace(SCHEDULE, validate_every=3)
+    batches = ShuffledBatches(len(data.pixels), schedule.batch_size, schedule.seed)
+    seen: list[int] = []
+
+    def validate(network: SiameseNetwork) -> dict[str, float]:
+        seen.append(len(seen))
+        return {"eer": 0.5}
+
+    run_stage(Distillation(network), network, data, batches, schedule, tmp_path, validate, True)
+    with (tmp_path / "log.csv").open(newline="") as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file) if row.get("eer")]
+    assert steps == [
+        *range(3, schedule.steps + 1, 3),
+        *([schedule.steps] * (schedule.steps % 3 > 0)),
+    ]
 
 
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
