@@ -85,9 +85,14 @@ class Cascade:
         parts = []
         for owner, image in enumerate(images):
             levels = [_empty(owner)]
+            # Small levels are cut from a picture halved on the way down, which reads fewer pixels.
+            halved, times = image, 1
             for scale in _pyramid(image.size, smallest, largest):
+                while scale * times <= 0.5:
+                    halved, times = halved.reduce(2), times * 2
                 size = round(image.width * scale), round(image.height * scale)
-                level = image.resize(size, Image.Resampling.BOX)
+                whole = (0, 0, image.width / times, image.height / times)
+                level = halved.resize(size, Image.Resampling.BOX, whole)
                 cells = self._propose_net(_as_tensor([level]), _PROPOSE)
                 levels.append(_boxes(*cells, image.size, size, owner))
             everything = _concatenate(levels)
