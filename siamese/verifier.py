@@ -148,11 +148,7 @@ class Verifier:
         point = self.rule.point(operating_point)
         check_prior(prior)
         clock = _Clock()
-        with clock("load"):
-            photos = [_load("first photo", first), _load("second photo", second)]
-        a, b = self._find(photos, [first_face, second_face], more_faces, clock)
-        with clock("embed"):
-            embeddings = self._embed([a.face, b.face])
+        a, b, embeddings = self._pair((first, second), (first_face, second_face), more_faces, clock)
         with clock("compare"):
             logit = float(self.logits(embeddings[0], embeddings[1]))
         return Verification(
@@ -182,11 +178,7 @@ class Verifier:
         Photos, choices and errors are those of `verify`.
         """
         clock = _Clock()
-        with clock("load"):
-            photos = [_load("first photo", first), _load("second photo", second)]
-        a, b = self._find(photos, [first_face, second_face], more_faces, clock)
-        with clock("embed"):
-            embeddings = self._embed([a.face, b.face])
+        a, b, embeddings = self._pair((first, second), (first_face, second_face), more_faces, clock)
         with clock("explain"):
             influences = (
                 self._influence(a.face, embeddings[1]),
@@ -341,6 +333,20 @@ class Verifier:
                 self._choose(sighting.photo, sighting.faces, choice)
                 for sighting, choice in zip(seen, choices, strict=True)
             ]
+
+    def _pair(
+        self,
+        sources: tuple[Source | Sighting, Source | Sighting],
+        choices: tuple[int | None, int | None],
+        more: bool,
+        clock: "_Clock",
+    ) -> tuple[PhotoFaces, PhotoFaces, np.ndarray]:
+        """The chosen face of each of two photos, and their embeddings (2, D)."""
+        with clock("load"):
+            photos = [_load("first photo", sources[0]), _load("second photo", sources[1])]
+        a, b = self._find(photos, choices, more, clock)
+        with clock("embed"):
+            return a, b, self._embed([a.face, b.face])
 
     def _sighting(self, photo: Photo, faces: Sequence[Face]) -> Sighting:
         if not faces:
