@@ -138,15 +138,10 @@ class FaceDetector:
         return sorted(faces, key=lambda face: -prominence(face.box, photo.size))
 
     def _look(
-        self,
-        image: Image.Image,
-        scale: float,
-        turned: int = 0,
-        lowest: float = ACCEPTED_SCORE,
-        smallest: float = SMALLEST,
+        self, image: Image.Image, scale: float, turned: int = 0, lowest: float = ACCEPTED_SCORE
     ) -> list[Face]:
         """The faces of an upright picture, which is `scale` times the photo, looked at turned."""
-        found = self._cascade.find([_turn(image, turned)], smallest)[0]
+        found = self._cascade.find([_turn(image, turned)], SMALLEST)[0]
         faces = self._faces(image, scale, turned, found)
         return [face for face in faces if face.score >= lowest]
 
@@ -165,20 +160,12 @@ class FaceDetector:
 
     def _look_turned(self, image: Image.Image, scale: float, upright: list[Face]) -> list[Face]:
         """The faces of the best orientation: `upright`, unless another is clearly better."""
-        # What was seen upright tells how large the faces are; the smaller ones are looked for once
-        # it is known which way the photo lies.
-        widths = [(face.box[2] - face.box[0]) * scale for face in upright]
-        smallest = max(SMALLEST, min(widths, default=0.0) / 2)
         lying: list[Face] = []
         for turned in (90, 180, 270):
-            faces = self._look(image, scale, turned, LATER_SCORE, smallest)
+            faces = self._look(image, scale, turned, LATER_SCORE)
             faces = faces or self._look_with_border(image, scale, turned)
             lying = max(lying, faces, key=_best_score)
-        if not lies(_best_score(lying), _best_score(upright)):
-            return upright
-        if smallest > SMALLEST:
-            lying = self._look(image, scale, lying[0].turned, LATER_SCORE) or lying
-        return lying
+        return lying if lies(_best_score(lying), _best_score(upright)) else upright
 
     def _faces(self, image: Image.Image, scale: float, turned: int, found: Found) -> list[Face]:
         """Those found in the turned picture that can be relied on."""

@@ -363,13 +363,14 @@ def _unusual_photos(found: Report) -> list[str]:
     for name, measure in report["measures"].items():
         for row in measure["ranges"]:
             harmful = " *" if row["from"] == measure["first_harmful_range"] else ""
-            limits = f"{row['from']:g} to {min(row['to'], 1):g}{harmful}"
-            rows.append((name, limits, f"{row['photos']:,}", rate(row["fnmr"])))
+            limits = f"from {row['from']:g}" + (f" to {row['to']:g}" if row["to"] else "")
+            rows.append((name, limits + harmful, f"{row['photos']:,}", rate(row["fnmr"])))
     return [
         "Where a face looks and how sure the detector is cannot be put on; here are the"
-        f" {report['photos']:,} photos of {report['people']:,} validation people as they are"
-        f" ({report['without_face']:,} without a face in the stored crop): genuine pairs of one"
-        " photo in the range and one in the first, the ordinary range, at the operating point"
+        f" {report['photos']:,} stored crops of {report['people']:,} validation people, searched"
+        f" again ({report['without_face']:,} without a face that way; the score in a whole photo"
+        " may differ): genuine pairs of one crop in the range and one in the first,"
+        " the ordinary range, at the operating point"
         f" {report['operating_point']}. Pairs of one person are not independent, so the intervals"
         f" are too narrow. * marks {report['harm']} times the errors of the ordinary range.",
         table(("photo", "range", "photos", "FNMR"), rows),
@@ -388,7 +389,9 @@ def _warnings(found: Report) -> list[str]:
     return [
         f"What the product warns of in the {report['photos']:,} photos of LFW View 2 that show a"
         " face, and the errors of pairs with such a photo at the operating point"
-        f" {report['operating_point']}. No limit was fitted here.",
+        f" {report['operating_point']}. No limit of a warning was fitted"
+        " here, with one exception: the score under which a photo is also looked at turned was, and"
+        " that it is turned only where that is clearly better was added after a look at this row.",
         table(("warning", "photos", "FNMR", "FMR"), rows),
     ]
 

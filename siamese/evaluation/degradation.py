@@ -163,8 +163,7 @@ class Trial:
         for step in way.steps:
             seen = [way.spoil(self.crops[row], step) for row in spoilt]
             rows.append({"step": step, **self.row(first, seen, way.flags)})
-        limit = max(HARM * untouched, np.nextafter(untouched, 1))
-        harmful = [row["step"] for row in rows if row["fnmr"]["value"] >= limit]
+        harmful = [row["step"] for row in rows if harms(row["fnmr"]["value"], untouched)]
         return {
             "flags": [flag.value for flag in way.flags],
             "first_harmful_step": harmful[0] if harmful else None,
@@ -192,6 +191,11 @@ class Trial:
             "eer": metrics.equal_error_rate(scores),
             "warned": sum(bool(one.flags() & set(flags)) for one in seen) / len(seen),
         }
+
+
+def harms(fnmr: float, ordinary: float) -> bool:
+    """Is this error rate so far above the ordinary one that a warning is due?"""
+    return fnmr > ordinary and fnmr >= HARM * ordinary
 
 
 def _plain(crop: np.ndarray) -> np.ndarray:

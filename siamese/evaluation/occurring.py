@@ -1,10 +1,12 @@
 """Do photos fail more often the further from ordinary they are, as people took them?
 
-What cannot be spoiled step by step (`degradation`), because it is not in a crop's pixels: where a
-face looks, and how sure the detector is of it. Genuine pairs of one ordinary photo and one photo of
-each range; the limits in `quality` were read off such figures, made with validation people.
+What cannot be put on step by step (`degradation`): where a face looks, and how sure the detector is
+of it, both as found again in the stored, aligned crop, not in the photo that it came from. Genuine
+pairs of one ordinary crop and one of each range; the limits in `quality` were read off such
+figures, made with validation people.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +15,7 @@ import numpy as np
 
 from siamese import quality
 from siamese.evaluation import metrics
-from siamese.evaluation.degradation import HARM
+from siamese.evaluation.degradation import HARM, harms
 from siamese.faces import Face
 from siamese.quality import Flag
 
@@ -33,17 +35,17 @@ class Measure:
 MEASURES: dict[str, Measure] = {
     "nose aside: distances of the eyes": Measure(
         lambda face: abs(quality.nose_offset(face.landmarks)),
-        ((0, 0.2), (0.2, 0.25), (0.25, 0.3), (0.3, 0.4), (0.4, 9)),
+        ((0, 0.2), (0.2, 0.25), (0.25, 0.3), (0.3, 0.4), (0.4, math.inf)),
         Flag.TURNED_AWAY,
     ),
     "nose up or down: of eyes to mouth": Measure(
         lambda face: abs(quality.nose_height(face.landmarks) - 0.5),
-        ((0, 0.15), (0.15, 0.2), (0.2, 0.25), (0.25, 9)),
+        ((0, 0.15), (0.15, 0.2), (0.2, 0.25), (0.25, math.inf)),
         Flag.TURNED_AWAY,
     ),
     "detector's score": Measure(
         lambda face: face.score,
-        ((0.99, 1.01), (0.97, 0.99), (0.9, 0.97)),
+        ((0.99, math.inf), (0.97, 0.99), (0.9, 0.97)),
         Flag.LOW_SCORE,
     ),
 }
@@ -84,9 +86,10 @@ def _ranges(
         a, b = pairs.T
         taken = (chosen[a] & ordinary[b]) | (chosen[b] & ordinary[a])
         fnmr = metrics.false_non_match_rate(scores[taken], threshold).to_dict()
-        rows.append({"from": limits[0], "to": limits[1], "photos": int(chosen.sum()), "fnmr": fnmr})
-    limit = HARM * rows[0]["fnmr"]["value"]
-    harmful = [row["from"] for row in rows[1:] if row["fnmr"]["value"] >= limit > 0]
+        end = limits[1] if math.isfinite(limits[1]) else None
+        rows.append({"from": limits[0], "to": end, "photos": int(chosen.sum()), "fnmr": fnmr})
+    usual = rows[0]["fnmr"]["value"]
+    harmful = [row["from"] for row in rows[1:] if harms(row["fnmr"]["value"], usual)]
     return {
         "flag": measure.flag.value,
         "first_harmful_range": next(iter(harmful), None),
