@@ -12,7 +12,7 @@ from ui.alphabets import Character
 from ui.components import Panel
 from ui.parts import event_data, follow, options, settling
 from ui.photo import take
-from ui.sketch import Sketch, sheet
+from ui.sketch import Sketch, mark, sheet
 from ui.visit import Problem
 
 ANY_PRIOR = 5  # per cent: as much as for each of the twenty characters
@@ -26,13 +26,15 @@ _CHARACTER = Markup(
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What is on the sheet: a data URL, "" for nothing, and the number of the change that made it.
+    """What is on the sheet: a data URL, "" for nothing; what made it so.
 
-    The page counts its changes upwards; one that was overtaken on its way is no longer true.
+    The page counts its changes upwards; one that was overtaken on its way is no longer true, nor is
+    one of a sheet that was taken away. "" is the sheet that the page came with.
     """
 
     picture: str = ""
     number: int = 0
+    sheet: str = ""
 
 
 class AnyTab:
@@ -69,7 +71,8 @@ class AnyTab:
 
     def empty(self) -> list[Any]:
         """The values of `outputs` that show nothing."""
-        return [Drawing(), sheet(), cards.notice(text.WAITING_DRAWING)]
+        fresh = mark()
+        return [Drawing(sheet=fresh), sheet(fresh), cards.notice(text.WAITING_DRAWING)]
 
     def _wire(self) -> None:
         """Every event brings its own answer, in the order of the queue."""
@@ -105,11 +108,13 @@ class AnyTab:
     ) -> list[Any]:
         """A stroke was finished or taken back."""
         data = event_data(event)
-        number = int(data["row"]) if data["row"].isdecimal() and len(data["row"]) < 16 else 0
-        if old is not None and number < old.number:
+        said = data["number"]
+        number = int(said) if said.isdecimal() and len(said) < 16 else 0
+        old = old or Drawing()
+        if number < old.number or old.sheet not in ("", data["sheet"]):
             return [gr.skip()] * 2
         picture = data["value"] if len(data["value"]) <= MAX_DRAWING else ""
-        drawing = Drawing(picture, number)
+        drawing = Drawing(picture, number, old.sheet)
         return [drawing, self._settle(drawing, alphabet, point, prior)]
 
     def _show(
@@ -121,8 +126,12 @@ class AnyTab:
         if not (row.isdecimal() and len(row) < 4 and int(row) < len(characters)):
             return [gr.skip()] * 3
         picture = alphabets.url(characters[int(row)].other_hand)
-        drawing = Drawing(picture, old.number if old else 0)
-        return [sheet(picture), drawing, self._settle(drawing, alphabet, point, prior)]
+        drawing = Drawing(picture, old.number if old else 0, mark())
+        return [
+            sheet(drawing.sheet, picture),
+            drawing,
+            self._settle(drawing, alphabet, point, prior),
+        ]
 
     def _turn_to(
         self, drawing: Drawing | None, alphabet: str, point: str, prior: float

@@ -73,10 +73,13 @@ def follow(
         )
 
 
+_SAID = ("do", "face", "row", "column", "value", "number", "sheet")
+
+
 def event_data(event: gr.EventData) -> dict[str, str]:
     """What a press of a button says, as strings; "" for anything it does not say.
 
     It comes from outside, so nothing about it is taken for granted.
     """
     raw = event._data if isinstance(event._data, dict) else {}
-    return {key: str(raw.get(key, "")) for key in ("do", "face", "row", "column", "value")}
+    return {key: str(raw.get(key, "")) for key in _SAID}

@@ -34,7 +34,8 @@ function send() {
   const empty = !strokes.length && !picture;
   count += 1;
   const value = empty ? '' : sheet().toDataURL('image/png');
-  trigger('act', { do: 'drawn', row: String(count), value });
+  const { turn } = element.querySelector('[data-turn]').dataset;
+  trigger('act', { do: 'drawn', number: String(count), sheet: turn, value });
 }
 function load() {
   strokes = [];

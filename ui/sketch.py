@@ -25,19 +25,29 @@ _SHEET = Markup(
 
 
 class Sketch(gr.HTML):
-    """Raises `act` with `do` "drawn" and the drawing as a PNG in a data URL, "" for none."""
+    """Raises `act` with `do` "drawn".
+
+    Its `value` is the drawing as a PNG in a data URL, "" for none; `number` grows from change to
+    change; `sheet` is the mark of the sheet that was drawn on.
+    """
 
     is_template = True
 
     def __init__(self, **options: Any) -> None:
         """`options` are those of `gr.HTML`."""
-        super().__init__(sheet(), js_on_load=_SCRIPT, apply_default_css=False, **options)
+        super().__init__(sheet(mark()), js_on_load=_SCRIPT, apply_default_css=False, **options)
 
 
-def sheet(picture: str = "") -> str:
-    """The value of a `Sketch`: a fresh sheet, with a picture (a data URL) on it or empty."""
-    # A value that is equal to the last one would not reach the page.
-    turn = secrets.token_hex(4)
+def mark() -> str:
+    """Tells one fresh sheet from all others."""
+    return secrets.token_hex(4)
+
+
+def sheet(turn: str, picture: str = "") -> str:
+    """The value of a `Sketch`: a fresh sheet, with a picture (a data URL) on it or empty.
+
+    `turn` is its `mark`; a value that is equal to the last one would not reach the page.
+    """
     return str(
         _SHEET.format(
             turn=turn,

@@ -29,7 +29,7 @@ class RelatedBatches:
     A batch is made of groups of `group` people: a random one, then up to `kin` members of the same
     family, then people of the twenty nearest to the first by `centroids` (any, where there are
     none) until the group is full; `per_person` pictures of each. Where `nameless` pictures follow
-    the named ones, a random quarter of the batch is theirs.
+    the named ones, random ones of them fill a quarter of the batch, or what whole groups leave.
     """
 
     def __init__(
@@ -50,8 +50,9 @@ class RelatedBatches:
         self.people = [np.array(rows) for rows in by_person.values()]
         self.seed, self.per_person, self.group, self.kin = seed, per_person, group, kin
         self.named, self.nameless = len(pictures), nameless
-        self.extra = min(batch_size // 4, nameless)
-        self.groups = max(1, (batch_size - self.extra) // (group * per_person))
+        size = group * per_person
+        self.groups = max(1, (batch_size - min(batch_size // 4, nameless)) // size)
+        self.extra = min(nameless, max(0, batch_size - self.groups * size))
         relatives: dict[str, list[int]] = defaultdict(list)
         for person, identity in enumerate(by_person):
             relatives[family(identity)].append(person)

@@ -107,15 +107,16 @@ class Verification(nn.Module):
         """Logits of the genuine and of the impostor pairs; each pair counts in both orders.
 
         Sources name people independently, and some not at all: a pair whose targets agree well is
-        no impostor, whatever the names say, and one without a name needs a target to be one.
+        no impostor, whatever the names say; one with a nameless picture is one only where both
+        have a target.
         """
         logits = self.network.compare(embedding[:, None], embedding[None])
         known, aimed = identities >= 0, targets.abs().sum(1) > 0
         same = (identities[:, None] == identities[None]) & known & known[:, None]
         itself = torch.eye(len(identities), dtype=torch.bool, device=logits.device)
-        told = known | aimed
+        told = (known & known[:, None]) | (aimed & aimed[:, None])
         alike = targets @ targets.T > SAME_PERSON
-        return logits[same & ~itself], logits[~same & ~itself & told & told[:, None] & ~alike]
+        return logits[same & ~itself], logits[~same & ~itself & told & ~alike]
 
 
 def _mean(terms: Tensor) -> Tensor:

@@ -84,13 +84,10 @@ def test_validation_comes_every_so_often_and_at_the_end(tmp_path: Path) -> None:
     network, data = toy_network(), toy_data()
     schedule = replace(SCHEDULE, validate_every=3)
     batches = ShuffledBatches(len(data.pixels), schedule.batch_size, schedule.seed)
-    seen: list[int] = []
-
-    def validate(network: SiameseNetwork) -> dict[str, float]:
-        seen.append(len(seen))
-        return {"eer": 0.5}
-
-    run_stage(Distillation(network), network, data, batches, schedule, tmp_path, validate, True)
+    distillation = Distillation(network)
+    run_stage(
+        distillation, network, data, batches, schedule, tmp_path, lambda _: {"eer": 0.5}, True
+    )
     with (tmp_path / "log.csv").open(newline="") as file:
         steps = [int(row["step"]) for row in csv.DictReader(file) if row.get("eer")]
     assert steps == [
@@ -257,6 +254,12 @@ def test_a_quarter_of_a_batch_has_no_name() -> None:
         assert len(set(rows[24:].tolist())) == 8 and rows[24:].min() >= 80 and rows.max() < 130
 
 
+def test_what_whole_groups_leave_of_a_batch_is_filled_without_names() -> None:
+    pictures = [Picture("x", f"{n}/{i}", str(n)) for n in range(20) for i in range(4)]
+    batches = RelatedBatches(pictures, None, 32, 0, per_person=4, group=4, kin=0, nameless=50)
+    assert len(batches[0]) == 32 and sum(batches[0] >= 80) == 16
+
+
 def test_nearest_people_against_the_full_matrix() -> None:
     centroids = np.random.default_rng(1).normal(size=(50, 6)).astype(np.float32)
     unit = centroids / np.linalg.norm(centroids, axis=1, keepdims=True)
@@ -267,7 +270,7 @@ def test_nearest_people_against_the_full_matrix() -> None:
 
 
 def test_verification_loss_against_slow_loops() -> None:
-    """All genuine and impostor pairs one by one; pictures of nobody take no part."""
+    """All genuine and impostor pairs one by one; without a name or a target, none takes part."""
     network = toy_network().eval()
     data = toy_data()
     rows = np.array([0, 1, 4, 5, 8])
@@ -312,5 +315,6 @@ def test_a_picture_without_a_name_is_an_impostor_where_its_target_says_so() -> N
     loss = objective.loss(embedding, far, nobody)[1]["impostor"]
     expected = torch.nn.functional.softplus(logits).mean()
     assert float(loss) == pytest.approx(float(expected), rel=1e-4)
-    untold = objective.loss(embedding, far * torch.tensor([[1.0], [1.0], [0.0]]), nobody)
-    assert float(untold[1]["impostor"]) == 0
+    for lacking in ([[1.0], [1.0], [0.0]], [[0.0], [0.0], [1.0]]):
+        untold = objective.loss(embedding, far * torch.tensor(lacking), nobody)
+        assert float(untold[1]["impostor"]) == 0

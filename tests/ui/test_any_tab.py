@@ -14,8 +14,8 @@ def tab() -> AnyTab:
         return AnyTab(app_server.drawings(), minutes=1)
 
 
-def stroke(number: str, value: str) -> gr.EventData:
-    return gr.EventData(None, {"do": "drawn", "row": number, "value": value})
+def stroke(number: str, value: str, sheet: str = "") -> gr.EventData:
+    return gr.EventData(None, {"do": "drawn", "number": number, "sheet": sheet, "value": value})
 
 
 def test_a_drawing_that_was_overtaken_changes_nothing(tab: AnyTab) -> None:
@@ -28,6 +28,19 @@ def test_a_drawing_that_was_overtaken_changes_nothing(tab: AnyTab) -> None:
     assert late == [gr.skip(), gr.skip()]
     emptied, notice = tab._draw(newer, "Angelic", "balanced", 5, stroke("9", ""))
     assert emptied == Drawing("", 9) and "waiting" in notice
+
+
+def test_a_stroke_of_a_sheet_that_was_taken_away_changes_nothing(tab: AnyTab) -> None:
+    late = stroke("8", alphabets.url(alphabets.read()["Angelic"][0].other_hand), "old")
+    pressed = gr.EventData(None, {"do": "show", "row": "3"})
+    page, shown, _ = tab._show(Drawing(number=7), "Angelic", "balanced", 5, pressed)
+    assert f'data-turn="{shown.sheet}"' in page
+    assert tab._draw(shown, "Angelic", "balanced", 5, late) == [gr.skip(), gr.skip()]
+    emptied, page, _ = tab.empty()
+    assert f'data-turn="{emptied.sheet}"' in page
+    assert tab._draw(emptied, "Angelic", "balanced", 5, late) == [gr.skip(), gr.skip()]
+    drawn, _ = tab._draw(shown, "Angelic", "balanced", 5, stroke("9", "", shown.sheet))
+    assert drawn == Drawing("", 9, shown.sheet)
 
 
 @pytest.mark.parametrize("number", ["", "-1", "1e9", "9" * 40])
