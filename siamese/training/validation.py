@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from siamese.checkpoint import CheckpointConfig
+from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.identification import first_of_family
 from siamese.network import SiameseNetwork
 from siamese.training import people
@@ -65,10 +65,8 @@ class Validation:
         With families, over the impostors inside them, and how often one picture each of all members
         suffices to find the right one (`first_of_family`).
         """
-        embeddings = torch.from_numpy(embed_stored(network, self.pixels, self.window))
-        device = next(network.parameters()).device
-        rows = [network.compare(e[None].to(device), embeddings.to(device)) for e in embeddings]
-        logits = torch.stack(rows).detach().cpu().numpy()
+        embeddings = embed_stored(network, self.pixels, self.window)
+        logits = Comparison.of(network).matrix(embeddings, embeddings)
         upper = np.triu(np.ones(logits.shape, bool), 1)
         same = self.identities[:, None] == self.identities[None]
         rivals = ~same
