@@ -9,6 +9,7 @@ import numpy as np
 from siamese.checkpoint import CheckpointConfig
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.identification import first_of_family
+from siamese.evaluation.metrics import Scores, equal_error_rate, tar_at_far
 from siamese.network import SiameseNetwork
 from siamese.training import people
 from siamese.training.people import Part
@@ -72,14 +73,11 @@ class Validation:
         rivals = ~same
         if self.families is not None:
             rivals &= self.families[:, None] == self.families[None]
-        genuine, impostor = np.sort(logits[same & upper]), np.sort(logits[rivals & upper])
-        missed = np.searchsorted(genuine, impostor, side="left") / len(genuine)
-        matched = 1 - np.arange(len(impostor)) / len(impostor)
-        crossing = int(np.argmax(missed >= matched))
+        scores = Scores(logits[same & upper], logits[rivals & upper])
         found = {
-            "validation_eer": float((missed[crossing] + matched[crossing]) / 2),
-            "validation_tar_1": float(1 - missed[np.argmax(matched <= 1e-2)]),
-            "validation_tar_0_1": float(1 - missed[np.argmax(matched <= 1e-3)]),
+            "validation_eer": equal_error_rate(scores),
+            "validation_tar_1": tar_at_far(scores, 0.01).tar.value,
+            "validation_tar_0_1": tar_at_far(scores, 0.001).tar.value,
         }
         if self.families is not None:
             right = first_of_family(logits, self.identities, self.families)

@@ -19,6 +19,7 @@ from siamese.training.batches import RelatedBatches, ShuffledBatches, nearest_pe
 from siamese.training.loop import Data, Schedule, parameter_groups, run_stage
 from siamese.training.objectives import Distillation, Verification
 from siamese.training.people import Picture
+from siamese.training.validation import Validation
 
 CALM = Augmentation(rotation=0, scale=0, colour=0, low_resolution=0, jpeg=0, erase=0, grey=0)
 SCHEDULE = Schedule(
@@ -228,6 +229,23 @@ def test_relatives_meet_in_a_batch() -> None:
         members = [next(iter(owner)) for owner in owners]
         assert len(set(members)) == 4
         assert sum(m.startswith(members[0][:3]) for m in members) >= 3
+
+
+def test_validation_rates_against_a_slow_count_of_every_pair() -> None:
+    network, data = toy_network(), toy_data()
+    with torch.inference_mode():
+        rows = network.eval().embed(torch.from_numpy(data.pixels[:, :3]).float() / 255)
+        logits = network.compare(rows[:, None], rows[None]).numpy()
+    pairs = [(a, b) for a in range(len(rows)) for b in range(a)]
+    same = np.array([data.identities[a] == data.identities[b] for a, b in pairs])
+    scores = np.array([logits[pair] for pair in pairs])
+    impostor = np.sort(scores[~same])
+    limit = next(t for t in impostor if np.mean(impostor >= t) <= 0.01)
+    found = Validation(data.pixels, data.identities, data.window)(network)
+    assert found["validation_tar_1"] == pytest.approx(np.mean(scores[same] >= limit))
+    rates = [(np.mean(impostor >= t), np.mean(scores[same] < t)) for t in (*impostor, np.inf)]
+    matched, missed = min(rates, key=lambda pair: abs(pair[0] - pair[1]))
+    assert min(matched, missed) - 0.01 < found["validation_eer"] < max(matched, missed) + 0.01
 
 
 def test_a_group_can_be_all_of_one_family() -> None:
