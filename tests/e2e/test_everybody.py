@@ -12,6 +12,7 @@ Visit = Callable[..., Page]
 
 def serious(page: Page) -> list[str]:
     """Findings of axe-core that are serious or critical, with the elements they concern."""
+    page.wait_for_timeout(1000)  # an answer fades in, and half faded has less contrast
     found = Axe().run(page).response["violations"]
     return [
         f"{finding['id']}: {[node['html'][:120] for node in finding['nodes']]}"
