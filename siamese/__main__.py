@@ -13,7 +13,6 @@ What a command needs is imported when it runs, so that `verify` does not wait fo
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -85,7 +84,7 @@ def pick(options: argparse.Namespace) -> int:
         print(answer.identity if answer.identity is not None else "none of these")
         shown = [(c.probability, c.identity) for c in answer.ranking[: options.top]]
         for share, name in sorted([*shown, (answer.none_probability, "(none of these)")])[::-1]:
-            print(f"{share:7.1%}  {name}")
+            print(f"{_percent(share):>10}  {name}")
         _print_origin(answer)
         for photo in answer.unusable:
             print(f"left out: {photo.reason}", file=sys.stderr)
@@ -156,8 +155,17 @@ def train(options: argparse.Namespace) -> int:
         cpu=options.cpu,
         **({"cache": options.cache} if options.cache else {}),
     )
-    run(stage, options.out)
-    print(f"trained: {options.out}")
+    if run(stage, options.out):
+        print(f"trained: {options.out}")
+    return SAME
+
+
+def average(options: argparse.Namespace) -> int:
+    """Average the weights of checkpoints that were trained on from the same one."""
+    from siamese.training.average import average as run
+
+    run(options.checkpoints, options.out, options.shares)
+    print(f"averaged, to be calibrated: {options.out}")
     return SAME
 
 
@@ -238,10 +246,10 @@ def convert(options: argparse.Namespace) -> int:
 
 
 def _verifier(options: argparse.Namespace) -> Any:
+    from siamese.startup import asked_for
     from siamese.verifier import Verifier
 
-    source = options.checkpoint or os.environ.get("SIAMESE_CHECKPOINT") or None
-    verifier = Verifier.from_pretrained(source, refresh=options.refresh)
+    verifier = Verifier.from_pretrained(options.checkpoint or asked_for(), refresh=options.refresh)
     if verifier.note:
         print(verifier.note, file=sys.stderr)
     return verifier
@@ -376,6 +384,13 @@ def _add_training(commands: Any) -> None:
     parser.add_argument("--per-person", type=int, default=4, help="pictures of each in a batch")
     parser.add_argument("--cache", type=Path, help="where decoded pictures are kept")
     parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
+
+    parser = _command(commands, average)
+    parser.add_argument("out", type=Path, help="the checkpoint folder to write")
+    parser.add_argument("checkpoints", type=Path, nargs="+", metavar="checkpoint")
+    parser.add_argument(
+        "--shares", type=float, nargs="+", default=[], help="of each, in order; by default equal"
+    )
 
     parser = _command(commands, calibrate)
     parser.add_argument("checkpoint", type=Path)

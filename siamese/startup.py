@@ -32,13 +32,18 @@ class Started:
         return self.verifier.note
 
 
+def asked_for() -> str | None:
+    """The checkpoint that SIAMESE_CHECKPOINT names, None where it names none."""
+    return os.environ.get(VARIABLE) or None
+
+
 def start(checkpoint: str | Path | None = None, refresh: bool = False) -> Started:
     """Load `checkpoint`, else what SIAMESE_CHECKPOINT names, else the embedded one.
 
     Where the named one cannot be had, the embedded one answers and `problem` says so. Raises
     CheckpointError only where the embedded one is damaged too.
     """
-    named = checkpoint or os.environ.get(VARIABLE) or None
+    named = checkpoint or asked_for()
     if named is None:
         return Started(Verifier.from_pretrained())
     try:

@@ -2,7 +2,8 @@
 
 Everything random is a function of (seed, step). The state on disk is the network, the optimiser
 and the step; a stage that was killed goes on from there and ends with the same weights.
-Several processes (`accelerate launch -m siamese train ...`) share each batch: each takes a slice.
+Several processes (`torchrun --standalone --nproc-per-node 2 -m siamese train ...`, or torchrun on
+several machines) share each batch: each takes a slice.
 """
 
 import csv
@@ -102,12 +103,16 @@ def run_stage(
     folder: Path,
     validate: Callable[[SiameseNetwork], dict[str, float]] | None = None,
     cpu: bool = False,
-) -> None:
+) -> bool:
     """Train `network` in place by `objective`, which holds it.
 
     Writes `folder`/log.csv (a row every 50 steps and at each validation) and `folder`/state.pt
     (removed at the end). Raises InputError where the state in `folder` is of another schedule.
+
+    Returns whether this is the first of the processes that share the work, the one that writes.
     """
+    # Told so, accelerate finds the processes' way to each other without a GPU.
+    cpu = cpu or not torch.accelerator.is_available()
     # Distillation leaves the head alone, which data parallelism has to be told to expect.
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     accelerator = Accelerator(mixed_precision=_precision(cpu), cpu=cpu, kwargs_handlers=[unused])
@@ -155,6 +160,7 @@ def run_stage(
         state.path.unlink(missing_ok=True)
     accelerator.wait_for_everyone()
     accelerator.end_training()
+    return accelerator.is_main_process
 
 
 def _precision(cpu: bool) -> str:

@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from filelock import FileLock
 from PIL import Image
 from tqdm import tqdm
 
@@ -98,23 +99,30 @@ def read_pixels(
     for picture in pictures:
         key.update(picture.name.encode() + b" turned" * picture.turn)
     path = cache / f"pixels-{key.hexdigest()[:16]}.npy"
-    if not path.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        shape = (len(pictures), channels + 1, side, side)
-        pixels = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-        for index, image in enumerate(tqdm(_decode(pictures), "decoding", len(pictures))):
-            if not whole and image.size != (side, side):
-                raise InputError(
-                    f"{pictures[index].name} is {image.width}x{image.height} px, not {side}x{side};"
-                    " align raw photos first with `python -m siamese align`."
-                )
-            planes = plain_crop(image, side, channels).transpose(2, 0, 1)
-            pixels[index, :channels] = np.rot90(planes, pictures[index].turn, axes=(1, 2))
-            pixels[index, channels] = 255 if whole else visible(planes) * np.uint8(255)
-        pixels.flush()
-        part.rename(path)
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):  # of processes that train together one decodes
+        if not path.exists():
+            _decode_into(path, pictures, side, channels, whole)
     return np.load(path, mmap_mode="r")
+
+
+def _decode_into(
+    path: Path, pictures: Sequence[Picture], side: int, channels: int, whole: bool
+) -> None:
+    part = path.with_suffix(".part")
+    shape = (len(pictures), channels + 1, side, side)
+    pixels = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+    for index, image in enumerate(tqdm(_decode(pictures), "decoding", len(pictures))):
+        if not whole and image.size != (side, side):
+            raise InputError(
+                f"{pictures[index].name} is {image.width}x{image.height} px, not {side}x{side};"
+                " align raw photos first with `python -m siamese align`."
+            )
+        planes = plain_crop(image, side, channels).transpose(2, 0, 1)
+        pixels[index, :channels] = np.rot90(planes, pictures[index].turn, axes=(1, 2))
+        pixels[index, channels] = 255 if whole else visible(planes) * np.uint8(255)
+    pixels.flush()
+    part.rename(path)
 
 
 def visible(planes: np.ndarray) -> np.ndarray:

@@ -59,8 +59,10 @@ class StageOptions:
     distillation_weight: float = 1.0
 
 
-def train(options: StageOptions, folder: Path) -> None:
+def train(options: StageOptions, folder: Path) -> bool:
     """Run a stage and write its checkpoint into `folder`, which also keeps the log and the state.
+
+    Where several processes share the work, the first one writes; returns whether this is it.
 
     Raises InputError with what is missing, before anything is trained.
     """
@@ -76,14 +78,17 @@ def train(options: StageOptions, folder: Path) -> None:
     else:
         objective, batches = _verification(network, pictures, data, options)
     validation = Validation.load(options.data, config, split_named(options.split), options.cache)
-    run_stage(
+    first = run_stage(
         objective, network, data, batches, options.schedule, folder, validation, options.cpu
-    )  # fmt: skip
+    )
+    if not first:
+        return False
     record = _record(options, pictures, parent)
     trained = dataclasses.replace(
         config, decision=None, calibration={}, training=(*config.training, record)
     )
     checkpoint.save(folder, network, trained)
+    return True
 
 
 def fresh_config(options: StageOptions) -> CheckpointConfig:
@@ -205,7 +210,6 @@ def _record(
     sources = [*options.data, *options.unlabelled, *options.targets]
     schedule = dataclasses.asdict(options.schedule)
     return {
-        "command": "python -m siamese " + " ".join(_portable(word) for word in sys.argv[1:]),
         "objective": options.objective,
         "split": options.split,
         "schedule": {k: v for k, v in schedule.items() if not k.endswith("_every")},
@@ -213,6 +217,15 @@ def _record(
         "pictures": len(pictures),
         "sources": {source.name: people.fingerprint(source) for source in sources},
         "parent_sha256": parent.sha256 if parent else None,
+        **made_by(),
+    }
+
+
+def made_by() -> dict[str, Any]:
+    """What config.json says of how weights were made: the command and the code that it ran."""
+    words = " ".join(_portable(word) for word in sys.argv[1:])
+    return {
+        "command": f"python -m siamese {words}",
         "commit": _commit(),
         "torch": torch.__version__,
     }

@@ -141,7 +141,6 @@ def test_a_state_of_another_schedule_is_refused(tmp_path: Path) -> None:
 
 
 WORKER = """
-import os
 import sys
 from pathlib import Path
 import torch
@@ -159,8 +158,7 @@ network, data = SiameseNetwork(NetworkConfig("koch", 68, 3, 24)), toy_data(side=
 batches = ShuffledBatches(len(data.pixels), SCHEDULE.batch_size, SCHEDULE.seed)
 folder = Path(sys.argv[1])
 kind = Distillation if sys.argv[2] == "distill" else Verification
-run_stage(kind(network), network, data, batches, SCHEDULE, folder, cpu=True)
-if os.environ.get("RANK", "0") == "0":
+if run_stage(kind(network), network, data, batches, SCHEDULE, folder):
     torch.save(network.state_dict(), folder / "weights.pt")
 """
 
@@ -177,7 +175,7 @@ def test_two_processes_reproduce_one(tmp_path: Path, kind: str) -> None:
         folder = tmp_path / str(world)
         folder.mkdir()
         base = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-        base |= {"ACCELERATE_USE_CPU": "true", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        base |= {"CUDA_VISIBLE_DEVICES": "", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         processes = []
         for rank in range(world):
             ranks = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world)}

@@ -1,5 +1,8 @@
 """A chain of two stages from files to a checkpoint, through the command line."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +41,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def stage(world: Path, out: Path, *words: str) -> int:
-    fixed = ["--data", str(world / "people"), "--cache", str(world / "cache"), "--cpu"]
+    return cli.main([*command(world, out, world / "cache"), "--cpu", *words])
+
+
+def command(world: Path, out: Path, cache: Path) -> list[str]:
     sizes = ["--image-size", "32", "--embedding-size", "16", "--batch-size", "32"]
-    return cli.main(["train", str(out), *fixed, *sizes, *words])
+    return ["train", str(out), "--data", str(world / "people"), "--cache", str(cache), *sizes]
 
 
 def test_two_stages_make_a_chain(world: Path, tmp_path: Path) -> None:
@@ -58,6 +64,25 @@ def test_two_stages_make_a_chain(world: Path, tmp_path: Path) -> None:
     assert set(records[0]["sources"]) == {"people", "targets.npz"}
     assert str(tmp_path) not in str(records)
     assert (second / "log.csv").read_text().startswith("step,pictures,loss,genuine")
+
+
+def test_two_processes_make_one_checkpoint(world: Path, tmp_path: Path) -> None:
+    """Started by torchrun with nothing decoded: both work, one decodes, one writes and says so."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    words = [*command(world, tmp_path / "out", tmp_path / "cache"), "--pictures", "96"]
+    done = subprocess.run(
+        [*torchrun, "--nproc-per-node", "2", "-m", "siamese", *words],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("trained:") == 1
+    assert checkpoint.load_folder(tmp_path / "out").config.training[0]["pictures"] > 0
+    assert not list((tmp_path / "cache").glob("*.part"))
 
 
 def test_nobody_held_out_is_trained_on(world: Path) -> None:
