@@ -137,7 +137,13 @@ def train(options: argparse.Namespace) -> int:
         augmentation=Drawings() if options.drawings else Augmentation(),
     )
     channels = 1 if options.drawings else 3
-    network = NetworkConfig(options.backbone, options.image_size, channels, options.embedding_size)
+    network = NetworkConfig(
+        options.backbone,
+        options.image_size,
+        channels,
+        options.embedding_size,
+        mirrored=not options.drawings,
+    )
     stage = StageOptions(
         objective=options.objective,
         data=tuple(options.data),
@@ -180,6 +186,7 @@ def calibrate(options: argparse.Namespace) -> int:
         options.out,
         license=options.license,
         license_reason=options.license_reason,
+        mirrored=options.mirrored,
     )
     print(f"calibrated: {options.out}")
     return SAME
@@ -397,6 +404,11 @@ def _add_training(commands: Any) -> None:
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
     parser.add_argument("--data", required=True, help="the sources it was trained on", **sources)
     parser.add_argument("--targets", type=Path, nargs="+", default=[], metavar="NPZ")
+    parser.add_argument(
+        "--mirrored",
+        action=argparse.BooleanOptionalAction,
+        help="embed pictures together with their mirror images; by default as before",
+    )
     parser.add_argument("--license", help="of the weights, e.g. mit; by default as before")
     parser.add_argument("--license-reason", default="", help="one sentence why")
 

@@ -39,7 +39,7 @@ MAX_WEIGHTS_BYTES = 4 * MAX_PARAMETERS + MAX_CONFIG_BYTES
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 DETECTORS = ("mtcnn", "none")
 PROVENANCE = {"calibration", "training", "license", "license_reason"}
-OPTIONAL = {"false_matches"}  # what checkpoints of before do not have
+OPTIONAL = {"false_matches", "mirrored"}  # what checkpoints of before do not have
 
 # Kinds of numbers that a file may hold, in the words of the safetensors format.
 FLOATS, COUNTERS = ("F16", "BF16", "F32"), ("I64",)
@@ -279,6 +279,8 @@ def _check_values(config: CheckpointConfig) -> None:
     sizes = (network.image_size, network.channels, network.embedding_size)
     if not all(isinstance(size, int) and 0 < size <= 8192 for size in sizes):
         raise CheckpointError(f"{CONFIG} asks for an absurd size: {network}.")
+    if not isinstance(network.mirrored, bool):
+        raise CheckpointError(f"{CONFIG} does not say whether pictures are mirrored: {network}.")
     if network.channels not in (1, 3) or network.image_size > 1024:
         raise CheckpointError(f"{CONFIG} asks for an absurd input: {network}.")
     if not (math.isfinite(network.mean) and math.isfinite(network.std) and network.std > 0):

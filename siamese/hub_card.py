@@ -67,11 +67,12 @@ def minimal(config: CheckpointConfig, repo: str) -> str:
     """A card for a checkpoint that has none: what it is, how to use it, what it lacks."""
     network = config.network
     calibrated = "calibrated" if config.decision else "**not calibrated**: no probabilities yet"
+    mirrored = ", the mean of a picture's and of its mirror image's" * network.mirrored
     text = f"""
 # {repo.partition("/")[2]}
 
 A siamese network for verification: `{network.backbone}`, input {network.image_size} x
-{network.image_size} x {network.channels}, embedding of {network.embedding_size} numbers,
+{network.image_size} x {network.channels}, embedding of {network.embedding_size} numbers{mirrored},
 {calibrated}. Nobody has written more about it yet; nothing is known of its limits.
 
     from siamese import {"Verifier" if config.decision else "SiameseNetwork"}

@@ -24,6 +24,7 @@ class NetworkConfig:
     embedding_size: int = 512
     mean: float = 0.5  # input normalisation: (x - mean) / std for x in 0..1
     std: float = 0.5
+    mirrored: bool = False  # embed a picture together with its mirror image; see `embed`
 
     def __post_init__(self) -> None:
         if self.backbone not in BACKBONES:
@@ -50,9 +51,18 @@ class SiameseNetwork(nn.Module, Pretrained):
             self.head.bias.fill_(1.0)
 
     def embed(self, pictures: Tensor) -> Tensor:
-        """Embed pictures: (N, channels, size, size), values 0..1 -> (N, embedding_size) float32."""
+        """Embed pictures: (N, channels, size, size), values 0..1 -> (N, embedding_size) float32.
+
+        Where the config says `mirrored`, the mean of the embeddings of the picture and of its
+        mirror image: faces are all but symmetric, and what differs between the two is mostly noise.
+        Not in training, which shows either at random.
+        """
         config = self.config
-        return self.backbone((pictures - config.mean) / config.std).float()
+        inputs = (pictures - config.mean) / config.std
+        if self.training or not config.mirrored:
+            return self.backbone(inputs).float()
+        both = self.backbone(torch.cat([inputs, inputs.flip(-1)])).float()
+        return both.view(2, len(inputs), -1).mean(0)
 
     def compare(self, a: Tensor, b: Tensor) -> Tensor:
         """Logits that `a` and `b` show the same class; sigmoid(logit) is the probability.

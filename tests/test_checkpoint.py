@@ -88,6 +88,11 @@ def test_every_backbone_survives_the_disk(backbone: str, tmp_path: Path) -> None
     assert loaded.network.state_dict().keys() == made.state_dict().keys()
 
 
+def test_a_config_of_before_mirror_images_is_read(folder: Path) -> None:
+    small.edit_config(folder, lambda content: content["network"].pop("mirrored"))
+    assert load_folder(folder).network.config.mirrored is False
+
+
 def test_provenance_changes_no_answer(folder: Path) -> None:
     before = small.logits(load_folder(folder).network)
     rule = load_folder(folder).config.decision
@@ -316,6 +321,7 @@ def replace(path: str, value: Any) -> Callable[[Content], None]:
         ("network/embedding_size", 10**6, "absurd"),
         ("network/embedding_size", 0, "absurd"),
         ("network/channels", 4, "absurd"),
+        ("network/mirrored", "yes", "mirrored"),
         ("network/std", 0.0, "normalisation"),
         ("network/mean", float("nan"), "normalisation"),
         ("network/mean", "0.5", "damaged"),
@@ -379,7 +385,9 @@ def test_lists_of_numbers_take_one_line_and_read_the_same(folder: Path) -> None:
     assert json.loads(dense(json.dumps(odd, indent=2))) == odd
 
 
-@pytest.mark.parametrize("name", [item.name for item in dataclasses.fields(NetworkConfig)])
+@pytest.mark.parametrize(
+    "name", [n.name for n in dataclasses.fields(NetworkConfig) if n.name != "mirrored"]
+)
 def test_network_config_is_never_completed_from_defaults(name: str, folder: Path) -> None:
     small.edit_config(folder, lambda content: content["network"].pop(name))
     assert name in refusal(folder)

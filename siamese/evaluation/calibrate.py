@@ -38,15 +38,19 @@ def calibrate(
     cache: Path = CACHE,
     license: str | None = None,
     license_reason: str = "",
+    mirrored: bool | None = None,
 ) -> Checkpoint:
     """Calibrate the checkpoint in `folder` on `data` and save it in `out`, which may be the same.
 
     `targets` are embeddings of an independent reference network (.npz, as for training); given
     these, pictures whose label it contradicts are left out, and config.json lists them. `license`
-    is what the weights may be used under, with one sentence why; None leaves what config.json says.
+    is what the weights may be used under, with one sentence why; `mirrored` whether pictures are
+    embedded together with their mirror images. None leaves either as config.json says.
     Raises InputError with what is missing where there are too few people.
     """
     raw = checkpoints.load_folder(folder)
+    if mirrored is not None:
+        raw = _with_mirror(raw, mirrored)
     split = split_of(raw.config)
     pictures = calibration_pictures(data, Part.CALIBRATION, split)
     excluded = contradicted_names(pictures, targets)
@@ -98,6 +102,13 @@ def contradicted_names(pictures: Sequence[Picture], targets: Sequence[Path]) -> 
     rows = people.read_targets(targets, pictures)
     wrong = fitting.contradicted(rows, [picture.identity for picture in pictures])
     return {picture.name for picture, bad in zip(pictures, wrong, strict=True) if bad}
+
+
+def _with_mirror(raw: Checkpoint, mirrored: bool) -> Checkpoint:
+    """The checkpoint with that setting; the weights are the same."""
+    raw.network.config = dataclasses.replace(raw.config.network, mirrored=mirrored)
+    config = dataclasses.replace(raw.config, network=raw.network.config)
+    return dataclasses.replace(raw, config=config)
 
 
 def _fold(raw: Checkpoint, found: People, out: Path) -> Platt:

@@ -172,6 +172,7 @@ def _introduction(checkpoint: Checkpoint, metrics: Report) -> str:
     config = checkpoint.config
     size = config.network.image_size
     parameters = sum(value.numel() for value in checkpoint.network.parameters())
+    mirrored = ", the mean of the face's and of its mirror image's" * config.network.mirrored
     return f"""\
 # Siamese face verification
 
@@ -181,7 +182,7 @@ the probability that both show the same person (Koch, Zemel and Salakhutdinov 20
 probability is calibrated, for a prior of one half, on people whom the network never saw.
 
 Backbone `{config.network.backbone}`, {parameters:,} parameters, input {size}x{size} px,
-embedding of {config.network.embedding_size} numbers. Weights `{checkpoint.sha256}`.
+embedding of {config.network.embedding_size} numbers{mirrored}. Weights `{checkpoint.sha256}`.
 
 This card is written by `{metrics["command"]}`; every figure in it stands in metrics.json, which
 names these weights. Rates are followed by their counts and exact 95 % intervals. A photo without a

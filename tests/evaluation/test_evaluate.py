@@ -92,6 +92,26 @@ def test_calibrating_again_changes_nothing(place: Place, tmp_path: Path) -> None
     assert after.different_below == pytest.approx(before.different_below, abs=0.05)
 
 
+def test_mirror_images_are_a_choice_of_calibration(place: Place, tmp_path: Path) -> None:
+    """The weights are the same up to the head; thresholds are those of the other embeddings."""
+    sources = [place.data / "train_fiw.zip"]
+    out = tmp_path / "out"
+    found = calibrate(place.raw, sources, [], out, place.cache, mirrored=True)
+    assert found.config.network.mirrored and found.network.config.mirrored
+    again = calibrate(out, sources, [], tmp_path / "again", place.cache)
+    assert again.config.network.mirrored, "as before"
+    assert found.config.decision is not None and again.config.decision is not None
+    below = found.config.decision.different_below
+    assert again.config.decision.different_below == pytest.approx(below, abs=0.05)
+    plain = calibrate(out, sources, [], tmp_path / "plain", place.cache, mirrored=False)
+    assert not plain.config.network.mirrored
+    rule = place.load().config.decision
+    assert plain.config.decision is not None and rule is not None
+    assert plain.config.decision.different_below == pytest.approx(rule.different_below, abs=0.1)
+    for name, value in place.load().network.backbone.state_dict().items():
+        assert torch.equal(value, found.network.backbone.state_dict()[name])
+
+
 def test_contradicted_pictures_are_left_out_and_listed(place: Place, tmp_path: Path) -> None:
     sources = [place.data / "train_fiw.zip"]
     pictures = calibration_pictures(sources, Part.CALIBRATION)

@@ -76,6 +76,7 @@ def test_the_chain_makes_a_checkpoint_that_looks_for_no_face(trained: Path) -> N
     assert config.training[0]["split"] == config.calibration["split"] == "alphabets"
     assert config.training[0]["people"] == 4 * 30, "every quarter turn is a class"
     assert config.training[0]["schedule"]["augmentation"]["flip"] == 0
+    assert not config.network.mirrored, "a mirrored character is another one"
     assert config.decision is not None
     assert config.decision.point().measured_on == omniglot.MEASURED_ON
     assert 0 < config.calibration["people"] < 54  # the half that fits

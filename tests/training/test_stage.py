@@ -56,7 +56,7 @@ def test_two_stages_make_a_chain(world: Path, tmp_path: Path) -> None:
     more = ["--pictures", "160", "--init", str(first), "--learning-rate", "1e-4"]
     assert stage(world, second, *targets, *more) == 0
     made = checkpoint.load_folder(second)
-    assert made.config.decision is None
+    assert made.config.decision is None and made.config.network.mirrored
     records = made.config.training
     assert [record["objective"] for record in records] == ["distill", "verify"]
     assert records[1]["parent_sha256"] == checkpoint.load_folder(first).sha256
