@@ -137,13 +137,7 @@ def train(options: argparse.Namespace) -> int:
         augmentation=Drawings() if options.drawings else Augmentation(),
     )
     channels = 1 if options.drawings else 3
-    network = NetworkConfig(
-        options.backbone,
-        options.image_size,
-        channels,
-        options.embedding_size,
-        mirrored=not options.drawings,
-    )
+    network = NetworkConfig(options.backbone, options.image_size, channels, options.embedding_size)
     stage = StageOptions(
         objective=options.objective,
         data=tuple(options.data),

@@ -193,15 +193,15 @@ def remember(checkpoint: Checkpoint) -> SiameseNetwork:
 def config_of(network: SiameseNetwork) -> CheckpointConfig:
     """The config that a network came with, or a bare one.
 
-    Decision rule and calibration are left out where the weights have changed since: a threshold
-    that was fitted for other weights would be a lie.
+    Decision rule and calibration are left out where the weights or what is done with them have
+    changed since: a threshold that was fitted for other embeddings would be a lie.
     """
     if network.came_with is None:
         return CheckpointConfig(network.config)
     config, fingerprint = network.came_with
-    if fingerprint == _fingerprint(network):
+    if fingerprint == _fingerprint(network) and config.network == network.config:
         return config
-    return dataclasses.replace(config, decision=None, calibration={})
+    return dataclasses.replace(config, network=network.config, decision=None, calibration={})
 
 
 def _fingerprint(network: SiameseNetwork) -> str:

@@ -62,7 +62,7 @@ class SiameseNetwork(nn.Module, Pretrained):
         if self.training or not config.mirrored:
             return self.backbone(inputs).float()
         both = self.backbone(torch.cat([inputs, inputs.flip(-1)])).float()
-        return both.view(2, len(inputs), -1).mean(0)
+        return both.view(2, len(inputs), config.embedding_size).mean(0)
 
     def compare(self, a: Tensor, b: Tensor) -> Tensor:
         """Logits that `a` and `b` show the same class; sigmoid(logit) is the probability.

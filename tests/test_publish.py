@@ -1,6 +1,7 @@
 """Publishing to the loopback Hub: what goes up, by which route, and what comes back."""
 
 import ast
+import dataclasses
 import json
 import pickle
 import zipfile
@@ -330,9 +331,9 @@ def test_push_leaves_the_card(server: HubServer, hub: Hub, folder: Path) -> None
 
 
 def test_push_of_a_bare_network_makes_a_card_that_says_so(server: HubServer, hub: Hub) -> None:
-    push(small.network(), REPO, hub=hub)
+    push(small.network(config=dataclasses.replace(small.TINY, mirrored=True)), REPO, hub=hub)
     text = tree(server)[CARD].content.decode()
-    assert "not calibrated" in text
+    assert "not calibrated" in text and "its mirror image's" in text
     assert hub_card.split(text)[0]["library_name"] == "siamese"
     assert set(tree(server)) == {".gitattributes", WEIGHTS, CONFIG, CARD}
 

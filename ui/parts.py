@@ -14,6 +14,8 @@ POOL = "photos"
 POOL_SIZE = 2
 # Answers from what was found are quick. One at a time, so that they arrive in the order asked for.
 ANSWERS = "answers"
+# What a press of a button may say.
+_SAID = ("do", "face", "row", "column", "value", "number", "sheet")
 
 
 def options(
@@ -71,9 +73,6 @@ def follow(
             answer,
             **{**settling(answer), "show_progress": "hidden", "trigger_mode": "always_last"},
         )
-
-
-_SAID = ("do", "face", "row", "column", "value", "number", "sheet")
 
 
 def event_data(event: gr.EventData) -> dict[str, str]:

@@ -24,7 +24,7 @@ from siamese.evaluation.verification import false_match_curve, measured_point
 from siamese.training import people
 from siamese.training.people import Part, Picture
 from siamese.training.split import PEOPLE, Split, split_named
-from siamese.training.stage import CACHE
+from siamese.training.stage import CACHE, made_by
 
 REPORTED_ON = "calibration people, the half that reports"
 RUNTIME_METHOD = Support.MEAN_EMBEDDING  # what `Gallery.means` does
@@ -63,6 +63,7 @@ def calibrate(
     folded = checkpoints.load_folder(out)
     rule, losses = _decision(Comparison.of(folded.network), found, validation)
     provenance = {
+        **made_by(),
         "split": split.name,
         **_counts(found.of(fitting.fits)),
         "sources": {source.name: people.fingerprint(source) for source in data},
@@ -105,7 +106,7 @@ def contradicted_names(pictures: Sequence[Picture], targets: Sequence[Path]) -> 
 
 
 def _with_mirror(raw: Checkpoint, mirrored: bool) -> Checkpoint:
-    """The checkpoint with that setting; the weights are the same."""
+    """The checkpoint with that setting, which its network takes on; the weights are the same."""
     raw.network.config = dataclasses.replace(raw.config.network, mirrored=mirrored)
     config = dataclasses.replace(raw.config, network=raw.network.config)
     return dataclasses.replace(raw, config=config)

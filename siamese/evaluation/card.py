@@ -10,7 +10,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from siamese.checkpoint import Checkpoint
+from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.evaluation import plots
 
 Report = Mapping[str, Any]
@@ -514,7 +514,16 @@ def _audit(found: Report) -> list[str]:
 
 
 def _reproduce(checkpoint: Checkpoint, metrics: Report) -> list[str]:
-    stages = [record["command"] for record in checkpoint.config.training if "command" in record]
-    software = ", ".join(f"{name} {value}" for name, value in metrics["software"].items())
-    commands = "\n".join([*stages, metrics["command"]])
-    return [f"```\n{commands}\n```", f"Measured with {software}."]
+    return [commands(checkpoint.config, metrics), f"Measured with {software(metrics)}."]
+
+
+def commands(config: CheckpointConfig, metrics: Report) -> str:
+    """All that made these weights and figures, where config.json has kept it."""
+    records = (*config.training, config.calibration, metrics)
+    lines = "\n".join(record["command"] for record in records if "command" in record)
+    return f"```\n{lines}\n```"
+
+
+def software(metrics: Report) -> str:
+    """What it was measured with: names and versions."""
+    return ", ".join(f"{name} {value}" for name, value in metrics["software"].items())

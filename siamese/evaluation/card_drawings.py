@@ -10,7 +10,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from siamese.checkpoint import Checkpoint
 from siamese.evaluation import plots
-from siamese.evaluation.card import Report, percent, rate, table
+from siamese.evaluation.card import Report, commands, percent, rate, software, table
 from siamese.evaluation.omniglot import HUMAN, PAPER
 
 NOTICE = """\
@@ -232,8 +232,6 @@ def _data(checkpoint: Checkpoint, metrics: Report) -> str:
 
 
 def _reproduce(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
-    stages = [record["command"] for record in checkpoint.config.training if "command" in record]
-    software = ", ".join(f"{name} {value}" for name, value in metrics["software"].items())
-    commands = "\n".join([*stages, metrics["command"]])
     plot = f"![training]({plots.TRAINING})\n\n" if (folder / plots.TRAINING).exists() else ""
-    return f"## How to reproduce\n\n{plot}```\n{commands}\n```\n\nMeasured with {software}."
+    made = commands(checkpoint.config, metrics)
+    return f"## How to reproduce\n\n{plot}{made}\n\nMeasured with {software(metrics)}."

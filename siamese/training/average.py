@@ -29,12 +29,17 @@ def average(folders: Sequence[Path], out: Path, shares: Sequence[float] = ()) ->
     The result has to be calibrated again. Its record lists the stages of all of them and ends with
     their hashes and shares.
 
+    Whether mirror images are embedded too (`NetworkConfig.mirrored`) is the first one's choice.
+
     Raises:
-        InputError: fewer than two checkpoints, shares that do not fit, or checkpoints that do not
-            compare the same way or have no first stage in common.
+        InputError: fewer than two checkpoints, `out` among them, shares that do not fit, or
+            checkpoints that do not compare the same way, have no first stage in common, or differ
+            in their licences.
         CheckpointError: one of them is missing or damaged.
     """
     shares = _checked(shares or [1.0] * len(folders), len(folders))
+    if out.resolve() in [folder.resolve() for folder in folders]:
+        raise InputError(f"{out} would be overwritten; choose another folder for the average.")
     parents = [checkpoints.load_folder(folder) for folder in folders]
     first = parents[0].config
     _check_related(parents)
@@ -100,7 +105,17 @@ def _check_related(parents: Sequence[Checkpoint]) -> None:
                 f"{first.origin} and {other.origin} have no stage of training in common; only"
                 " networks that were trained on from the same one can be averaged."
             )
+        if _licence(other.config) != _licence(first.config):
+            raise InputError(
+                f"{first.origin} and {other.origin} have different licences; give both the one that"
+                " the average is to have (`calibrate --license`)."
+            )
 
 
 def _view(config: CheckpointConfig) -> tuple[Any, ...]:
-    return config.network, config.detector, config.window
+    plain = dataclasses.replace(config.network, mirrored=False)  # changes no weight
+    return plain, config.detector, config.window
+
+
+def _licence(config: CheckpointConfig) -> tuple[str, str]:
+    return config.license, config.license_reason

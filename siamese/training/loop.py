@@ -3,7 +3,8 @@
 Everything random is a function of (seed, step). The state on disk is the network, the optimiser
 and the step; a stage that was killed goes on from there and ends with the same weights.
 Several processes (`torchrun --standalone --nproc-per-node 2 -m siamese train ...`, or torchrun on
-several machines) share each batch: each takes a slice.
+several machines with a common disk) share each batch: each takes a slice. The loss and its gradient
+are those of the whole batch; batch norms see a slice each.
 """
 
 import csv
@@ -16,7 +17,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs
+from accelerate.utils import DistributedDataParallelKwargs, gather_object
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -107,7 +108,8 @@ def run_stage(
     """Train `network` in place by `objective`, which holds it.
 
     Writes `folder`/log.csv (a row every 50 steps and at each validation) and `folder`/state.pt
-    (removed at the end). Raises InputError where the state in `folder` is of another schedule.
+    (removed at the end). Raises InputError where the state in `folder` is of another schedule or
+    not the same for all processes, or where these cannot share a batch evenly.
 
     Returns whether this is the first of the processes that share the work, the one that writes.
     """
@@ -121,6 +123,7 @@ def run_stage(
     )
     state = _State(folder / "state.pt", network, optimizer, schedule)
     first = state.restore()
+    _check_sharing(accelerator, schedule, first)
     network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     wrapped, optimizer = accelerator.prepare(objective, optimizer)
     log = _Log(folder / "log.csv", first) if accelerator.is_main_process else None
@@ -161,6 +164,18 @@ def run_stage(
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return accelerator.is_main_process
+
+
+def _check_sharing(accelerator: Accelerator, schedule: Schedule, first: int) -> None:
+    """InputError where the processes would not do the same steps on equal slices."""
+    count = accelerator.num_processes
+    if schedule.batch_size % count:
+        raise InputError(
+            f"{count} processes cannot share a batch of {schedule.batch_size} evenly; choose a"
+            " --batch-size that is a multiple."
+        )
+    if len(set(gather_object([first]))) > 1:
+        raise InputError("All processes must see the same output folder, on a disk they share.")
 
 
 def _precision(cpu: bool) -> str:

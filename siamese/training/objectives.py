@@ -129,7 +129,7 @@ def gathered(rows: Tensor) -> Tensor:
 
     Every process computes the loss of the whole batch from them. Each process' gradient then
     arrives once from every process, and the average that data parallelism takes is exactly the
-    gradient of that loss: several processes train as one would.
+    gradient of that loss: several processes train as one would, but for batch norms.
     """
     if not torch.distributed.is_initialized():
         return rows

@@ -99,10 +99,11 @@ def read_pixels(
     for picture in pictures:
         key.update(picture.name.encode() + b" turned" * picture.turn)
     path = cache / f"pixels-{key.hexdigest()[:16]}.npy"
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):  # of processes that train together one decodes
-        if not path.exists():
-            _decode_into(path, pictures, side, channels, whole)
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):  # of processes that train together one decodes
+            if not path.exists():
+                _decode_into(path, pictures, side, channels, whole)
     return np.load(path, mmap_mode="r")
 
 

@@ -5,7 +5,9 @@ a schedule of its own, and appends itself to the `training` list of config.json.
 """
 
 import contextlib
+import copy
 import dataclasses
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -78,10 +80,10 @@ def train(options: StageOptions, folder: Path) -> bool:
     else:
         objective, batches = _verification(network, pictures, data, options)
     validation = Validation.load(options.data, config, split_named(options.split), options.cache)
-    first = run_stage(
+    writes = run_stage(
         objective, network, data, batches, options.schedule, folder, validation, options.cpu
     )
-    if not first:
+    if not writes:
         return False
     record = _record(options, pictures, parent)
     trained = dataclasses.replace(
@@ -92,9 +94,12 @@ def train(options: StageOptions, folder: Path) -> bool:
 
 
 def fresh_config(options: StageOptions) -> CheckpointConfig:
-    """The config of a network that starts from nothing."""
+    """The config of a network that starts from nothing.
+
+    Faces are embedded together with their mirror images; a mirrored drawing is another one.
+    """
     if options.detector == "mtcnn":
-        return CheckpointConfig(options.network)
+        return CheckpointConfig(dataclasses.replace(options.network, mirrored=True))
     side = float(options.network.image_size)
     return CheckpointConfig(options.network, options.detector, (0.0, 0.0, side, side))
 
@@ -174,7 +179,7 @@ def _verification(
     pixels = data.pixels[: len(named)]  # the labelled pictures come first
     split, schedule, centroids = split_named(options.split), options.schedule, None
     if options.init:  # a fresh network's idea of who looks alike is worth nothing
-        embeddings = embed_stored(network, pixels, data.window, "look-alikes")
+        embeddings = embed_stored(_one_by_one(network), pixels, data.window, "look-alikes")
         _start_head(network, fitting.Labels.of(named, split), embeddings)
         centroids = centroids_of(named, embeddings)
     batches = RelatedBatches(
@@ -190,6 +195,13 @@ def _verification(
     )
     weight = options.distillation_weight if options.targets else 0.0
     return Verification(network, options.hard_weight, weight), batches
+
+
+def _one_by_one(network: SiameseNetwork) -> SiameseNetwork:
+    """The same network, weights shared, that embeds as training does: without mirror images."""
+    plain = copy.copy(network)
+    plain.config = dataclasses.replace(network.config, mirrored=False)
+    return plain
 
 
 def _start_head(network: SiameseNetwork, labels: fitting.Labels, embeddings: np.ndarray) -> None:
@@ -212,6 +224,7 @@ def _record(
     return {
         "objective": options.objective,
         "split": options.split,
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "schedule": {k: v for k, v in schedule.items() if not k.endswith("_every")},
         "people": len({p.identity for p in pictures if p.identity}),
         "pictures": len(pictures),

@@ -22,7 +22,8 @@ from siamese.evaluation import audit, fitting, pipeline, protocols, report
 from siamese.evaluation.calibrate import REPORTED_ON, calibrate, calibration_pictures
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.metrics import rate
-from siamese.evaluation.stored import embed_pictures
+from siamese.evaluation.stored import People, embed_pictures
+from siamese.faces import FaceDetector
 from siamese.network import NetworkConfig, SiameseNetwork
 from siamese.training.people import Part, read_targets
 from siamese.verifier import Verifier
@@ -93,23 +94,30 @@ def test_calibrating_again_changes_nothing(place: Place, tmp_path: Path) -> None
 
 
 def test_mirror_images_are_a_choice_of_calibration(place: Place, tmp_path: Path) -> None:
-    """The weights are the same up to the head; thresholds are those of the other embeddings."""
+    """The probability is that of the mean embeddings; fitting these again changes nothing."""
     sources = [place.data / "train_fiw.zip"]
-    out = tmp_path / "out"
-    found = calibrate(place.raw, sources, [], out, place.cache, mirrored=True)
+    found = calibrate(place.raw, sources, [], tmp_path / "m", place.cache, mirrored=True)
+    half = embed_pictures(
+        found, calibration_pictures(sources, Part.CALIBRATION), place.cache
+    ).of(fitting.fits)  # fmt: skip
+    scores = fitting.draw_pairs(half.labels).scores(Comparison.of(found.network), half.vectors)
+    again = fitting.fit_platt(scores)
+    assert (again.scale, again.offset) == (pytest.approx(1, abs=0.01), pytest.approx(0, abs=0.02))
+    assert not np.allclose(half.vectors, embed_again(place, half), rtol=1e-3)
     assert found.config.network.mirrored and found.network.config.mirrored
-    again = calibrate(out, sources, [], tmp_path / "again", place.cache)
-    assert again.config.network.mirrored, "as before"
-    assert found.config.decision is not None and again.config.decision is not None
-    below = found.config.decision.different_below
-    assert again.config.decision.different_below == pytest.approx(below, abs=0.05)
-    plain = calibrate(out, sources, [], tmp_path / "plain", place.cache, mirrored=False)
-    assert not plain.config.network.mirrored
-    rule = place.load().config.decision
-    assert plain.config.decision is not None and rule is not None
-    assert plain.config.decision.different_below == pytest.approx(rule.different_below, abs=0.1)
+    report.evaluate(tmp_path / "m", place.data, None, ["lfw"], place.cache)
+    assert "its mirror image's" in (tmp_path / "m" / "README.md").read_text()
     for name, value in place.load().network.backbone.state_dict().items():
         assert torch.equal(value, found.network.backbone.state_dict()[name])
+    as_before = calibrate(tmp_path / "m", sources, [], tmp_path / "2", place.cache)
+    assert as_before.network.config.mirrored
+    plain = calibrate(tmp_path / "m", sources, [], tmp_path / "3", place.cache, mirrored=False)
+    assert not plain.network.config.mirrored
+
+
+def embed_again(place: Place, people: People) -> np.ndarray:
+    """The same pictures, embedded one by one by the plain checkpoint."""
+    return embed_pictures(place.load(), people.pictures, place.cache).vectors
 
 
 def test_contradicted_pictures_are_left_out_and_listed(place: Place, tmp_path: Path) -> None:
@@ -247,6 +255,14 @@ def test_one_shot_and_pick_run_from_files(place: Place, monkeypatch: pytest.Monk
     for row in protocols.pick(bench):
         shares = [row[name]["value"] for name in ("right_name", "wrong_name", "none")]
         assert sum(shares) == pytest.approx(1)
+
+
+def test_only_an_upright_face_is_an_upright_face() -> None:
+    """A lying one would be measured against landmarks that lie."""
+    detector, photo = FaceDetector(), np.asarray(portrait())
+    assert protocols.upright_face(detector, photo) is not None
+    assert protocols.upright_face(detector, np.rot90(photo).copy()) is None
+    assert protocols.upright_face(detector, np.full_like(photo, 128)) is None
 
 
 def test_quality_and_explanations_run_from_files(

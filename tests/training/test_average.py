@@ -66,6 +66,13 @@ def test_the_record_tells_every_stage_once_and_the_parents(tmp_path: Path) -> No
     assert split_of(made).name == "people"
 
 
+def test_mirror_images_are_the_first_ones_choice(tmp_path: Path) -> None:
+    one = write(tmp_path / "1", 1, network=dataclasses.replace(TINY, mirrored=True))
+    other = write(tmp_path / "2", 2)
+    assert average([one, other], tmp_path / "12").network.config.mirrored
+    assert not average([other, one], tmp_path / "21").network.config.mirrored
+
+
 @pytest.mark.parametrize(
     ("shares", "message"),
     [([1.0], "2 checkpoints and 1 shares"), ([1.0, 0.0], "larger than 0"), ([1, -1], "than 0")],
@@ -94,4 +101,9 @@ def test_what_has_no_average(tmp_path: Path) -> None:
         other = write(tmp_path / name, 2, **change)
         with pytest.raises(InputError, match="differ in network, detector or crop window"):
             average([one, other], tmp_path / "out")
+    free = write(tmp_path / "8", 2, license="mit")
+    with pytest.raises(InputError, match="different licences"):
+        average([one, free], tmp_path / "out")
+    with pytest.raises(InputError, match="would be overwritten"):
+        average([one, write(tmp_path / "9", 2)], one)
     assert not (tmp_path / "out").exists()

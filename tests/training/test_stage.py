@@ -66,12 +66,12 @@ def test_two_stages_make_a_chain(world: Path, tmp_path: Path) -> None:
     assert (second / "log.csv").read_text().startswith("step,pictures,loss,genuine")
 
 
-def test_two_processes_make_one_checkpoint(world: Path, tmp_path: Path) -> None:
-    """Started by torchrun with nothing decoded: both work, one decodes, one writes and says so."""
+def two_processes(world: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`siamese train` started by torchrun on the CPU, with nothing decoded yet."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    words = [*command(world, tmp_path / "out", tmp_path / "cache"), "--pictures", "96"]
-    done = subprocess.run(
-        [*torchrun, "--nproc-per-node", "2", "-m", "siamese", *words],
+    trained = [*command(world, folder / "out", folder / "cache"), "--pictures", "96", *words]
+    return subprocess.run(
+        [*torchrun, "--nproc-per-node", "2", "-m", "siamese", *trained],
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         cwd=Path(__file__).parents[2],
         capture_output=True,
@@ -79,10 +79,23 @@ def test_two_processes_make_one_checkpoint(world: Path, tmp_path: Path) -> None:
         timeout=300,
         check=False,
     )
+
+
+def test_two_processes_make_one_checkpoint(world: Path, tmp_path: Path) -> None:
+    """Both work, one decodes, one writes and says so."""
+    done = two_processes(world, tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("trained:") == 1
-    assert checkpoint.load_folder(tmp_path / "out").config.training[0]["pictures"] > 0
+    count = len(list((tmp_path / "cache").glob("*.npy")))
+    assert done.stderr.count("decoding: 100%") == count > 0
     assert not list((tmp_path / "cache").glob("*.part"))
+    assert checkpoint.load_folder(tmp_path / "out").config.training[0]["processes"] == 2
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(world: Path, tmp_path: Path) -> None:
+    done = two_processes(world, tmp_path, "--batch-size", "33")
+    assert done.returncode != 0 and not (tmp_path / "out" / checkpoint.WEIGHTS).exists()
+    assert "error: 2 processes cannot share a batch of 33 evenly" in done.stderr
 
 
 def test_nobody_held_out_is_trained_on(world: Path) -> None:
