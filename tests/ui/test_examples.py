@@ -15,8 +15,8 @@ def verifier() -> Verifier:
     return Verifier.from_pretrained()
 
 
-# The third pair is a false match: two other groups of people, alike enough at "balanced".
-ANSWERS = (Decision.SAME, Decision.DIFFERENT, Decision.SAME)
+# The third pair is of two groups of people who look alike; earlier networks took them for the same.
+ANSWERS = (Decision.SAME, Decision.DIFFERENT, Decision.UNCERTAIN)
 
 
 @pytest.mark.parametrize(
