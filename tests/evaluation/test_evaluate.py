@@ -22,7 +22,7 @@ from siamese.evaluation import audit, fitting, pipeline, protocols, report
 from siamese.evaluation.calibrate import REPORTED_ON, calibrate, calibration_pictures
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.metrics import rate
-from siamese.evaluation.stored import People, embed_pictures
+from siamese.evaluation.stored import embed_pictures
 from siamese.faces import FaceDetector
 from siamese.network import NetworkConfig, SiameseNetwork
 from siamese.training.people import Part, read_targets
@@ -103,7 +103,8 @@ def test_mirror_images_are_a_choice_of_calibration(place: Place, tmp_path: Path)
     scores = fitting.draw_pairs(half.labels).scores(Comparison.of(found.network), half.vectors)
     again = fitting.fit_platt(scores)
     assert (again.scale, again.offset) == (pytest.approx(1, abs=0.01), pytest.approx(0, abs=0.02))
-    assert not np.allclose(half.vectors, embed_again(place, half), rtol=1e-3)
+    one_by_one = embed_pictures(place.load(), half.pictures, place.cache).vectors
+    assert not np.allclose(half.vectors, one_by_one, rtol=1e-3)
     assert found.config.network.mirrored and found.network.config.mirrored
     report.evaluate(tmp_path / "m", place.data, None, ["lfw"], place.cache)
     assert "its mirror image's" in (tmp_path / "m" / "README.md").read_text()
@@ -113,11 +114,6 @@ def test_mirror_images_are_a_choice_of_calibration(place: Place, tmp_path: Path)
     assert as_before.network.config.mirrored
     plain = calibrate(tmp_path / "m", sources, [], tmp_path / "3", place.cache, mirrored=False)
     assert not plain.network.config.mirrored
-
-
-def embed_again(place: Place, people: People) -> np.ndarray:
-    """The same pictures, embedded one by one by the plain checkpoint."""
-    return embed_pictures(place.load(), people.pictures, place.cache).vectors
 
 
 def test_contradicted_pictures_are_left_out_and_listed(place: Place, tmp_path: Path) -> None:
