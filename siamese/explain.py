@@ -1,9 +1,9 @@
 """Which parts of a face speak for "same" and which against: cover a part, see how the logit moves.
 
 Occlusion (Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks"): a patch
-is laid over each cell of a grid in turn. It is covered by what says nothing about a person but
-still looks like part of the photo, with a soft rim: black boxes would be features themselves. Two
-such fillings are averaged, so that neither's own look decides.
+is laid over each cell of a grid in turn, with a soft rim, of what says nothing about a person but
+has the photo's own light and colours: black boxes would be features themselves. Two such fillings
+are averaged, one smooth and one rough, so that neither's own look decides.
 
 Pure: the network comes in as a function from crops to logits.
 """
@@ -34,12 +34,13 @@ def blurred(crop: np.ndarray) -> np.ndarray:
     return np.stack([np.asarray(plane, np.float32) for plane in planes], axis=2)
 
 
-def mean_colour(crop: np.ndarray) -> np.ndarray:
-    """One colour: the crop's mean."""
-    return np.broadcast_to(crop.mean((0, 1), dtype=np.float32), crop.shape)
+def grain(crop: np.ndarray) -> np.ndarray:
+    """Noise with the mean and the spread of the crop's colours, the same for every crop."""
+    noise = np.random.default_rng(0).standard_normal(crop.shape)
+    return np.clip(crop.mean((0, 1)) + crop.std((0, 1)) * noise, 0, 255).astype(np.float32)
 
 
-FILLINGS: tuple[Filling, ...] = (blurred, mean_colour)
+FILLINGS: tuple[Filling, ...] = (blurred, grain)
 
 
 def influence(crop: np.ndarray, score: Score, fillings: Sequence[Filling] = FILLINGS) -> np.ndarray:

@@ -3,8 +3,9 @@
 Pure torch: tensors in, tensors out. It knows nothing of photos, faces, files or thresholds.
 """
 
+import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +77,12 @@ class SiameseNetwork(nn.Module, Pretrained):
         """Logits (N,) for pairs of pictures, each (N, channels, size, size) with values 0..1."""
         both = self.embed(torch.cat([a, b]))
         return self.compare(*both.chunk(2))
+
+    def with_mirror(self, mirrored: bool) -> "SiameseNetwork":
+        """The same network, weights shared, that embeds with or without mirror images."""
+        other = copy.copy(self)
+        other.config = replace(self.config, mirrored=mirrored)
+        return other
 
     @torch.no_grad()
     def constrain(self) -> None:

@@ -490,8 +490,7 @@ def test_changed_network_loses_its_calibration(folder: Path, tmp_path: Path) -> 
 
 def test_network_used_otherwise_loses_its_calibration(folder: Path, tmp_path: Path) -> None:
     """The same weights embed otherwise together with mirror images."""
-    network = SiameseNetwork.from_pretrained(folder)
-    network.config = dataclasses.replace(network.config, mirrored=True)
+    network = SiameseNetwork.from_pretrained(folder).with_mirror(True)
     network.save_pretrained(tmp_path / "out")
     config = load_folder(tmp_path / "out").config
     assert config.network.mirrored

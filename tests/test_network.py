@@ -1,7 +1,5 @@
 """The network's promises, for every backbone: symmetry, identical pictures highest, exact sizes."""
 
-import copy
-import dataclasses
 
 import numpy as np
 import pytest
@@ -144,26 +142,22 @@ def test_an_unknown_backbone_is_refused() -> None:
         NetworkConfig("resnet9000")
 
 
-def mirrored(network: SiameseNetwork) -> SiameseNetwork:
-    """The same weights, embedding pictures together with their mirror images."""
-    other = copy.deepcopy(network)
-    other.config = dataclasses.replace(network.config, mirrored=True)
-    return other
-
-
 @torch.no_grad()
 def test_a_picture_and_its_mirror_image_are_embedded_as_one(network: SiameseNetwork) -> None:
     """The mean of the two plain embeddings, picture by picture, whichever of the two is given."""
     batch = pictures(network, 3)
     expected = (network.embed(batch) + network.embed(batch.flip(3))) / 2
-    both = mirrored(network)
+    both = network.with_mirror(True)
     for either in (batch, batch.flip(3)):
         np.testing.assert_allclose(both.embed(either), expected, rtol=1e-3, atol=1e-5)
     assert not torch.equal(network.embed(batch).round(decimals=4), expected.round(decimals=4))
+    assert torch.equal(both.with_mirror(False).embed(batch), network.embed(batch))
+    shared = zip(network.parameters(), both.parameters(), strict=True)
+    assert all(one is other for one, other in shared)
 
 
 def test_training_sees_one_picture_at_a_time() -> None:
-    network = mirrored(SiameseNetwork(SMALL["compact"]))
+    network = SiameseNetwork(SMALL["compact"]).with_mirror(True)
     seen = []
     network.backbone.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
     batch = pictures(network, 4)

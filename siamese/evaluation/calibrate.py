@@ -106,10 +106,10 @@ def contradicted_names(pictures: Sequence[Picture], targets: Sequence[Path]) -> 
 
 
 def _with_mirror(raw: Checkpoint, mirrored: bool) -> Checkpoint:
-    """The checkpoint with that setting, which its network takes on; the weights are the same."""
-    raw.network.config = dataclasses.replace(raw.config.network, mirrored=mirrored)
-    config = dataclasses.replace(raw.config, network=raw.network.config)
-    return dataclasses.replace(raw, config=config)
+    """The checkpoint with that setting; the weights are the same."""
+    network = raw.network.with_mirror(mirrored)
+    config = dataclasses.replace(raw.config, network=network.config)
+    return dataclasses.replace(raw, network=network, config=config)
 
 
 def _fold(raw: Checkpoint, found: People, out: Path) -> Platt:

@@ -35,7 +35,16 @@ def shuffled(crop: np.ndarray) -> np.ndarray:
     return np.random.default_rng(0).permutation(pixels).reshape(crop.shape).astype(np.float32)
 
 
-FILLINGS: dict[str, explain.Filling] = {"grey": grey, "its own pixels, shuffled": shuffled}
+def upside_down(crop: np.ndarray) -> np.ndarray:
+    """The crop upside down: other parts of the same face, where none belongs."""
+    return crop[::-1].astype(np.float32)
+
+
+FILLINGS: dict[str, explain.Filling] = {
+    "grey": grey,
+    "its own pixels, shuffled": shuffled,
+    "the face upside down": upside_down,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

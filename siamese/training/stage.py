@@ -5,7 +5,6 @@ a schedule of its own, and appends itself to the `training` list of config.json.
 """
 
 import contextlib
-import copy
 import dataclasses
 import os
 import subprocess
@@ -179,7 +178,8 @@ def _verification(
     pixels = data.pixels[: len(named)]  # the labelled pictures come first
     split, schedule, centroids = split_named(options.split), options.schedule, None
     if options.init:  # a fresh network's idea of who looks alike is worth nothing
-        embeddings = embed_stored(_one_by_one(network), pixels, data.window, "look-alikes")
+        plain = network.with_mirror(False)  # as training embeds
+        embeddings = embed_stored(plain, pixels, data.window, "look-alikes")
         _start_head(network, fitting.Labels.of(named, split), embeddings)
         centroids = centroids_of(named, embeddings)
     batches = RelatedBatches(
@@ -195,13 +195,6 @@ def _verification(
     )
     weight = options.distillation_weight if options.targets else 0.0
     return Verification(network, options.hard_weight, weight), batches
-
-
-def _one_by_one(network: SiameseNetwork) -> SiameseNetwork:
-    """The same network, weights shared, that embeds as training does: without mirror images."""
-    plain = copy.copy(network)
-    plain.config = dataclasses.replace(network.config, mirrored=False)
-    return plain
 
 
 def _start_head(network: SiameseNetwork, labels: fitting.Labels, embeddings: np.ndarray) -> None:
