@@ -1,6 +1,5 @@
 """The network's promises, for every backbone: symmetry, identical pictures highest, exact sizes."""
 
-
 import numpy as np
 import pytest
 import torch

@@ -474,14 +474,9 @@ def _limits(checkpoint: Checkpoint) -> str:
 
 
 def _data(checkpoint: Checkpoint, metrics: Report) -> list[str]:
-    config = checkpoint.config
-    files: dict[str, str] = {}
-    for record in (*config.training, config.calibration, {"sources": metrics["data"]}):
-        files |= record.get("sources", {})
-    rows = [(name, DATA_NOTES.get(name, ""), f"`{sha[:16]}`") for name, sha in files.items()]
+    config, calibration = checkpoint.config, checkpoint.config.calibration
     reason = config.license_reason or LICENSE_REASON
-    calibration = config.calibration
-    parts = [f"Licence: {config.license}. {reason}", table(("file", "what", "SHA-256"), rows)]
+    parts = [f"Licence: {config.license}. {reason}", data_files(config, metrics, DATA_NOTES)]
     if "people" in calibration:
         parts.append(
             f"Calibrated on {calibration['people']:,} people ({calibration['pictures']:,} pictures;"
@@ -515,6 +510,15 @@ def _audit(found: Report) -> list[str]:
 
 def _reproduce(checkpoint: Checkpoint, metrics: Report) -> list[str]:
     return [commands(checkpoint.config, metrics), f"Measured with {software(metrics)}."]
+
+
+def data_files(config: CheckpointConfig, metrics: Report, notes: Mapping[str, str]) -> str:
+    """A table of the files that made these weights and figures, with what `notes` say of them."""
+    files: dict[str, str] = {}
+    for record in (*config.training, config.calibration, {"sources": metrics["data"]}):
+        files |= record.get("sources", {})
+    rows = [(name, notes.get(name, ""), f"`{sha[:16]}`") for name, sha in files.items()]
+    return table(("file", "what", "SHA-256"), rows)
 
 
 def commands(config: CheckpointConfig, metrics: Report) -> str:

@@ -10,14 +10,22 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from siamese.checkpoint import Checkpoint
 from siamese.evaluation import plots
-from siamese.evaluation.card import Report, commands, percent, rate, software, table
+from siamese.evaluation.card import (
+    Report,
+    commands,
+    data_files,
+    percent,
+    rate,
+    software,
+    table,
+)
 from siamese.evaluation.omniglot import HUMAN, PAPER
 
 NOTICE = """\
 Omniglot: Copyright (c) 2015 Brenden Lake, MIT licence. B. M. Lake, R. Salakhutdinov and J. B.
 Tenenbaum, *Human-level concept learning through probabilistic program induction*, Science 350
 (2015), 1332-1338."""
-FILES = {
+DATA_NOTES = {
     "images_background.zip": "Omniglot, the 30 background alphabets",
     "images_evaluation.zip": "Omniglot, the 20 evaluation alphabets: test only",
     "all_runs.zip": "Omniglot, the official one-shot runs: test only",
@@ -208,16 +216,11 @@ def _pick(found: Report) -> str:
 
 
 def _data(checkpoint: Checkpoint, metrics: Report) -> str:
-    config = checkpoint.config
-    files: dict[str, str] = {}
-    for record in (*config.training, config.calibration, {"sources": metrics["data"]}):
-        files |= record.get("sources", {})
-    rows = [(name, FILES.get(name, ""), f"`{sha[:16]}`") for name, sha in files.items()]
-    calibration = config.calibration
+    config, calibration = checkpoint.config, checkpoint.config.calibration
     parts = [
         "## Data",
         f"Licence of the weights: {config.license}. {config.license_reason}".strip(),
-        table(("file", "what", "SHA-256"), rows),
+        data_files(config, metrics, DATA_NOTES),
     ]
     if calibration.get("split") == "alphabets":
         parts += [NOTICE, SPLIT]
