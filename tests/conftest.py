@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from gradio_client import Client
 
 # Before torch: test processes share the cores, and more threads than cores wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from siamese.faces import Alignment, FaceDetector
+from tests import app_server
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -43,3 +45,15 @@ def omniglot() -> Path:
 def detector() -> FaceDetector:
     """The real one; it keeps no state, so all tests may share it."""
     return FaceDetector(Alignment())
+
+
+@pytest.fixture(scope="session")
+def server() -> app_server.Server:
+    """The running app that all tests share."""
+    return app_server.running()
+
+
+@pytest.fixture(scope="session")
+def client(server: app_server.Server) -> Client:
+    """A client of it that sends what Gradio's own does."""
+    return Client(server.url, verbose=False)

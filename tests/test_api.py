@@ -13,15 +13,10 @@ from jsonschema.exceptions import ValidationError
 
 from siamese import schema
 from tests import app_server, pictures
-from tests.test_app import get, post, upload
+from tests.visitor import get, post, upload
 from ui import text
 
 NO_PICTURE = "data:image/png;base64," + base64.b64encode(b"a secret that is no picture").decode()
-
-
-@pytest.fixture(scope="module")
-def server() -> app_server.Server:
-    return app_server.running()
 
 
 @functools.cache

@@ -1,6 +1,5 @@
 """The API over real HTTP: same answers as in process, one sentence for each error, nothing kept."""
 
-import base64
 import http.server
 import json
 import os
@@ -8,11 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-import urllib.error
-import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +19,9 @@ from PIL import Image, ImageOps
 
 from siamese.results import SCHEMA_VERSION
 from tests import app_server, pictures
+from tests.visitor import data_url, eventually, get, post, rounded, upload, without_times
 
 SECRET = "a name that must not be logged"
-
-
-@pytest.fixture(scope="module")
-def server() -> app_server.Server:
-    return app_server.running()
-
-
-@pytest.fixture(scope="module")
-def client(server: app_server.Server) -> Client:
-    return Client(server.url, verbose=False)
 
 
 @pytest.fixture(scope="module")
@@ -52,45 +39,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for name, content in made.items():
         (folder / name).write_bytes(content)
     return {Path(name).stem: str(folder / name) for name in made}
-
-
-def data_url(path: str) -> str:
-    body = base64.b64encode(Path(path).read_bytes()).decode()
-    return f"data:image/jpeg;base64,{body}"
-
-
-def without_times(answer: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in answer.items() if key != "milliseconds"}
-
-
-def rounded(value: Any) -> Any:
-    """Numbers to a precision at which the batch that they were computed in does not matter."""
-    if isinstance(value, float):
-        return float(f"{value:.4g}")
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
-    return [rounded(item) for item in value] if isinstance(value, list) else value
-
-
-def post(
-    server: app_server.Server, path: str, payload: Any, raw: bytes | None = None
-) -> tuple[int, str]:
-    body = json.dumps(payload).encode() if raw is None else raw
-    kind = {"Content-Type": "application/json"}
-    request = urllib.request.Request(server.url + path, body, kind)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return response.status, response.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
-def get(server: app_server.Server, path: str) -> tuple[int, bytes]:
-    try:
-        with urllib.request.urlopen(server.url + path, timeout=30) as response:
-            return response.status, response.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
 
 
 def test_two_endpoints_and_no_others_are_documented(client: Client) -> None:
@@ -261,18 +209,6 @@ def test_only_uploads_of_ones_own_can_be_read(server: app_server.Server, tmp_pat
         assert get(server, f"gradio_api/file={path}")[0] == 404
 
 
-def upload(server: app_server.Server, name: str, content: bytes) -> str:
-    """Upload a file as the page does; the path that the server gives for it."""
-    edge = "edge-of-a-part"
-    head = f'--{edge}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
-    body = head.encode() + content + f"\r\n--{edge}--\r\n".encode()
-    kind = {"Content-Type": f"multipart/form-data; boundary={edge}"}
-    request = urllib.request.Request(server.url + "gradio_api/upload", body, kind)
-    with urllib.request.urlopen(request, timeout=30) as response:
-        path: str = json.load(response)[0]
-        return path
-
-
 def test_uploads_cannot_be_fetched_and_their_paths_cannot_be_guessed(
     server: app_server.Server,
 ) -> None:
@@ -368,14 +304,6 @@ def test_photos_of_a_killed_server_are_gone_after_the_next_start(tmp_path: Path)
     for process in (alive, third):
         process.kill()
         process.wait()
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 20) -> bool:
-    """Whether something comes true in time."""
-    deadline = time.monotonic() + seconds
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return holds()
 
 
 def test_an_idle_visit_is_forgotten(photos: dict[str, str]) -> None:

@@ -22,7 +22,7 @@ from PIL import ImageEnhance, ImageOps
 
 from siamese.results import SCHEMA_VERSION
 from tests import app_server, pictures
-from tests.test_app import data_url, get, post, rounded, upload, without_times
+from tests.visitor import data_url, get, post, rounded, upload, without_times
 
 VISITORS = 50
 REQUESTS = 2000

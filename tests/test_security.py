@@ -20,22 +20,12 @@ from gradio_client.exceptions import AppError
 
 from siamese import images
 from tests import app_server, hostile, pictures
-from tests.test_app import eventually, upload
+from tests.visitor import eventually, upload
 from ui import api, guard, text
 
 SECRET = "a name that must not be logged"
 META = {"_type": "gradio.FileData"}
 JPEG = pictures.encoded(pictures.portrait(), "JPEG")
-
-
-@pytest.fixture(scope="module")
-def server() -> app_server.Server:
-    return app_server.running()
-
-
-@pytest.fixture(scope="module")
-def client(server: app_server.Server) -> Client:
-    return Client(server.url, verbose=False)
 
 
 def ask(

@@ -15,16 +15,11 @@ from pydantic import TypeAdapter
 
 from siamese.schema import SCHEMA_VERSION, PickDict, VerificationDict
 from tests import app_server, pictures
-from tests.test_app import post
+from tests.visitor import post
 
 SECRET = base64.b64encode(b"a secret that is no picture, for the tools").decode()
 NO_PICTURE = f"data:image/png;base64,{SECRET}"
 WEB = "https://example.org/photo.jpg"
-
-
-@pytest.fixture(scope="module")
-def server() -> app_server.Server:
-    return app_server.running()
 
 
 @pytest.fixture(scope="module")
