@@ -7,6 +7,7 @@ Answers go to stdout, everything else to stderr. Exit codes, for scripts:
     2  an input that cannot be used, or a wrong command line
     3  uncertain
     4  none of these
+   70  an error of this program's own
 
 What a command needs is imported when it runs, so that `verify` does not wait for the trainer.
 """
@@ -14,6 +15,7 @@ What a command needs is imported when it runs, so that `verify` does not wait fo
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from typing import Any
 from siamese.errors import SiameseError
 
 SAME, DIFFERENT, INPUT_ERROR, UNCERTAIN, NONE = range(5)
+OWN_ERROR = 70  # EX_SOFTWARE of sysexits.h; Python's own 1 would say "different people"
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -33,9 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SiameseError as error:
         print(f"error: {error}", file=sys.stderr)
         return INPUT_ERROR
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        return INPUT_ERROR
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+    except Exception:
+        traceback.print_exc()
+        return OWN_ERROR
 
 
 def verify(options: argparse.Namespace) -> int:

@@ -290,6 +290,12 @@ def _check_values(config: CheckpointConfig) -> None:
     x0, y0, x1, y1 = config.window if len(config.window) == 4 else (0.0, 0.0, 0.0, 0.0)
     if not (-1000 < x0 < x1 < 1000 and -1000 < y0 < y1 < 1000):
         raise CheckpointError(f"{CONFIG} has no sensible crop window: {config.window}.")
+    square = math.isclose(x1 - x0, y1 - y0)
+    if config.detector == "mtcnn" and not (network.channels == 3 and square):
+        raise CheckpointError(
+            f"{CONFIG} asks for faces, which take a square window and 3 channels, not"
+            f" {config.window} and {network.channels}."
+        )
     if not isinstance(config.license, str) or not isinstance(config.license_reason, str):
         raise CheckpointError(f"{CONFIG} does not name a licence.")
     if not all(isinstance(item, Mapping) for item in (config.calibration, *config.training)):

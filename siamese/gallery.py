@@ -53,10 +53,16 @@ class Gallery:
         return self._summary[0]
 
     def save(self, path: str | Path) -> None:
-        """Write one safetensors file; it holds embeddings and names, no photos."""
+        """Write one safetensors file; it holds embeddings and names, no photos.
+
+        Raises InputError where the file cannot be written.
+        """
         names = {f"{number:08d}": name for number, name in enumerate(self.photos)}
         tensors = {key: self.photos[name] for key, name in names.items()}
-        save_file(tensors, str(path), metadata={"sha256": self.sha256, **names})
+        try:
+            save_file(tensors, str(path), metadata={"sha256": self.sha256, **names})
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{path} cannot be written ({error}).") from error
 
     @classmethod
     def load(cls, path: str | Path) -> "Gallery":

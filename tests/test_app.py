@@ -96,6 +96,19 @@ def test_names_of_a_pick_are_the_file_names(client: Client, photos: dict[str, st
     assert [candidate["identity"] for candidate in answer["ranking"]] == ["mirrored"]
 
 
+def test_photos_without_a_name_are_people_of_their_own(
+    client: Client, photos: dict[str, str]
+) -> None:
+    support = [data_url(photos[name]) for name in ("meadow", "mirrored", "close", "letter")]
+    answer = client.predict(data_url(photos["portrait"]), support, api_name="/pick")
+    assert answer["query"]["name"] == "query photo"
+    found = {candidate["identity"]: candidate["num_photos"] for candidate in answer["ranking"]}
+    assert found == {"person 2": 1, "person 3": 1}
+    unusable = {photo["identity"]: photo["reason"] for photo in answer["unusable"]}
+    assert list(unusable) == ["person 1", "person 4"]
+    assert 'the photo "person 1"' in unusable["person 1"]
+
+
 def test_real_people_over_http(client: Client, faces_data: Path, tmp_path: Path) -> None:
     names = ["George_W_Bush", "Colin_Powell", "Tony_Blair", "Hugo_Chavez"]
     with zipfile.ZipFile(faces_data / "lfw.zip") as archive:

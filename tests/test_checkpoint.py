@@ -364,6 +364,18 @@ def test_wrong_config(path: str, value: Any, words: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "value"), [("window", [8.0, 20.0, 104.0, 117.0]), ("network/channels", 1)]
+)
+def test_what_a_detector_of_faces_cannot_give_is_refused(
+    path: str, value: Any, folder: Path
+) -> None:
+    small.edit_config(folder, replace("detector", "mtcnn"))
+    load_folder(folder)
+    small.edit_config(folder, replace(path, value))
+    assert "asks for faces, which take a square window and 3 channels" in refusal(folder)
+
+
+@pytest.mark.parametrize(
     "name", ["network", "window", "detector", "weights_sha256", "format_version"]
 )
 def test_config_without_a_key_that_shapes_do_not_tell(name: str, folder: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from siamese import Verifier, checkpoint
 from siamese import __main__ as cli
-from siamese import checkpoint
 from siamese.network import SiameseNetwork
 from tests.pictures import portrait
 from tests.test_verifier import tiny
@@ -106,6 +106,40 @@ def test_a_gallery_answers_like_its_folder(folder: Path, capsys: pytest.CaptureF
         cli.main(["pick", str(folder / "face.png"), support, "--json", *shared])
         answers.append(json.loads(capsys.readouterr().out)["ranking"])
     assert answers[0] == answers[1]
+
+
+def test_a_gallery_that_cannot_be_written_is_an_input_that_cannot_be_used(
+    folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    nowhere = folder / "nowhere" / "people.gallery"
+    words = ["gallery", str(folder / "people"), str(nowhere), "--checkpoint", str(folder / "tiny")]
+    assert cli.main(words) == cli.INPUT_ERROR
+    assert f"error: {nowhere} cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (PermissionError(13, "Permission denied", "here"), 2, "error: here: Permission denied\n"),
+        (OSError(28, "No space left on device"), 2, "error: No space left on device\n"),
+        (ZeroDivisionError("a slip"), 70, "ZeroDivisionError: a slip\n"),
+    ],
+)
+def test_no_error_reads_as_different_people(
+    error: Exception,
+    code: int,
+    words: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Verifier, "verify", fails)
+    dark = str(folder / "dark.png")
+    assert cli.main(["verify", dark, dark, "--checkpoint", str(folder / "tiny")]) == code
+    assert capsys.readouterr().err.endswith(words)
 
 
 def test_a_network_without_calibration_is_refused(

@@ -204,5 +204,7 @@ def _support(files: list[_File], names: list[str] | None) -> dict[str, list[Any]
         raise InputError(text.NO_NAMES.format(photos=len(files), names=len(names)))
     people: dict[str, list[Any]] = {}
     for number, file in enumerate(files):
-        people.setdefault(names[number] if names else person_of(file.name), []).append(file)
+        nameless = f"person {number + 1}"  # as in the package
+        name = names[number] if names else person_of(file.name) or nameless
+        people.setdefault(name, []).append(file)
     return people

@@ -13,6 +13,7 @@ from gradio import component_meta
 from gradio.data_classes import FileData, ImageData, ListFiles
 
 from siamese import SiameseError
+from ui import text
 from ui.photo import Upload, refusal, take
 
 # Gradio writes a .pyi file beside every module that derives a component, which type checkers then
@@ -60,6 +61,7 @@ class Panel(gr.HTML):
 
 def _taken(payload: ImageData | FileData) -> Upload:
     try:
-        return take(payload.model_dump())
+        upload = take(payload.model_dump())
     except SiameseError as error:
         raise refusal(error) from error
+    return Upload(upload.name or text.UNNAMED_PHOTO, upload.content)

@@ -17,7 +17,7 @@ MAX_NAME = 120  # characters of a file name that are kept
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Upload:
-    """One uploaded photo, still encoded: its file name and its bytes."""
+    """One uploaded photo, still encoded: its file name, "" where it has none, and its bytes."""
 
     name: str
     content: bytes
@@ -41,8 +41,8 @@ def take(payload: dict[str, Any] | str) -> Upload:
         ImageError: a web address, which is never fetched; or a data URL that cannot be read.
     """
     if isinstance(payload, str):
-        return _from_url(payload, text.UNNAMED_PHOTO)
-    name = _clean(payload.get("orig_name")) or _clean(payload.get("path")) or text.UNNAMED_PHOTO
+        return _from_url(payload, "")
+    name = _clean(payload.get("orig_name")) or _clean(payload.get("path"))
     url, path = _text(payload.get("url")), _text(payload.get("path"))
     if url.startswith("data:"):
         return _from_url(url, name)
@@ -64,7 +64,7 @@ def _from_url(url: str, name: str) -> Upload:
     try:
         return Upload(name, base64.b64decode(body, validate=True))
     except (binascii.Error, ValueError) as error:
-        raise ImageError(text.BAD_DATA_URL.format(name=name)) from error
+        raise ImageError(text.BAD_DATA_URL.format(name=name or text.UNNAMED_PHOTO)) from error
 
 
 def _text(value: Any) -> str:

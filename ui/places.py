@@ -1,6 +1,6 @@
 """A place on the page for one photo: the field that takes it, and the card that then shows it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -25,6 +25,7 @@ class PhotoPlace:
         self._verifier = verifier
         self._role = role
         self._minutes = minutes
+        self._about: Sequence[gr.State] = ()
         self.state = gr.State(None, time_to_live=60 * minutes)
         with gr.Column(min_width=280, elem_classes="place"):
             self.field = PhotoInput(
@@ -46,12 +47,20 @@ class PhotoPlace:
         """The values of `outputs` that change nothing."""
         return [gr.skip()] * 3
 
-    def wire(self, answer: Panel, settle: Callable[..., str], inputs: list[Any]) -> None:
+    def wire(
+        self,
+        answer: Panel,
+        settle: Callable[..., str],
+        inputs: list[Any],
+        about: Sequence[gr.State] = (),
+    ) -> None:
         """Follow the visitor: first the photo changes and the answer goes, then a new one comes.
 
-        `settle` makes the answer, as HTML, from the values of `inputs`.
+        `settle` makes the answer, as HTML, from the values of `inputs`. The states in `about` hold
+        more that was found in the photo; they become None when it goes.
         """
-        outputs = [*self.outputs, answer]
+        self._about = about
+        outputs = [*self.outputs, answer, *about]
         self.field.input(self._add, [self.field], outputs, **working(self.field)).then(
             settle, inputs, answer, **settling(answer)
         )
@@ -61,8 +70,8 @@ class PhotoPlace:
 
     def _add(self, upload: Upload | None) -> list[Any]:
         if upload is None:
-            return [gr.skip()] * 4
-        return [*self.show(look(self._verifier, upload)), cards.notice(text.COMPARING)]
+            return [*self.keep(), gr.skip(), *self._keep_about()]
+        return self._other(look(self._verifier, upload))
 
     def _act(self, shown: Shown | None, event: gr.EventData) -> list[Any]:
         """A button of the card was pressed."""
@@ -70,9 +79,15 @@ class PhotoPlace:
         if shown is None:
             gr.Info(text.EXPIRED.format(minutes=self._minutes))
         elif data["do"] == "face":
-            shown = shown.choose(data["face"])
+            chosen = shown.choose(data["face"])
+            return [*self.show(chosen), cards.notice(text.COMPARING), *self._keep_about()]
         elif data["do"] == "more" and shown.photo is not None:
-            shown = search(self._verifier, shown.with_more())
-        else:
-            shown = None
-        return [*self.show(shown), cards.notice(text.COMPARING)]
+            return self._other(search(self._verifier, shown.with_more()))
+        return self._other(None)
+
+    def _other(self, shown: Shown | None) -> list[Any]:
+        """Another photo, none, or another search: what was found before is let go."""
+        return [*self.show(shown), cards.notice(text.COMPARING), *[None] * len(self._about)]
+
+    def _keep_about(self) -> list[Any]:
+        return [gr.skip()] * len(self._about)

@@ -205,8 +205,8 @@ API_PARAMETERS = {
         "query": "A photo of the person to look for, {photo}.",
         "support": "Photos of the people to choose from, at most 200, each {photo}.",
         "names": (
-            "The person in each support photo; photos of the same name count as one person. The"
-            " file names if null."
+            "The person in each support photo; photos of the same name count as one person. If"
+            " null, the file names, and “person 1”, “person 2” and so on for data URLs."
         ),
         "operating_point": _POINT,
         "none_prior": (

@@ -41,7 +41,7 @@ class VerifyTab:
         first, second = self._first, self._second
         inputs = [first.state, second.state, self._asked, self._point, self._prior]
         for place in (first, second):
-            place.wire(self._answer, self._settle, inputs)
+            place.wire(self._answer, self._settle, inputs, [self._asked])
         seen = [first.state, second.state, self._asked]
         self._answer.act(self._act, seen, self.outputs, **working(self._answer)).then(
             self._settle, inputs, self._answer, **settling(self._answer)

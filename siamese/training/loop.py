@@ -27,6 +27,8 @@ from siamese.network import SiameseNetwork
 from siamese.training.augment import Augmentation, apply, draw
 from siamese.training.objectives import Batch
 
+STATE = "state.pt"
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -107,9 +109,10 @@ def run_stage(
 ) -> bool:
     """Train `network` in place by `objective`, which holds it.
 
-    Writes `folder`/log.csv (a row every 50 steps and at each validation) and `folder`/state.pt
-    (removed at the end). Raises InputError where the state in `folder` is of another schedule or
-    not the same for all processes, or where these cannot share a batch evenly.
+    Writes `folder`/log.csv (a row every 50 steps and at each validation) and `folder`/state.pt,
+    which is the caller's to remove once the network is safe. Raises InputError where the state in
+    `folder` is of another schedule or not the same for all processes, or where these cannot share a
+    batch evenly.
 
     Returns whether this is the first of the processes that share the work, the one that writes.
     """
@@ -121,7 +124,7 @@ def run_stage(
     optimizer = torch.optim.AdamW(
         parameter_groups(network, schedule.weight_decay), schedule.learning_rate
     )
-    state = _State(folder / "state.pt", network, optimizer, schedule)
+    state = _State(folder / STATE, network, optimizer, schedule)
     first = state.restore()
     _check_sharing(accelerator, schedule, first)
     network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -156,11 +159,8 @@ def run_stage(
             values = {name: float(value) for name, value in row.items()}
             log.write(done, done * schedule.batch_size, values)
             bar.set_postfix({"loss": f"{values['loss']:.3f}"})
-        if done % schedule.save_every == 0:
+        if done % schedule.save_every == 0 or last:
             state.save(done)
-    if log is not None:
-        log.close()
-        state.path.unlink(missing_ok=True)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return accelerator.is_main_process
@@ -265,9 +265,6 @@ class _Log:
     def write(self, step: int, pictures: int, values: dict[str, float]) -> None:
         row = {"step": str(step), "pictures": str(pictures)}
         self.rows.append(row | {name: f"{value:.6g}" for name, value in values.items()})
-        self.close()
-
-    def close(self) -> None:
         columns = list(dict.fromkeys(name for row in self.rows for name in row))
         with self.path.open("w", newline="") as file:
             writer = csv.DictWriter(file, columns)

@@ -26,7 +26,7 @@ from siamese.evaluation.comparison import Comparison
 from siamese.network import NetworkConfig, SiameseNetwork
 from siamese.training import people
 from siamese.training.batches import RelatedBatches, ShuffledBatches, centroids_of
-from siamese.training.loop import Batches, Data, Schedule, run_stage
+from siamese.training.loop import STATE, Batches, Data, Schedule, run_stage
 from siamese.training.objectives import SAME_PERSON, Distillation, Verification
 from siamese.training.people import Part, Picture
 from siamese.training.split import PEOPLE, split_named
@@ -89,6 +89,7 @@ def train(options: StageOptions, folder: Path) -> bool:
         config, decision=None, calibration={}, training=(*config.training, record)
     )
     checkpoint.save(folder, network, trained)
+    (folder / STATE).unlink(missing_ok=True)
     return True
 
 

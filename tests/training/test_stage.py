@@ -13,7 +13,7 @@ from siamese import __main__ as cli
 from siamese import checkpoint
 from siamese.errors import InputError
 from siamese.training import people
-from siamese.training.loop import Schedule
+from siamese.training.loop import STATE, Schedule
 from siamese.training.people import Part
 from siamese.training.stage import StageOptions, train, training_pictures
 
@@ -64,6 +64,29 @@ def test_two_stages_make_a_chain(world: Path, tmp_path: Path) -> None:
     assert set(records[0]["sources"]) == {"people", "targets.npz"}
     assert str(tmp_path) not in str(records)
     assert (second / "log.csv").read_text().startswith("step,pictures,loss,genuine")
+
+
+def test_a_kill_before_the_checkpoint_is_written_loses_nothing(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--pictures", "160", "--seed", "3"]
+    assert stage(world, tmp_path / "whole", *words) == 0
+    assert not (tmp_path / "whole" / STATE).exists()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "killed"
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", killed)
+        assert stage(world, folder, *words) == 130
+    assert not (folder / checkpoint.WEIGHTS).exists()
+    assert stage(world, folder, *words) == 0
+    assert (
+        checkpoint.load_folder(folder).sha256 == checkpoint.load_folder(tmp_path / "whole").sha256
+    )
+    logs = [(tmp_path / name / "log.csv").read_text() for name in ("whole", "killed")]
+    assert logs[0] == logs[1] and not (folder / STATE).exists()
 
 
 def two_processes(world: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
