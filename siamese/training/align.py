@@ -1,8 +1,8 @@
 """Raw photos of people -> a training folder of aligned crops: `python -m siamese align`.
 
-In: IDENTITY/photo.jpg, any format and size. Out: IDENTITY/photo.webp, 128 x 128, the 112 x 112
-template with 8 px of margin on every side, which is what `people.read_pixels` expects; and
-report.csv with a line for each photo that was left out or deserves a look, and why.
+In: IDENTITY/photo.jpg, any format and size. Out: IDENTITY/photo.webp, cut as `stored.STORED` says,
+which is what `stored.read_stored` expects; and report.csv with a line for each photo that was left
+out or deserves a look, and why.
 """
 
 import csv
@@ -15,11 +15,10 @@ from tqdm import tqdm
 
 from siamese import images
 from siamese.errors import ImageError, InputError
-from siamese.faces import Alignment, FaceDetector
+from siamese.faces import FaceDetector
+from siamese.training.stored import STORED
 from siamese.verifier import PICTURE_SUFFIXES
 
-SIDE = 128
-STORED = Alignment(size=SIDE, window=(-8, -8, 120, 120))
 QUALITY = 92  # of the WebP; the crops are read many times and stored once
 
 

@@ -7,20 +7,21 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from siamese.alignment import Alignment
 from siamese.checkpoint import CheckpointConfig
 from siamese.network import SiameseNetwork
 from siamese.training import people
 from siamese.training.augment import plain
 from siamese.training.people import Picture
 
-TEMPLATE_MARGIN = 8  # px around the 112 x 112 template in a stored 128 x 128 crop
-STORED_SIDE = 128
+# How aligned crops are stored: the 112 x 112 template, px for px, with 8 px on every side.
+STORED = Alignment(size=128, window=(-8, -8, 120, 120))
 
 
 def read_stored(pictures: Sequence[Picture], config: CheckpointConfig, cache: Path) -> np.ndarray:
     """Pixels for a network of this kind: aligned crops with their margin, or whole pictures."""
     network, whole = config.network, config.detector == "none"
-    side = network.image_size if whole else STORED_SIDE
+    side = network.image_size if whole else STORED.size
     return people.read_pixels(pictures, side, network.channels, cache, whole)
 
 
@@ -29,8 +30,8 @@ def stored_window(config: CheckpointConfig) -> tuple[float, float, float, float]
     if config.detector == "none":
         side = float(config.network.image_size)
         return 0.0, 0.0, side, side
-    x0, y0, x1, y1 = (edge + TEMPLATE_MARGIN for edge in config.window)
-    return x0, y0, x1, y1
+    (left, top, _, _), (x0, y0, x1, y1) = STORED.window, config.window
+    return x0 - left, y0 - top, x1 - left, y1 - top
 
 
 @torch.inference_mode()
