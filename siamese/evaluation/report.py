@@ -28,11 +28,11 @@ from siamese.checkpoint import Checkpoint
 from siamese.errors import InputError
 from siamese.evaluation import audit, card, card_drawings, plots
 from siamese.evaluation.protocols import PROTOCOLS, Bench, Protocol
+from siamese.publish import METRICS
 from siamese.training.people import fingerprint
 from siamese.training.stage import CACHE
 
 SCHEMA_VERSION = 1
-METRICS = "metrics.json"
 LIBRARIES = ("torch", "torchvision", "facenet-pytorch", "numpy", "pillow", "scikit-learn")
 ALL: dict[str, Protocol] = {**PROTOCOLS, "audit": Protocol(audit.audit, ())}
 
