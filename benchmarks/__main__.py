@@ -93,7 +93,7 @@ def _say(step: str) -> None:
 
 
 def _processor() -> str:
-    """The processor's name and the number of its cores that this process may use."""
+    """The processor's name."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():

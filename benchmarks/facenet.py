@@ -9,7 +9,6 @@ counts, its answer does not. It runs without gradients, which the README leaves 
 """
 
 import io
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,11 +33,10 @@ class Facenet:
     """`MTCNN` with its defaults on the full picture, and `InceptionResnetV1`."""
 
     def __init__(self) -> None:
-        with warnings.catch_warnings():
-            import facenet_pytorch
+        import facenet_pytorch
 
-            self.mtcnn = facenet_pytorch.MTCNN()
-            self.resnet = facenet_pytorch.InceptionResnetV1(pretrained=None).eval()
+        self.mtcnn = facenet_pytorch.MTCNN()
+        self.resnet = facenet_pytorch.InceptionResnetV1(pretrained=None).eval()
         self._seen: dict[bytes, tuple[Box, ...]] = {}
 
     @torch.no_grad()

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import scenes, timing
-from benchmarks.speed import Photos, _encoded
+from benchmarks.speed import Photos, encoded
 from benchmarks.timing import command, measure, times
 from siamese import Verifier
 from siamese.gallery import Gallery
@@ -39,12 +39,12 @@ def curves(verifier: Verifier, made: Photos, archive: Path) -> dict[str, list[tu
         size = round(height * 4 / 3), round(height)
         place = scenes.Place(size[0] / 2, size[1] / 2, height / 5)
         canvas = scenes.background(size, seed=1)
-        photo = _encoded(scenes.compose(portraits[:1], [place], canvas)[0])
+        photo = encoded(scenes.compose(portraits[:1], [place], canvas)[0])
         spent = measure(lambda photo=photo: verifier.embed([photo]), 7)
         found["pixels"].append((megapixels, spent.cpu))
     for number in FACES:
         scene, _ = scenes.group(portraits[:number], 90, scenes.background((1280, 960), seed=2))
-        photo = _encoded(scene)
+        photo = encoded(scene)
         spent = measure(lambda photo=photo: verifier.all_pairs(photo, made.originals[0]), 7)
         found["faces"].append((number, spent.cpu))
     for number in SUPPORT if timing.effort == 1 else SUPPORT[:3]:

@@ -50,7 +50,7 @@ def photos(archive: Path, support: int = SUPPORT) -> Photos:
         width = float(np.exp(random.uniform(np.log(80), np.log(300))))
         place = scenes.Place(random.uniform(300, 850), random.uniform(300, 560), width)
         canvas = scenes.background(MEDIUM, seed)
-        medium.append(_encoded(scenes.compose([portrait], [place], canvas)[0]))
+        medium.append(encoded(scenes.compose([portrait], [place], canvas)[0]))
     with zipfile.ZipFile(archive) as pictures:
         originals = [pictures.read(portrait.name) for portrait in portraits[20:22]]
     small = _scene(portraits[12:18], [350, 90, 75, 60, 50, 45], LARGE, seed=5)
@@ -202,10 +202,11 @@ def _scene(
         scenes.Place((i % 3 + 0.5) * size[0] / 3, (i // 3 + 0.5) * size[1] / 2, width)
         for i, width in enumerate(widths)
     ]
-    return _encoded(scenes.compose(portraits, places, scenes.background(size, seed))[0])
+    return encoded(scenes.compose(portraits, places, scenes.background(size, seed))[0])
 
 
-def _encoded(picture: Image.Image) -> bytes:
+def encoded(picture: Image.Image) -> bytes:
+    """A picture as a JPEG file."""
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=QUALITY)
     return file.getvalue()
