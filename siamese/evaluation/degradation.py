@@ -139,7 +139,6 @@ class Trial:
         spoilt = np.unique(self.pairs[:, 1])
         whole = [Seen(self.crops[row]) for row in spoilt]
         untouched = self.row(first, whole, tuple(Flag))
-        flags = [seen.flags() for seen in whole]
         ways = {
             name: self._steps(first, spoilt, way, untouched["fnmr"]["value"])
             for name, way in DEGRADATIONS.items()
@@ -149,10 +148,6 @@ class Trial:
             "pairs": len(self.pairs),
             "harm": HARM,
             "untouched": untouched,
-            "warned_untouched": {
-                flag.value: sum(flag in found for found in flags) / len(flags)
-                for flag in quality.CHECKS
-            },
             "degradations": ways,
         }
 

@@ -181,11 +181,6 @@ def fit_thresholds(scores: Scores) -> Thresholds:
     return Thresholds(points, metrics.threshold_at_fnmr(scores.genuine, 0.01))
 
 
-def folded(compare: Comparison, platt: Platt) -> Comparison:
-    """The comparison with a Platt correction folded in."""
-    return Comparison(platt.scale * compare.weights, platt.scale * compare.bias + platt.offset)
-
-
 def support_scores(
     compare: Comparison,
     vectors: np.ndarray,

@@ -61,18 +61,7 @@ def mean_embedding(compare: Comparison) -> IdentityLogits:
     """Identity logits by comparing with the mean embedding of the photos that have a face."""
 
     def logits(queries: np.ndarray, support: np.ndarray) -> np.ndarray:
-        return compare.matrix(queries, _known_mean(support, axis=1))
-
-    return logits
-
-
-def mean_logit(compare: Comparison) -> IdentityLogits:
-    """Identity logits as the mean of the logits of the photos that have a face."""
-
-    def logits(queries: np.ndarray, support: np.ndarray) -> np.ndarray:
-        people, shots, size = support.shape
-        each = compare.matrix(queries, support.reshape(people * shots, size))
-        return _known_mean(each.reshape(len(queries), people, shots), axis=2)
+        return compare.matrix(queries, _known_mean(support))
 
     return logits
 
@@ -254,8 +243,9 @@ def _share(hits: np.ndarray) -> Rate:
     return metrics.rate(int(np.count_nonzero(hits)), len(hits))
 
 
-def _known_mean(values: np.ndarray, axis: int) -> np.ndarray:
+def _known_mean(support: np.ndarray) -> np.ndarray:
+    """The mean embedding of each identity's photos that have a face: (K, S, D) -> (K, D)."""
     with warnings.catch_warnings():
         # All NaN means that none of the photos has a face; the mean is NaN then, as it should be.
         warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nanmean(values, axis=axis)
+        return np.nanmean(support, axis=1)

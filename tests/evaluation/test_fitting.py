@@ -9,7 +9,8 @@ from scipy.optimize import minimize
 
 from siamese.errors import InputError
 from siamese.evaluation import fitting, metrics
-from siamese.evaluation.fitting import Labels, Platt, Support
+from siamese.evaluation.comparison import Comparison
+from siamese.evaluation.fitting import Labels, Support
 from siamese.evaluation.metrics import Scores
 from siamese.training.people import family
 from tests.evaluation.toys import comparison, people
@@ -66,12 +67,6 @@ def test_fittingd_logits_need_no_correction() -> None:
 def test_fits_of_nothing_are_refused(genuine: list[int], impostor: list[int], why: str) -> None:
     with pytest.raises(InputError, match=why):
         fitting.fit_platt(Scores(np.array(genuine, float), np.array(impostor, float)))
-
-
-def test_folding_equals_correcting() -> None:
-    compare, (vectors, _) = comparison(), people(10, 2)
-    found = fitting.folded(compare, Platt(0.7, -1.5))(vectors[::2], vectors[1::2])
-    np.testing.assert_allclose(found, 0.7 * compare(vectors[::2], vectors[1::2]) - 1.5)
 
 
 def test_pairs_are_of_the_kind_they_say() -> None:
@@ -154,7 +149,8 @@ def test_several_photos_are_calibrated(method: Support) -> None:
     """Raw logits of three photos are overconfident or not confident enough; the fit mends that."""
     vectors, identities = people(400, 6, noise=0.9)
     pairs = fitting.draw_pairs(Labels(identities), impostors=20_000).scores(comparison(), vectors)
-    compare = fitting.folded(comparison(), fitting.fit_platt(pairs))
+    platt, raw = fitting.fit_platt(pairs), comparison()
+    compare = Comparison(platt.scale * raw.weights, platt.scale * raw.bias + platt.offset)
     scales = fitting.fit_support(compare, vectors, Labels(identities), method)
     assert len(scales) == 4 and scales[0] == (1.0, 0.0)
     fresh, names = people(400, 6, noise=0.9, seed=8)
