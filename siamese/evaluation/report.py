@@ -20,11 +20,12 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from siamese import checkpoint as checkpoints
 from siamese.calibration import OperatingPoint, Rate
-from siamese.checkpoint import Checkpoint
+from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.errors import InputError
 from siamese.evaluation import audit, card, card_drawings, plots
 from siamese.evaluation.protocols import PROTOCOLS, Bench, Protocol
@@ -34,6 +35,7 @@ from siamese.training.stage import CACHE
 
 SCHEMA_VERSION = 1
 LIBRARIES = ("torch", "torchvision", "facenet-pytorch", "numpy", "pillow", "scikit-learn")
+CARDS: dict[str, ModuleType] = {"faces": card, "drawings": card_drawings}
 ALL: dict[str, Protocol] = {**PROTOCOLS, "audit": Protocol(audit.audit, ())}
 
 
@@ -54,7 +56,8 @@ def evaluate(
     checkpoint = checkpoints.load_folder(checkpoint_folder)
     out = out_folder or checkpoint_folder
     out.mkdir(parents=True, exist_ok=True)
-    chosen = choose(protocols, data_folder, subject_of(checkpoint))
+    subject = subject_of(checkpoint.config)
+    chosen = choose(protocols, data_folder, subject)
     bench = Bench(checkpoint, data_folder, out, cache)
     content = _started(out, checkpoint)
     for name in chosen:
@@ -69,20 +72,23 @@ def evaluate(
     if out.resolve() == checkpoint_folder.resolve() and measured:
         checkpoint = _with_measured_rates(checkpoint, measured, out)
     (out / checkpoints.CARD).write_text(render(checkpoint, content, out), encoding="utf-8")
-    drawings = subject_of(checkpoint) == "drawings"
-    print((card_drawings if drawings else card).headline(content["protocols"]))
+    print(CARDS[subject].headline(content["protocols"]))
     return content
 
 
-def subject_of(checkpoint: Checkpoint) -> str:
-    """What a checkpoint compares: "drawings", grey and as they are, or "faces"."""
-    return "drawings" if checkpoint.config.network.channels == 1 else "faces"
+def subject_of(config: CheckpointConfig) -> str:
+    """What a checkpoint compares: "drawings", which are whole pictures in grey, or "faces".
+
+    Whole pictures in colour count as faces, cut out by somebody else's means.
+    """
+    whole = config.detector == "none"
+    return "drawings" if whole and config.network.channels == 1 else "faces"
 
 
 def render(checkpoint: Checkpoint, content: dict[str, Any], folder: Path) -> str:
     """The model card of either kind of checkpoint."""
-    drawings = subject_of(checkpoint) == "drawings"
-    return (card_drawings if drawings else card).render(checkpoint, content, folder)
+    found: str = CARDS[subject_of(checkpoint.config)].render(checkpoint, content, folder)
+    return found
 
 
 def choose(protocols: Sequence[str] | None, data_folder: Path, subject: str = "faces") -> list[str]:

@@ -333,6 +333,17 @@ def test_what_cannot_be_run_is_said(place: Place, tmp_path: Path) -> None:
     assert "pairs" not in report.choose(None, place.data)
 
 
+@pytest.mark.parametrize(
+    ("detector", "channels", "subject"),
+    [("mtcnn", 3, "faces"), ("mtcnn", 1, "faces"), ("none", 3, "faces"), ("none", 1, "drawings")],
+)
+def test_a_grey_network_for_faces_is_none_for_drawings(
+    detector: str, channels: int, subject: str
+) -> None:
+    config = CheckpointConfig(NetworkConfig(channels=channels), detector)
+    assert report.subject_of(config) == subject
+
+
 def test_a_killed_run_goes_on_where_it_stopped(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
