@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from siamese import explain
 from siamese.calibration import DecisionRule
-from siamese.checkpoint import Checkpoint
+from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.errors import CheckpointError, InputError
 from siamese.evaluation import (
     degradation,
@@ -116,23 +116,42 @@ class Bench:
 
     def sources(self) -> list[Path]:
         """The files at hand of those that the checkpoint was calibrated on."""
-        named = self.checkpoint.config.calibration.get("sources", {})
-        found = [self.data / name for name in named if (self.data / name).exists()]
-        if not found:
-            raise InputError("None of the sources that the checkpoint was calibrated on is here.")
-        return found
+        return [self.data / name for name in sources_in(self.data, self.checkpoint.config)]
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """A protocol and the files of the data folder without which it cannot run.
 
-    `subject` is what it shows a network: "faces", or "drawings", which are compared whole.
+    `subject` is what it shows a network: "faces", or "drawings", which are compared whole. With
+    `sources` it reads those that the checkpoint was calibrated on, and needs at least one of them.
     """
 
     run: Callable[[Bench], Any]
-    needs: tuple[str, ...]
+    needs: tuple[str, ...] = ()
     subject: str = "faces"
+    sources: bool = False
+
+    def missing(self, data: Path, config: CheckpointConfig) -> list[str]:
+        """What it needs and `data` does not hold, in words."""
+        lacking = [name for name in self.needs if not (data / name).exists()]
+        if self.sources and not sources_in(data, config):
+            named = ", ".join(_sources(config)) or "config.json names none"
+            lacking.append(f"a source that the checkpoint was calibrated on ({named})")
+        return lacking
+
+    def files(self, data: Path, config: CheckpointConfig) -> list[str]:
+        """Names of the files of `data` that it reads."""
+        return [*self.needs, *(sources_in(data, config) if self.sources else ())]
+
+
+def sources_in(data: Path, config: CheckpointConfig) -> list[str]:
+    """Names of the sources in `data` that the checkpoint was calibrated on."""
+    return [name for name in _sources(config) if (data / name).exists()]
+
+
+def _sources(config: CheckpointConfig) -> list[str]:
+    return list(config.calibration.get("sources", {}))
 
 
 def pair_scores(
@@ -452,13 +471,13 @@ PROTOCOLS: dict[str, Protocol] = {
     "one_shot": Protocol(one_shot, (LFW,)),
     "pick": Protocol(pick, (LFW,)),
     "open_set": Protocol(open_set, (LFW,)),
-    "calibration_people": Protocol(calibration_people, ()),
+    "calibration_people": Protocol(calibration_people, sources=True),
     "families": Protocol(families, (FAMILIES,)),
     "groups": Protocol(group_rates, (GROUPS,)),
     "robustness": Protocol(spoiled, (LFW, LFW_PAIRS)),
     "explanations": Protocol(explanations, (LFW, LFW_PAIRS)),
-    "worse_photos": Protocol(worse_photos, (FAMILIES,)),
-    "unusual_photos": Protocol(unusual_photos, (FAMILIES,)),
+    "worse_photos": Protocol(worse_photos, sources=True),
+    "unusual_photos": Protocol(unusual_photos, sources=True),
     "warnings": Protocol(warned, (LFW, LFW_PAIRS)),
     "pairs": Protocol(own_pairs, (PAIR_LIST,)),
     "omniglot": Protocol(drawings, (omniglot.RUNS, omniglot.CHARACTERS), "drawings"),

@@ -6,7 +6,7 @@ metrics.json, schema version 1, holds no figure of another network:
     weights_sha256   SHA-256 of the model.safetensors that was measured
     command          how to measure it again
     software         versions of the libraries that take part
-    data             SHA-256 of each file that was read, by name
+    data             SHA-256 of the test sets and sources that were read, by name
     protocols        what each protocol in `protocols.PROTOCOLS` returned, by its name
 
 A rate is {value, errors, trials, low, high}: `errors` of `trials`, and an exact 95 % interval
@@ -34,9 +34,10 @@ from siamese.training.people import fingerprint
 from siamese.training.stage import CACHE
 
 SCHEMA_VERSION = 1
+AUDIT = "audit"
 LIBRARIES = ("torch", "torchvision", "facenet-pytorch", "numpy", "pillow", "scikit-learn")
 CARDS: dict[str, ModuleType] = {"faces": card, "drawings": card_drawings}
-ALL: dict[str, Protocol] = {**PROTOCOLS, "audit": Protocol(audit.audit, ())}
+ALL: dict[str, Protocol] = {**PROTOCOLS, AUDIT: Protocol(audit.audit)}
 
 
 def evaluate(
@@ -57,13 +58,14 @@ def evaluate(
     out = out_folder or checkpoint_folder
     out.mkdir(parents=True, exist_ok=True)
     subject = subject_of(checkpoint.config)
-    chosen = choose(protocols, data_folder, subject)
     bench = Bench(checkpoint, data_folder, out, cache)
+    chosen = choose(protocols, data_folder, checkpoint.config)
     content = _started(out, checkpoint)
     for name in chosen:
         print(f"protocol {name}", file=sys.stderr, flush=True)
         content["protocols"][name] = ALL[name].run(bench)
-        content["data"] |= {needed: fingerprint(data_folder / needed) for needed in ALL[name].needs}
+        files = ALL[name].files(data_folder, checkpoint.config)
+        content["data"] |= {file: fingerprint(data_folder / file) for file in files}
         write_metrics(out, content)  # after each: a run that is stopped has not been for nothing
     if "lfw" in chosen:
         plots.draw_scores(out, bench.lfw_known, content["protocols"]["lfw"])
@@ -91,7 +93,9 @@ def render(checkpoint: Checkpoint, content: dict[str, Any], folder: Path) -> str
     return found
 
 
-def choose(protocols: Sequence[str] | None, data_folder: Path, subject: str = "faces") -> list[str]:
+def choose(
+    protocols: Sequence[str] | None, data_folder: Path, config: CheckpointConfig
+) -> list[str]:
     """Names of protocols in their own order.
 
     Raises InputError for an unknown one, one for another subject, or a missing file.
@@ -101,6 +105,7 @@ def choose(protocols: Sequence[str] | None, data_folder: Path, subject: str = "f
     unknown = sorted(set(protocols or ()) - set(ALL))
     if unknown:
         raise InputError(f"Unknown protocol '{unknown[0]}'; there are {', '.join(ALL)}.")
+    subject = subject_of(config)
     suited = [name for name, protocol in ALL.items() if protocol.subject == subject]
     odd = [name for name in protocols or () if name not in suited]
     if odd:
@@ -108,15 +113,12 @@ def choose(protocols: Sequence[str] | None, data_folder: Path, subject: str = "f
             f"Protocol {odd[0]} measures {ALL[odd[0]].subject}, and this checkpoint compares"
             f" {subject}."
         )
-    missing = {
-        name: [file for file in protocol.needs if not (data_folder / file).exists()]
-        for name, protocol in ALL.items()
-    }
+    missing = {name: protocol.missing(data_folder, config) for name, protocol in ALL.items()}
     for name in protocols or ():
         if missing[name]:
             raise InputError(f"Protocol {name} needs {missing[name][0]} in {data_folder}.")
     runnable = [n for n in suited if (n in protocols if protocols else not missing[n])]
-    if not any(ALL[name].needs for name in runnable) and not protocols:
+    if set(runnable) <= {AUDIT} and not protocols:  # the audit runs without any file
         raise InputError(f"{data_folder} holds none of the test sets; see the README for them.")
     return runnable
 

@@ -321,16 +321,53 @@ def test_a_list_of_ones_own(place: Place, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_run_is_said(place: Place, tmp_path: Path) -> None:
+    config = place.load().config
     with pytest.raises(InputError, match="Unknown protocol 'juggling'"):
-        report.choose(["juggling"], place.data)
+        report.choose(["juggling"], place.data, config)
     with pytest.raises(InputError, match=r"needs lfw\.zip"):
-        report.choose(["one_shot"], tmp_path)
+        report.choose(["one_shot"], tmp_path, config)
     with pytest.raises(InputError, match="none of the test sets"):
-        report.choose(None, tmp_path)
+        report.choose(None, tmp_path, config)
     with pytest.raises(InputError, match="does not exist"):
-        report.choose(None, tmp_path / "nowhere")
-    assert report.choose(["groups", "lfw"], place.data) == ["lfw", "groups"]
-    assert "pairs" not in report.choose(None, place.data)
+        report.choose(None, tmp_path / "nowhere", config)
+    assert report.choose(["groups", "lfw"], place.data, config) == ["lfw", "groups"]
+    everything = set(report.choose(None, place.data, config))
+    assert everything == set(report.ALL) - {"pairs", "omniglot"}
+
+
+def test_tests_alone_are_enough(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The README's recipe: the people who trained and calibrated lie elsewhere."""
+    data, out = tmp_path / "tests", tmp_path / "out"
+    data.mkdir()
+    for name in ("lfw.zip", "lfw_pairs.txt"):
+        (data / name).symlink_to(place.data / name)
+    quick = ("lfw", "calibration_people", "worse_photos", "unusual_photos", "audit")
+    monkeypatch.setattr(report, "ALL", {name: report.ALL[name] for name in quick})
+    found = report.evaluate(place.calibrated, data, out, cache=place.cache)
+    assert set(found["protocols"]) == {"lfw", "audit"}
+    assert set(found["data"]) == {"lfw.zip", "lfw_pairs.txt"}
+    for name in ("calibration_people", "worse_photos", "unusual_photos"):
+        with pytest.raises(InputError) as raised:
+            report.evaluate(place.calibrated, data, out, [name], place.cache)
+        assert str(raised.value) == (
+            f"Protocol {name} needs a source that the checkpoint was calibrated on"
+            f" (train_fiw.zip) in {data}."
+        )
+
+
+def test_the_sources_that_were_read_are_named(place: Place, tmp_path: Path) -> None:
+    """Whatever they are called: no protocol asks for a zip by its name."""
+    data, made = tmp_path / "data", tmp_path / "made"
+    data.mkdir()
+    (data / "people.zip").symlink_to(place.data / "train_fiw.zip")
+    calibrate(place.raw, [data / "people.zip"], [], made, place.cache)
+    config = checkpoint.load_folder(made).config
+    assert {"calibration_people", "worse_photos"} <= set(report.choose(None, data, config))
+    names = ["calibration_people"]
+    found = report.evaluate(made, data, tmp_path / "out", names, place.cache)
+    assert found["data"] == config.calibration["sources"]
 
 
 @pytest.mark.parametrize(
