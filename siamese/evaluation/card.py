@@ -4,17 +4,27 @@ Each section is a function from what was measured to lines of Markdown. What was
 left out, and the card says so.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from huggingface_hub import EvalResult, ModelCardData
-
-from siamese.checkpoint import Checkpoint, CheckpointConfig
+from siamese.checkpoint import Checkpoint
 from siamese.evaluation import plots
-
-Report = Mapping[str, Any]
-Rows = Iterable[Sequence[str]]
+from siamese.evaluation.card_parts import (
+    Measured,
+    Report,
+    accuracy,
+    calibrated_on,
+    data_files,
+    front_matter,
+    mirrored,
+    operating_points,
+    percent,
+    rate,
+    reproduce,
+    table,
+    trained_on,
+    written_by,
+)
 
 LICENSE_REASON = (
     "The code is MIT. The weights were trained on the photographs below, and the terms under which"
@@ -33,22 +43,46 @@ DATA_NOTES = {
     "lfw_pairs.txt": "the View 2 list of pairs: test only",
     "test_groups.zip": "UTKFace, one picture each, look-alikes removed: test only",
 }
-LIMITS = """\
+# Of which protocols or training files a limit speaks: one of them there must be, if any is named.
+LIMITS: tuple[tuple[set[str], str], ...] = (
+    (
+        {"lfw"},
+        """\
 - One figure on LFW is not the whole story: its people are mostly white, male, adult and well lit,
-  and networks with far higher figures there have failed on balanced sets.
+  and networks with far higher figures there have failed on balanced sets.""",
+    ),
+    (
+        {"families"},
+        """\
 - Relatives look alike. The false match rate inside a family is far above the published one; see
-  the table.
+  the table.""",
+    ),
+    (
+        {"groups"},
+        """\
 - False matches by group are **understated**: pictures alike to another above 0.5 by the reference
   network were taken out of that set. It has one picture of each person, so false *non*-matches by
-  group cannot be measured there at all. Its labels of age, sex and race are UTKFace's: guesses.
-- There is no liveness check: a photo of a photo is a photo.
-- Children change quickly, and few of them are in the training pictures.
-- The probability holds for a prior of one half and for photos like those it was fitted on."""
-REFERENCE_LIMIT = """\
+  group cannot be measured there at all. Its labels of age, sex and race are UTKFace's: guesses.""",
+    ),
+    (set(), "- There is no liveness check: a photo of a photo is a photo."),
+    (
+        {"train_fiw.zip", "train_celeba.zip"},
+        "- Children change quickly, and few of them are in the training pictures.",
+    ),
+    (
+        set(),
+        "- The probability holds for a prior of one half and for photos like those it was fitted"
+        " on.",
+    ),
+    (
+        {name for name in DATA_NOTES if name.startswith("reference_")},
+        """\
 - The reference network that taught this one (EdgeFace-XS, Idiap) was trained by others on web
   photos of celebrities, people of LFW among them ("unrestricted, labeled outside data" in LFW's
   terms). This network saw no picture of LFW; people whom the reference takes for somebody there
-  had been taken out of its training data."""
+  had been taken out of its training data.""",
+    ),
+)
 MISUSE = """\
 It must not be used to identify or follow people without their knowledge and consent, for policing,
 border control, hiring, access to services, or any decision about a person that a person has not
@@ -71,11 +105,11 @@ def render(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
         _section("Families", _families(found)),
         _section("False matches by group", _groups(found)),
         _section("Plots", _plots(folder)),
-        _section("Limits", [_limits(checkpoint)]),
+        _section("Limits", [_limits(checkpoint, found)]),
         _section("What it must not be used for", [MISUSE]),
         _section("Data", _data(checkpoint, metrics)),
         _section("Audit", _audit(found)),
-        _section("How to reproduce", _reproduce(checkpoint, metrics)),
+        _section("How to reproduce", [reproduce(checkpoint.config, metrics)]),
     ]
     return "\n\n".join(text for text in sections if text) + "\n"
 
@@ -86,8 +120,8 @@ def headline(found: Report) -> str:
         return f"measured: {', '.join(found)}"
     lfw = found["lfw"]
     return (
-        f"LFW View 2: {percent(lfw['accuracy'])} ± {percent(lfw['standard_error'])},"
-        f" AUC {lfw['auc']:.4f}, TAR at FAR 1 % {percent(lfw['tar_at_far_1']['value'])},"
+        f"LFW View 2: {accuracy(lfw)}, AUC {lfw['auc']:.4f},"
+        f" TAR at FAR 1 % {percent(lfw['tar_at_far_1']['value'])},"
         f" ECE {lfw['calibration']['ece']:.4f}"
     )
 
@@ -97,32 +131,14 @@ def summary(found: Report) -> str:
     lfw, calibration = found["lfw"], found["lfw"]["calibration"]
     twenty = next(r for r in found["one_shot"] if r["ways"] == 20 and r["shots"] == 1)
     five = next(r for r in found["pick"] if r["ways"] == 5 and r["shots"] == 1)
-    accuracy = f"{percent(lfw['accuracy'])} ± {percent(lfw['standard_error'])}"
     rows = [
-        ("LFW View 2, 6,000 pairs", f"{accuracy}, AUC {lfw['auc']:.4f}"),
+        ("LFW View 2, 6,000 pairs", f"{accuracy(lfw)}, AUC {lfw['auc']:.4f}"),
         ("genuine pairs accepted at 1 % false matches", rate(lfw["tar_at_far_1"])),
         ("expected calibration error on LFW", f"{calibration['ece']:.3f}"),
         ("right one of 20 people, one photo of each", rate(twenty["correct"])),
         ("pick of 5: a stranger gets a name", rate(five["stranger_named"])),
     ]
     return table(("Measured on people the network never saw", ""), rows)
-
-
-def percent(value: float, digits: int = 2) -> str:
-    """0.0312 -> "3.12 %"."""
-    return f"{100 * value:.{digits}f} %"
-
-
-def rate(data: Report) -> str:
-    """A rate with its interval and its counts."""
-    low, high = percent(data["low"]), percent(data["high"])
-    return f"{percent(data['value'])} ({data['errors']:,} of {data['trials']:,}; {low} to {high})"
-
-
-def table(head: Sequence[str], rows: Rows) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _section(title: str, parts: Iterable[str]) -> str:
@@ -142,37 +158,20 @@ def _front_matter(checkpoint: Checkpoint, found: Report) -> str:
         if lfw
         else {}
     )
-    results = [
-        EvalResult(
-            task_type="image-classification",
-            task_name="Face verification",
-            dataset_type="lfw",
-            dataset_name="LFW View 2",
-            dataset_split="test",
-            metric_type=kind,
-            metric_name=name,
-            metric_value=round(value, 4),
-        )
-        for kind, (name, value) in values.items()
-    ]
-    data = ModelCardData(
-        model_name="siamese",
-        license=checkpoint.config.license,
-        license_name="research-only",
-        license_link="README.md#data",
-        library_name="pytorch",
-        pipeline_tag="image-feature-extraction",
-        tags=["siamese-network", "face-verification", "one-shot", "calibrated"],
-        eval_results=results or None,
+    return front_matter(
+        checkpoint.config,
+        "siamese",
+        ["siamese-network", "face-verification", "one-shot", "calibrated"],
+        # What binds is known of the photographs that are known here, and of no others.
+        "research-only" if trained_on(checkpoint.config) & set(DATA_NOTES) else "see-below",
+        Measured("Face verification", "lfw", "LFW View 2", values, "test"),
     )
-    return f"---\n{data.to_yaml()}\n---"
 
 
 def _introduction(checkpoint: Checkpoint, metrics: Report) -> str:
     config = checkpoint.config
-    size = config.network.image_size
+    size, twice = config.network.image_size, mirrored(config, "face")
     parameters = sum(value.numel() for value in checkpoint.network.parameters())
-    mirrored = ", the mean of the face's and of its mirror image's" * config.network.mirrored
     return f"""\
 # Siamese face verification
 
@@ -182,10 +181,9 @@ the probability that both show the same person (Koch, Zemel and Salakhutdinov 20
 probability is calibrated, for a prior of one half, on people whom the network never saw.
 
 Backbone `{config.network.backbone}`, {parameters:,} parameters, input {size}x{size} px,
-embedding of {config.network.embedding_size} numbers{mirrored}. Weights `{checkpoint.sha256}`.
+embedding of {config.network.embedding_size} numbers{twice}. Weights `{checkpoint.sha256}`.
 
-This card is written by `{metrics["command"]}`; every figure in it stands in metrics.json, which
-names these weights. Rates are followed by their counts and exact 95 % intervals. A photo without a
+{written_by(metrics)} A photo without a
 face is an error in every headline figure, and counted apart as well."""
 
 
@@ -195,7 +193,7 @@ def _figures(found: Report) -> list[str]:
     lfw = found["lfw"]
     failures = lfw["failures"]
     rows = [
-        ("Accuracy (10 folds)", f"{percent(lfw['accuracy'])} ± {percent(lfw['standard_error'])}"),
+        ("Accuracy (10 folds)", accuracy(lfw)),
         ("... without failures to acquire", percent(lfw["accuracy_without_failures"])),
         ("AUC", f"{lfw['auc']:.4f}"),
         ("Equal error rate", percent(lfw["eer"])),
@@ -216,10 +214,6 @@ def _operating_points(found: Report) -> list[str]:
     if "lfw" not in found:
         return []
     lfw = found["lfw"]
-    rates = [
-        (name, f"{point['threshold']:.3f}", rate(point["fmr"]), rate(point["fnmr"]))
-        for name, point in lfw["operating_points"].items()
-    ]
     answers = ("same", "uncertain", "different")
     shares = [
         (name, kind, *(percent(decisions[kind][answer]) for answer in answers))
@@ -229,7 +223,7 @@ def _operating_points(found: Report) -> list[str]:
     return [
         "Thresholds are fitted on calibration people; the rates beside them are measured on LFW"
         " View 2.",
-        table(("point", "threshold (logit)", "FMR", "FNMR"), rates),
+        operating_points(lfw["operating_points"]),
         table(("point", "pairs", *answers), shares),
     ]
 
@@ -463,26 +457,24 @@ def _plots(folder: Path) -> list[str]:
     return [f"![{Path(name).stem}]({name})" for name in names if (folder / name).exists()]
 
 
-def _limits(checkpoint: Checkpoint) -> str:
-    """Those of every checkpoint, and that of one taught by a reference network."""
-    taught = any(
-        name.startswith("reference_")
-        for record in checkpoint.config.training
-        for name in record.get("sources", {})
-    )
-    return f"{LIMITS}\n{REFERENCE_LIMIT}" if taught else LIMITS
+def _limits(checkpoint: Checkpoint, found: Report) -> str:
+    """Those of every checkpoint, and those of what this one was measured and trained on."""
+    known = {*found, *trained_on(checkpoint.config)}
+    return "\n".join(text for subjects, text in LIMITS if not subjects or subjects & known)
 
 
 def _data(checkpoint: Checkpoint, metrics: Report) -> list[str]:
-    config, calibration = checkpoint.config, checkpoint.config.calibration
-    reason = config.license_reason or LICENSE_REASON
-    parts = [f"Licence: {config.license}. {reason}", data_files(config, metrics, DATA_NOTES)]
-    if "people" in calibration:
+    config = checkpoint.config
+    default = LICENSE_REASON if config.license == "other" else ""
+    parts = [
+        f"Licence: {config.license}. {config.license_reason or default}".strip(),
+        data_files(config, metrics, DATA_NOTES),
+    ]
+    calibrated = calibrated_on(config.calibration, "people", "impostor pairs")
+    if calibrated:
         parts.append(
-            f"Calibrated on {calibration['people']:,} people ({calibration['pictures']:,} pictures;"
-            f" {calibration['genuine_pairs']:,} genuine and {calibration['impostor_pairs']:,}"
-            " impostor pairs, weighing the same). Which people train, validate and calibrate is"
-            " fixed by a hash of the family's name."
+            f"{calibrated} Which people train, validate and calibrate is fixed by a hash of the"
+            " family's name."
         )
     return parts
 
@@ -506,28 +498,3 @@ def _audit(found: Report) -> list[str]:
             f" {alike['expected_by_chance']:,.0f}); metrics.json lists the most alike",
         ]
     return ["\n".join(lines)]
-
-
-def _reproduce(checkpoint: Checkpoint, metrics: Report) -> list[str]:
-    return [commands(checkpoint.config, metrics), f"Measured with {software(metrics)}."]
-
-
-def data_files(config: CheckpointConfig, metrics: Report, notes: Mapping[str, str]) -> str:
-    """A table of the files that made these weights and figures, with what `notes` say of them."""
-    files: dict[str, str] = {}
-    for record in (*config.training, config.calibration, {"sources": metrics["data"]}):
-        files |= record.get("sources", {})
-    rows = [(name, notes.get(name, ""), f"`{sha[:16]}`") for name, sha in files.items()]
-    return table(("file", "what", "SHA-256"), rows)
-
-
-def commands(config: CheckpointConfig, metrics: Report) -> str:
-    """All that made these weights and figures, where config.json has kept it."""
-    records = (*config.training, config.calibration, metrics)
-    lines = "\n".join(record["command"] for record in records if "command" in record)
-    return f"```\n{lines}\n```"
-
-
-def software(metrics: Report) -> str:
-    """What it was measured with: names and versions."""
-    return ", ".join(f"{name} {value}" for name, value in metrics["software"].items())

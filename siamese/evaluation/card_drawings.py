@@ -1,23 +1,29 @@
 """The model card of a checkpoint for drawings, from config.json and metrics.json alone.
 
-The card of faces is in `card`; both write no figure that was not measured.
+The card of faces is in `card`, what both share in `card_parts`; neither writes a figure that was
+not measured.
 """
 
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import EvalResult, ModelCardData
-
-from siamese.checkpoint import Checkpoint
+from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.evaluation import plots
-from siamese.evaluation.card import (
+from siamese.evaluation.card_parts import (
+    Measured,
     Report,
-    commands,
+    accuracy,
+    calibrated_on,
     data_files,
+    front_matter,
+    mirrored,
+    operating_points,
     percent,
     rate,
-    software,
+    reproduce,
     table,
+    trained_on,
+    written_by,
 )
 from siamese.evaluation.omniglot import HUMAN, PAPER
 
@@ -25,8 +31,9 @@ NOTICE = """\
 Omniglot: Copyright (c) 2015 Brenden Lake, MIT licence. B. M. Lake, R. Salakhutdinov and J. B.
 Tenenbaum, *Human-level concept learning through probabilistic program induction*, Science 350
 (2015), 1332-1338."""
+BACKGROUND = "images_background.zip"
 DATA_NOTES = {
-    "images_background.zip": "Omniglot, the 30 background alphabets",
+    BACKGROUND: "Omniglot, the 30 background alphabets",
     "images_evaluation.zip": "Omniglot, the 20 evaluation alphabets: test only",
     "all_runs.zip": "Omniglot, the official one-shot runs: test only",
 }
@@ -34,12 +41,11 @@ SPLIT = """\
 Bengali and Hebrew validate; Anglo-Saxon Futhorc, Mkhedruli (Georgian) and Tagalog calibrate, one
 half of their characters fits and the other half reports. Of the other 25 alphabets, the drawers 1
 to 16 train and the drawers 17 to 20 are used for nothing."""
-LIMITS = """\
+STROKES = """\
 - It was trained on black strokes of even width on white, 105x105 px, and compares pictures as they
   are: no cropping, no centring. A small character in a corner, white on black, or filled shapes are
-  other tasks.
-- The probability holds for a prior of one half and for two characters of one alphabet.
-- The 20 official runs are 400 trials: the standard error says how far the figure can be trusted."""
+  other tasks."""
+AS_THEY_ARE = "- It compares pictures as they are: no cropping, no centring."
 
 
 def render(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
@@ -50,7 +56,7 @@ def render(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
         _front_matter(checkpoint, found),
         _introduction(checkpoint, metrics),
         *measured,
-        f"## Limits\n\n{LIMITS}",
+        _limits(checkpoint.config, found),
         _data(checkpoint, metrics),
         _reproduce(checkpoint, metrics, folder),
     ]
@@ -66,7 +72,7 @@ def headline(found: Report) -> str:
         return f"measured: {', '.join(found)}"
     runs, pairs = found["omniglot"]["one_shot"], found["omniglot"]["verification"]
     return (
-        f"Omniglot, 20-way one-shot: {_mean(runs)} over {runs['runs']} runs; pairs inside an"
+        f"Omniglot, 20-way one-shot: {accuracy(runs)} over {runs['runs']} runs; pairs inside an"
         f" alphabet {percent(pairs['accuracy']['value'])}, ECE {pairs['calibration']['ece']:.4f}"
     )
 
@@ -75,14 +81,10 @@ def summary(found: Report) -> str:
     """The figures that the README quotes, as a part of a sentence; `found` is the protocols."""
     report = found["omniglot"]
     return (
-        f"{_mean(report['one_shot'])} of the drawings in the {report['one_shot']['runs']} official"
-        f" runs (the nearest picture, pixel by pixel: {_mean(report['pixels'])}; chance:"
-        f" {percent(report['chance'], 0)})"
+        f"{accuracy(report['one_shot'])} of the drawings in the {report['one_shot']['runs']}"
+        f" official runs (the nearest picture, pixel by pixel: {accuracy(report['pixels'])};"
+        f" chance: {percent(report['chance'], 0)})"
     )
-
-
-def _mean(runs: Report) -> str:
-    return f"{percent(runs['accuracy'])} ± {percent(runs['standard_error'])}"
 
 
 def _front_matter(checkpoint: Checkpoint, found: Report | None) -> str:
@@ -95,35 +97,19 @@ def _front_matter(checkpoint: Checkpoint, found: Report | None) -> str:
                 found["verification"]["calibration"]["ece"],
             ),
         }
-    results = [
-        EvalResult(
-            task_type="image-classification",
-            task_name="One-shot classification",
-            dataset_type="omniglot",
-            dataset_name="Omniglot, official within-alphabet runs",
-            metric_type=kind,
-            metric_name=name,
-            metric_value=round(value, 4),
-        )
-        for kind, (name, value) in values.items()
-    ]
-    license = checkpoint.config.license
-    other = license == "other"
-    data = ModelCardData(
-        model_name="siamese-omniglot",
-        license=license,
-        license_name="see-below" if other else None,
-        license_link="README.md#data" if other else None,
-        library_name="pytorch",
-        pipeline_tag="image-feature-extraction",
-        tags=["siamese-network", "one-shot", "omniglot", "calibrated"],
-        eval_results=results or None,
+    return front_matter(
+        checkpoint.config,
+        "siamese-omniglot",
+        ["siamese-network", "one-shot", "omniglot", "calibrated"],
+        "see-below",
+        Measured(
+            "One-shot classification", "omniglot", "Omniglot, official within-alphabet runs", values
+        ),
     )
-    return f"---\n{data.to_yaml()}\n---"
 
 
 def _introduction(checkpoint: Checkpoint, metrics: Report) -> str:
-    network = checkpoint.config.network
+    network, twice = checkpoint.config.network, mirrored(checkpoint.config, "picture")
     parameters = sum(value.numel() for value in checkpoint.network.parameters())
     return f"""\
 # Siamese one-shot classification of drawn characters
@@ -135,18 +121,17 @@ for faces trains, calibrates, loads and measures it; it looks for no face and ta
 whole.
 
 Backbone `{network.backbone}`, {parameters:,} parameters, input {network.image_size}x\
-{network.image_size} px, one channel, embedding of {network.embedding_size} numbers. Weights
+{network.image_size} px, one channel, embedding of {network.embedding_size} numbers{twice}. Weights
 `{checkpoint.sha256}`.
 
-This card is written by `{metrics["command"]}`; every figure in it stands in metrics.json, which
-names these weights. Rates are followed by their counts and exact 95 % intervals."""
+{written_by(metrics)}"""
 
 
 def _one_shot(found: Report) -> str:
     runs, floor = found["one_shot"], found["pixels"]
     rows = [
-        ("this network", _mean(runs), rate(runs["correct"])),
-        ("nearest picture, pixel by pixel", _mean(floor), rate(floor["correct"])),
+        ("this network", accuracy(runs), rate(runs["correct"])),
+        ("nearest picture, pixel by pixel", accuracy(floor), rate(floor["correct"])),
         ("chance", percent(found["chance"]), ""),
         ("Koch et al. 2015, as published", percent(PAPER), ""),
         ("people (Lake et al. 2015)", percent(HUMAN), ""),
@@ -165,10 +150,6 @@ def _one_shot(found: Report) -> str:
 def _pairs(found: Report) -> str:
     report = found["verification"]
     rows = [_pair_row("inside an alphabet", report), _pair_row("anywhere", report["anywhere"])]
-    points = [
-        (name, f"{point['threshold']:.3f}", rate(point["fmr"]), rate(point["fnmr"]))
-        for name, point in report["operating_points"].items()
-    ]
     head = ("impostors", "pairs", "accuracy", "AUC", "EER", "ECE", "Brier score")
     return "\n\n".join(
         (
@@ -179,7 +160,7 @@ def _pairs(found: Report) -> str:
             " alphabets. The probability is calibrated for impostors of the same alphabet; for"
             " others it is too careful.",
             table(head, rows),
-            table(("point", "threshold (logit)", "FMR", "FNMR"), points),
+            operating_points(report["operating_points"]),
         )
     )
 
@@ -215,26 +196,42 @@ def _pick(found: Report) -> str:
     )
 
 
+def _limits(config: CheckpointConfig, found: Report | None) -> str:
+    """What holds of this checkpoint by its training, its calibration and its figures."""
+    within = " and for two characters of one alphabet" * _by_alphabets(config)
+    limits = [
+        STROKES if BACKGROUND in trained_on(config) else AS_THEY_ARE,
+        f"- The probability holds for a prior of one half{within}.",
+    ]
+    if found:
+        runs = found["one_shot"]
+        limits.append(
+            f"- The {runs['runs']} official runs are {runs['trials']} trials: the standard error"
+            " says how far the figure can be trusted."
+        )
+    return "\n".join(["## Limits\n", *limits])
+
+
+def _by_alphabets(config: CheckpointConfig) -> bool:
+    """Is it calibrated on impostors of the same alphabet?"""
+    return config.calibration.get("split") == "alphabets"
+
+
 def _data(checkpoint: Checkpoint, metrics: Report) -> str:
-    config, calibration = checkpoint.config, checkpoint.config.calibration
+    config = checkpoint.config
     parts = [
         "## Data",
         f"Licence of the weights: {config.license}. {config.license_reason}".strip(),
         data_files(config, metrics, DATA_NOTES),
     ]
-    if calibration.get("split") == "alphabets":
+    alphabets = _by_alphabets(config)
+    if alphabets:
         parts += [NOTICE, SPLIT]
-    if "people" in calibration:
-        parts.append(
-            f"Calibrated on {calibration['people']:,} characters ({calibration['pictures']:,}"
-            f" pictures; {calibration['genuine_pairs']:,} genuine and"
-            f" {calibration['impostor_pairs']:,} impostor pairs inside an alphabet, weighing the"
-            " same)."
-        )
-    return "\n\n".join(parts)
+    kind = "impostor pairs" + " inside an alphabet" * alphabets
+    parts.append(calibrated_on(config.calibration, "characters", kind))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _reproduce(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
     plot = f"![training]({plots.TRAINING})\n\n" if (folder / plots.TRAINING).exists() else ""
-    made = commands(checkpoint.config, metrics)
-    return f"## How to reproduce\n\n{plot}{made}\n\nMeasured with {software(metrics)}."
+    return f"## How to reproduce\n\n{plot}{reproduce(checkpoint.config, metrics)}"

@@ -1,0 +1,66 @@
+"""The cards say of a checkpoint only what is true of it.
+
+pytest tests/evaluation/test_card.py
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from siamese import hub_card
+from siamese.checkpoint import Checkpoint, CheckpointConfig
+from siamese.evaluation import card, report
+from siamese.network import NetworkConfig, SiameseNetwork
+
+FACES = CheckpointConfig(NetworkConfig(image_size=32, embedding_size=16))
+DRAWINGS = CheckpointConfig(dataclasses.replace(FACES.network, channels=1), "none")
+KINDS = pytest.mark.parametrize("config", [FACES, DRAWINGS], ids=["faces", "drawings"])
+NOTHING: dict[str, Any] = {"protocols": {}, "data": {}, "software": {}, "command": "evaluate"}
+
+
+def rendered(config: CheckpointConfig) -> str:
+    """The card of an untrained network of which nothing was measured."""
+    loaded = Checkpoint(SiameseNetwork(config.network), config, "0" * 64, "untrained")
+    return report.render(loaded, NOTHING, Path("nowhere"))
+
+
+@KINDS
+def test_only_a_licence_without_a_name_is_given_one(config: CheckpointConfig) -> None:
+    header, _ = hub_card.split(rendered(config))
+    assert (header["license"], header["license_name"]) == ("other", "see-below")
+    mit = dataclasses.replace(config, license="mit")
+    header, text = hub_card.split(rendered(mit))
+    assert header["license"] == "mit"
+    assert "license_name" not in header and "license_link" not in header
+    assert "bind the weights" not in text
+
+
+def test_weights_of_research_photographs_say_so() -> None:
+    trained = dataclasses.replace(FACES, training=({"sources": {"train_fiw.zip": "0"}},))
+    header, text = hub_card.split(rendered(trained))
+    assert header["license_name"] == "research-only"
+    assert "bind the weights" in text and "few of them are in the training pictures" in text
+
+
+@KINDS
+def test_mirror_images_are_mentioned_where_they_take_part(config: CheckpointConfig) -> None:
+    mirrored = dataclasses.replace(config.network, mirrored=True)
+    assert "mirror image" not in rendered(config)
+    assert "mirror image" in rendered(dataclasses.replace(config, network=mirrored))
+
+
+def test_limits_speak_of_what_was_measured_and_used() -> None:
+    for word in ("LFW is", "inside a family", "UTKFace", "Children", "EdgeFace"):
+        assert word not in rendered(FACES), word
+    assert "liveness" in rendered(FACES) and "a prior of one half" in rendered(FACES)
+    known = {name for subjects, _ in card.LIMITS for name in subjects}
+    assert known <= set(report.ALL) | set(card.DATA_NOTES)
+
+
+def test_other_drawings_are_not_called_omniglot() -> None:
+    text = rendered(DRAWINGS).partition("## Limits")[2]
+    for word in ("105x105", "alphabet", "official runs"):
+        assert word not in text, word
+    assert "no cropping" in text
