@@ -53,7 +53,7 @@ def front_matter(
         license=config.license,
         license_name=other_license if other else None,
         license_link="README.md#data" if other else None,
-        library_name="pytorch",
+        library_name="siamese",
         pipeline_tag="image-feature-extraction",
         tags=tags,
         eval_results=measured.results() or None,

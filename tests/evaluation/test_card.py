@@ -45,6 +45,12 @@ def test_weights_of_research_photographs_say_so() -> None:
 
 
 @KINDS
+def test_the_hub_is_told_the_same_library_by_every_card(config: CheckpointConfig) -> None:
+    header, _ = hub_card.split(rendered(config))
+    assert header["library_name"] == hub_card.metadata(config, "o/n")["library_name"] == "siamese"
+
+
+@KINDS
 def test_mirror_images_are_mentioned_where_they_take_part(config: CheckpointConfig) -> None:
     mirrored = dataclasses.replace(config.network, mirrored=True)
     assert "mirror image" not in rendered(config)
