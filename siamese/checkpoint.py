@@ -30,6 +30,7 @@ from siamese.reference import locate
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+METRICS = "metrics.json"  # what `evaluate` measured of them
 EMBEDDED = Path(__file__).resolve().parent.parent / "weights"
 EMBEDDED_NAME = "embedded"  # in answers: where the program is installed is nobody's business
 DRAWINGS = EMBEDDED / "omniglot"  # embedded too: compares drawn characters

@@ -16,6 +16,7 @@ from siamese.errors import InputError
 
 _FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n?(.*)\Z", re.DOTALL)
 _PICTURE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
+_LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)")
 
 
 def split(card: str) -> tuple[dict[str, Any], str]:
@@ -86,6 +87,11 @@ Licence of the weights: {config.license}. {config.license_reason}
 def pictures(card: str) -> list[str]:
     """Relative paths of the pictures that a card shows."""
     return [path for path in _PICTURE.findall(card) if "://" not in path]
+
+
+def links(text: str) -> list[str]:
+    """Relative paths of the files that a text links to, pictures among them."""
+    return [path for path in _LINK.findall(text) if "://" not in path]
 
 
 def _results(config: CheckpointConfig) -> list[dict[str, Any]]:

@@ -5,31 +5,33 @@ exactly what is listed by a dry run. `hub` moves the bytes.
 """
 
 import json
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from siamese import checkpoint as checkpoints
 from siamese import hub_card
-from siamese.checkpoint import CARD, CONFIG, EMBEDDED, WEIGHTS, Checkpoint
+from siamese.checkpoint import CARD, CONFIG, EMBEDDED, METRICS, WEIGHTS, Checkpoint
 from siamese.errors import CheckpointError, InputError
 from siamese.hub import Commit, Hub
 from siamese.network import SiameseNetwork
 from siamese.reference import parse
 from siamese.startup import VARIABLE
 
-METRICS = "metrics.json"
 ROOT = EMBEDDED.parent  # of the app: app.py, README.md, siamese/, weights/, ...
 
-# What a Space needs: these files, and of these folders the files of these kinds. Training and
-# evaluation never run there.
+# What a Space needs: these files, what the README links to, and of these folders the files of these
+# kinds. Training and evaluation never run there.
 SPACE_FILES = ("app.py", "requirements.txt", "README.md", "LICENSE")
 SPACE_FOLDERS = ("siamese", "ui", "weights", "examples")
 SPACE_KINDS = {
     ".py", ".css", ".js", ".html", ".svg", ".png", ".webp", ".json", ".md", ".safetensors",
 }  # fmt: skip
-LEFT_OUT = ("siamese/training/", "siamese/evaluation/", "examples/composites.py")
+LEFT_OUT = (
+    "siamese/training/", "siamese/evaluation/", "examples/composites.py", "examples/screenshots.py",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +191,7 @@ def space_files(root: Path = ROOT) -> dict[str, Path | bytes]:
     if missing:
         raise InputError(f"{root} does not hold the app: {missing[0]} is missing.")
     checkpoints.load_folder(root / "weights")
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    names = [*SPACE_FILES, *_pictures(root, readme)]
+    names = [*SPACE_FILES, *_linked(root, CARD)]
     for folder in SPACE_FOLDERS:
         for path in sorted((root / folder).rglob("*")):
             name = path.relative_to(root).as_posix()
@@ -224,6 +225,21 @@ def _check_metrics(path: Path, checkpoint: Checkpoint) -> None:
 def _pictures(folder: Path, text: str) -> list[str]:
     """The pictures that a text shows and that lie in the folder."""
     return [name for name in hub_card.pictures(text) if (folder / name).is_file()]
+
+
+def _linked(root: Path, document: str) -> set[str]:
+    """The files of `root` that a document links to or shows, and those that these do."""
+    found: set[str] = set()
+    waiting = [document]
+    while waiting:
+        name = waiting.pop()
+        near = PurePosixPath(name).parent
+        for link in hub_card.links((root / name).read_text(encoding="utf-8")):
+            target = os.path.normpath(near / link)
+            if (root / target).is_file() and target not in found:
+                found.add(target)
+                waiting += [target] * (PurePosixPath(target).suffix == ".md")
+    return found
 
 
 def _inside(folder: Path, name: str) -> Path:

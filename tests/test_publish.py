@@ -360,11 +360,13 @@ def app(tmp_path: Path) -> Path:
         "siamese/__pycache__/network.cpython-311.pyc", "siamese/training/loop.py", "ui/style.css",
         "siamese/evaluation/card.py", "ui/page.js", "ui/parts.pyi", "tests/test_x.py",
         ".git/config", "runs/a/model.safetensors", "benchmarks/x.py", ".env", "shared/f/photo.jpg",
-        "docs/screen.png", "docs/other.png",
+        "docs/screen.png", "docs/other.png", "examples/screenshots.py", "benchmarks/speed.png",
     ):  # fmt: skip
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(name)
-    (root / "README.md").write_text("---\nsdk: gradio\n---\n# App\n![s](docs/screen.png)\n")
+    links = "![s](docs/screen.png) [l](LICENSE#top) [fast](benchmarks/results.md) [gone](gone.md)"
+    (root / "README.md").write_text(f"---\nsdk: gradio\n---\n# App\n{links} [w](https://x.org/y)\n")
+    (root / "benchmarks/results.md").write_text("![how fast](speed.png) [back](../README.md)")
     small.write(root / "weights", card="# Embedded\n")
     return root
 
@@ -372,7 +374,7 @@ def app(tmp_path: Path) -> Path:
 SPACE = {
     "app.py", "requirements.txt", "LICENSE", "README.md", "docs/screen.png", "siamese/__init__.py",
     "siamese/network.py", "ui/style.css", "ui/page.js", "weights/README.md", "weights/config.json",
-    "weights/model.safetensors",
+    "weights/model.safetensors", "benchmarks/results.md", "benchmarks/speed.png",
 }  # fmt: skip
 
 
@@ -457,6 +459,12 @@ def test_every_module_that_the_app_imports_goes_up() -> None:
                 if ours in ("siamese", "ui"):
                     assert node.module in modules, f"{name} needs {node.module}"
     assert not [name for name in files if name.startswith(("tests/", "siamese/training"))]
+
+
+def test_every_link_of_the_readme_works_on_the_space() -> None:
+    files, readme = space_files(ROOT), (ROOT / "README.md").read_text(encoding="utf-8")
+    links = hub_card.links(readme)
+    assert len(links) > 8 and not set(links) - set(files)
 
 
 # Conversion

@@ -2,9 +2,9 @@
 
 Of each face the cells that speak most for "same" are covered together, then those that speak most
 against, then as many cells drawn at random, many times. The cells are covered otherwise than they
-were when the explanation was made, with a hard edge and by other fillings, so that an explanation
-which only fits its own way of covering would fail. One face is covered at a time: two faces covered
-alike are alike in that.
+were when the explanation was made, with a hard edge and by fillings of other kinds (`explain` has a
+smooth one and grain), so that an explanation which only fits its own way of covering would fail.
+One face is covered at a time: two faces covered alike are alike in that.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,9 +30,13 @@ def grey(crop: np.ndarray) -> np.ndarray:
 
 
 def shuffled(crop: np.ndarray) -> np.ndarray:
-    """The crop's own pixels in random order: noise of the same colours."""
-    pixels = crop.reshape(-1, crop.shape[2])
-    return np.random.default_rng(0).permutation(pixels).reshape(crop.shape).astype(np.float32)
+    """The crop's own cells in random order: its features, where they mean nothing."""
+    side, cells = crop.shape[0] // explain.CELLS, explain.CELLS
+    tiles = (
+        crop.reshape(cells, side, cells, side, -1).swapaxes(1, 2).reshape(cells**2, side, side, -1)
+    )
+    mixed = np.random.default_rng(0).permutation(tiles).reshape(cells, cells, side, side, -1)
+    return mixed.swapaxes(1, 2).reshape(crop.shape).astype(np.float32)
 
 
 def upside_down(crop: np.ndarray) -> np.ndarray:
@@ -42,7 +46,7 @@ def upside_down(crop: np.ndarray) -> np.ndarray:
 
 FILLINGS: dict[str, explain.Filling] = {
     "grey": grey,
-    "its own pixels, shuffled": shuffled,
+    "its own cells, shuffled": shuffled,
     "the face upside down": upside_down,
 }
 

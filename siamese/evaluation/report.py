@@ -25,11 +25,10 @@ from typing import Any
 
 from siamese import checkpoint as checkpoints
 from siamese.calibration import OperatingPoint, Rate
-from siamese.checkpoint import Checkpoint, CheckpointConfig
+from siamese.checkpoint import METRICS, Checkpoint, CheckpointConfig
 from siamese.errors import InputError
 from siamese.evaluation import audit, card, card_drawings, plots
 from siamese.evaluation.protocols import PROTOCOLS, Bench, Protocol
-from siamese.publish import METRICS
 from siamese.training.people import fingerprint
 from siamese.training.stage import CACHE
 

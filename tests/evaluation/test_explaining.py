@@ -71,10 +71,32 @@ def test_falls_by_a_slow_loop() -> None:
 
 
 def test_the_fillings_differ_from_those_the_maps_are_made_with() -> None:
+    """Also in kind: to an eye that is as coarse as a cell, where one noise is like any other."""
     crop = crops()[0] // 2
-    made_with = [filling(crop) for filling in explain.FILLINGS]
+    cell = SIDE // explain.CELLS
+
+    def coarse(filling: explain.Filling) -> np.ndarray:
+        means = filling(crop).reshape(explain.CELLS, cell, explain.CELLS, cell, -1).mean((1, 3))
+        return np.asarray(means)
+
+    made_with = [coarse(filling) for filling in explain.FILLINGS]
     for filling in explaining.FILLINGS.values():
-        assert min(abs(filling(crop) - known).mean() for known in made_with) > 5
+        assert min(abs(coarse(filling) - known).mean() for known in made_with) > 5
+    other_grain = np.random.default_rng(1).normal(crop.mean(), crop.std(), crop.shape)
+    assert abs(coarse(lambda _: other_grain) - made_with[-1]).mean() < 5
+
+
+def test_shuffled_cells_are_the_same_cells_elsewhere() -> None:
+    crop = crops()[0]
+    mixed, cell = explaining.shuffled(crop), SIDE // explain.CELLS
+
+    def tiles(pixels: np.ndarray) -> list[bytes]:
+        corners = range(0, SIDE, cell)
+        return [pixels[y : y + cell, x : x + cell].tobytes() for y in corners for x in corners]
+
+    before, after = tiles(crop), tiles(mixed.astype(np.uint8))
+    assert sorted(before) == sorted(after)
+    assert sum(a == b for a, b in zip(before, after, strict=True)) < 6
 
 
 def test_the_product_explains_composites_truly() -> None:
