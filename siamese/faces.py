@@ -141,7 +141,7 @@ class FaceDetector:
         self, image: Image.Image, scale: float, turned: int = 0, lowest: float = ACCEPTED_SCORE
     ) -> list[Face]:
         """The faces of an upright picture, which is `scale` times the photo, looked at turned."""
-        found = self._cascade.find([_turn(image, turned)], SMALLEST)[0]
+        found = self._cascade.find(_turn(image, turned), SMALLEST)
         faces = self._faces(image, scale, turned, found)
         return [face for face in faces if face.score >= lowest]
 
@@ -152,7 +152,7 @@ class FaceDetector:
         small = _turn(image.resize(size, Image.Resampling.BOX), turned)
         border = round(BORDER * min(size))
         framed = ImageOps.expand(small, border, fill=(128, 128, 128))
-        found = self._cascade.find([framed], max(SMALLEST, BORDER_SMALLEST * min(size)))[0]
+        found = self._cascade.find(framed, max(SMALLEST, BORDER_SMALLEST * min(size)))
         inside = Found(
             (found.boxes - border) / shrink, found.scores, (found.landmarks - border) / shrink
         )

@@ -37,14 +37,13 @@ class Found:
 
 @dataclass(slots=True, eq=False)
 class _Candidates:
-    """Boxes (N, 4) with scores (N,) in several pictures; owners (N,) says in which."""
+    """Boxes (N, 4) that may hold a face, with scores (N,)."""
 
     boxes: np.ndarray
     scores: np.ndarray
-    owners: np.ndarray
 
     def pick(self, chosen: np.ndarray) -> "_Candidates":
-        return _Candidates(self.boxes[chosen], self.scores[chosen], self.owners[chosen])
+        return _Candidates(self.boxes[chosen], self.scores[chosen])
 
 
 class Cascade:
@@ -65,74 +64,58 @@ class Cascade:
         self._output_net = Finisher()
 
     @torch.inference_mode()
-    def find(
-        self, images: Sequence[Image.Image], smallest: float, largest: float = float("inf")
-    ) -> list[Found]:
-        """Search RGB pictures of any sizes for faces from `smallest` to about `largest` px."""
-        candidates = self._refine(images, self._propose(images, smallest, largest))
-        boxes, scores, owners, landmarks = self._output(images, candidates)
-        found = []
-        for owner in range(len(images)):
-            mine = np.flatnonzero(owners == owner)
-            mine = mine[_distinct(boxes[mine], scores[mine], 0.7)]
-            found.append(Found(boxes[mine], scores[mine], landmarks[mine]))
-        return found
+    def find(self, image: Image.Image, smallest: float) -> Found:
+        """Search an RGB picture of any size for faces of `smallest` px and more."""
+        found = self._output(image, self._refine(image, self._propose(image, smallest)))
+        kept = _distinct(found.boxes, found.scores, 0.7)
+        return Found(found.boxes[kept], found.scores[kept], found.landmarks[kept])
 
-    def _propose(
-        self, images: Sequence[Image.Image], smallest: float, largest: float
-    ) -> _Candidates:
-        """Stage 1: the proposal network over a pyramid of each picture."""
-        parts = []
-        for owner, image in enumerate(images):
-            levels = [_empty(owner)]
-            # Small levels are cut from a picture halved on the way down, which reads fewer pixels.
-            halved, times = image, 1
-            for scale in _pyramid(image.size, smallest, largest):
-                while scale * times <= 0.5:
-                    halved, times = halved.reduce(2), times * 2
-                size = round(image.width * scale), round(image.height * scale)
-                whole = (0, 0, image.width / times, image.height / times)
-                level = halved.resize(size, Image.Resampling.BOX, whole)
-                cells = self._propose_net(_as_tensor([level]), _PROPOSE)
-                levels.append(_boxes(*cells, image.size, size, owner))
-            everything = _concatenate(levels)
-            parts.append(everything.pick(_keep(everything, 0.7)))
-        return _concatenate(parts)
-
-    def _refine(self, images: Sequence[Image.Image], candidates: _Candidates) -> _Candidates:
-        """Stage 2: most proposals are dropped, the others moved."""
-        candidates.boxes = _clipped(candidates, images)
-        scores, shifts = _run(self._refine_net, images, candidates, Refiner.SIDE)
-        good = scores > _REFINE
-        refined = _Candidates(
-            _shifted(candidates.boxes, shifts)[good], scores[good], candidates.owners[good]
+    def _propose(self, image: Image.Image, smallest: float) -> _Candidates:
+        """Stage 1: the proposal network over a pyramid of the picture."""
+        levels = [_Candidates(np.empty((0, 4)), np.empty(0))]
+        # Small levels are cut from a picture halved on the way down, which reads fewer pixels.
+        halved, times = image, 1
+        for scale in _pyramid(image.size, smallest):
+            while scale * times <= 0.5:
+                halved, times = halved.reduce(2), times * 2
+            size = round(image.width * scale), round(image.height * scale)
+            whole = (0, 0, image.width / times, image.height / times)
+            level = halved.resize(size, Image.Resampling.BOX, whole)
+            cells = self._propose_net(_as_tensor([level]), _PROPOSE)
+            levels.append(_boxes(*cells, image.size, size))
+        everything = _Candidates(
+            np.concatenate([level.boxes for level in levels]),
+            np.concatenate([level.scores for level in levels]),
         )
-        original = candidates.pick(good)
-        original.scores = refined.scores
-        kept = refined.pick(_keep(original, 0.7))
-        kept.boxes = _squared(kept.boxes)
-        return kept
+        return everything.pick(_keep(everything, 0.7))
 
-    def _output(
-        self, images: Sequence[Image.Image], candidates: _Candidates
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Stage 3: final boxes (N, 4), scores (N,), owners (N,) and landmarks (N, 5, 2)."""
-        candidates.boxes = _clipped(candidates, images)
-        scores, shifts, points = _run(self._output_net, images, candidates, Finisher.SIDE)
+    def _refine(self, image: Image.Image, candidates: _Candidates) -> _Candidates:
+        """Stage 2: most proposals are dropped, the others moved."""
+        boxes = _clipped(candidates.boxes, image.size)
+        scores, shifts = _run(self._refine_net, image, boxes, Refiner.SIDE)
+        good = scores > _REFINE
+        boxes, shifts, scores = boxes[good], shifts[good], scores[good]
+        kept = _keep(_Candidates(boxes, scores), 0.7)
+        return _Candidates(_squared(_shifted(boxes, shifts)[kept]), scores[kept])
+
+    def _output(self, image: Image.Image, candidates: _Candidates) -> Found:
+        """Stage 3: final boxes, scores and landmarks."""
+        boxes = _clipped(candidates.boxes, image.size)
+        scores, shifts, points = _run(self._output_net, image, boxes, Finisher.SIDE)
         good = scores > _OUTPUT
-        boxes = candidates.boxes[good]
+        boxes = boxes[good]
         sides = boxes[:, 2:] - boxes[:, :2]
         # The network gives five x, then five y, in units of the box.
         landmarks = points[good].reshape(-1, 2, 5).transpose(0, 2, 1)
         landmarks = boxes[:, None, :2] + landmarks * sides[:, None, :]
-        return _shifted(boxes, shifts[good]), scores[good], candidates.owners[good], landmarks
+        return Found(_shifted(boxes, shifts[good]), scores[good], landmarks)
 
 
-def _pyramid(size: tuple[int, int], smallest: float, largest: float) -> list[float]:
+def _pyramid(size: tuple[int, int], smallest: float) -> list[float]:
     """Scales at which faces of `smallest`, `smallest` / 0.709, ... px fill a cell."""
     scales = []
     scale = CELL / smallest
-    while min(size) * scale >= CELL and CELL / scale <= largest:
+    while min(size) * scale >= CELL:
         scales.append(scale)
         scale *= _PYRAMID_STEP
     return scales
@@ -145,47 +128,42 @@ def _boxes(
     shifts: Tensor,
     size: tuple[int, int],
     level: tuple[int, int],
-    owner: int,
 ) -> _Candidates:
     """The cells of one pyramid level that may hold a face, as boxes of the picture."""
     corner = torch.stack([columns, rows], dim=1).numpy() * float(STRIDE)
     ratio = np.array(size) / np.array(level)
     boxes = np.concatenate([corner * ratio, (corner + CELL) * ratio], axis=1)
-    cells = _Candidates(boxes, scores.numpy().astype(np.float64), np.full(len(boxes), owner))
+    cells = _Candidates(boxes, scores.numpy().astype(np.float64))
     kept = _keep(cells, 0.5)
     cells = cells.pick(kept)
     cells.boxes = _squared(_shifted(cells.boxes, shifts.numpy().astype(np.float64)[kept]))
     return cells
 
 
-def _clipped(candidates: _Candidates, images: Sequence[Image.Image]) -> np.ndarray:
-    """The boxes' parts inside their pictures, at least 1 x 1 px.
+def _clipped(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The boxes' parts inside a picture of this size, at least 1 x 1 px.
 
     A face that is cut off by the border is thus seen stretched, as in facenet-pytorch, where the
     networks recognise it better than beside a black area (measured); but what they say is
     understood in units of the part that they saw.
     """
-    sizes = np.array([image.size for image in images], dtype=np.float64).reshape(-1, 2)
-    limit = sizes[candidates.owners]
-    low = np.clip(candidates.boxes[:, :2], 0, limit - 1)
-    high = np.clip(candidates.boxes[:, 2:], low + 1, limit)
+    limit = np.array(size, np.float64)
+    low = np.clip(boxes[:, :2], 0, limit - 1)
+    high = np.clip(boxes[:, 2:], low + 1, limit)
     return np.concatenate([low, high], axis=1)
 
 
 def _run(
     network: Callable[[Tensor], tuple[Tensor, ...]],
-    images: Sequence[Image.Image],
-    candidates: _Candidates,
+    image: Image.Image,
+    boxes: np.ndarray,
     side: int,
 ) -> tuple[np.ndarray, ...]:
-    """A network's outputs, float64, for every candidate cut out at side x side px."""
-    if not len(candidates.boxes):
+    """A network's outputs, float64, for every box cut out at side x side px."""
+    if not len(boxes):
         # The networks cannot take an empty batch, but their outputs have a shape.
         return tuple(part[:0].numpy() for part in network(torch.zeros(1, 3, side, side)))
-    pieces = [
-        _piece(images[owner], box, side)
-        for box, owner in zip(candidates.boxes, candidates.owners, strict=True)
-    ]
+    pieces = [_piece(image, box, side) for box in boxes]
     outputs = [network(_as_tensor(pieces[i : i + _CHUNK])) for i in range(0, len(pieces), _CHUNK)]
     return tuple(torch.cat(part).double().numpy() for part in zip(*outputs, strict=True))
 
@@ -199,19 +177,6 @@ def _as_tensor(pictures: Sequence[Image.Image]) -> Tensor:
     """RGB pictures of one size -> float32 (N, 3, H, W), about -1 to 1."""
     stack = torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures]))
     return stack.permute(0, 3, 1, 2).float().sub_(127.5).mul_(1 / 128)
-
-
-def _empty(owner: int) -> _Candidates:
-    return _Candidates(np.empty((0, 4)), np.empty(0), np.full(0, owner))
-
-
-def _concatenate(parts: Sequence[_Candidates]) -> _Candidates:
-    parts = parts or [_empty(0)]
-    return _Candidates(
-        np.concatenate([part.boxes for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-        np.concatenate([part.owners for part in parts]),
-    )
 
 
 def _shifted(boxes: np.ndarray, shifts: np.ndarray) -> np.ndarray:
@@ -228,16 +193,13 @@ def _squared(boxes: np.ndarray) -> np.ndarray:
 
 
 def _keep(candidates: _Candidates, limit: float) -> np.ndarray:
-    """Indices that non-maximum suppression leaves, within each picture, best first."""
-    from torchvision.ops import batched_nms, nms
+    """Indices that non-maximum suppression leaves, best first."""
+    from torchvision.ops import nms
 
-    if len(candidates.boxes) < 2:
-        return np.arange(len(candidates.boxes))
+    if not len(candidates.boxes):
+        return np.arange(0)  # which nms refuses
     boxes, scores = torch.from_numpy(candidates.boxes), torch.from_numpy(candidates.scores)
-    if (candidates.owners == candidates.owners[0]).all():
-        return np.asarray(nms(boxes, scores, limit).numpy())
-    owners = torch.from_numpy(candidates.owners)
-    return np.asarray(batched_nms(boxes, scores, owners, limit).numpy())
+    return np.asarray(nms(boxes, scores, limit).numpy())
 
 
 def _distinct(boxes: np.ndarray, scores: np.ndarray, limit: float) -> np.ndarray:

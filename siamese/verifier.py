@@ -46,7 +46,7 @@ PICTURE_SUFFIXES = {
 
 
 class Detector(Protocol):
-    """Finds what the network compares; see `faces.FaceDetector` and `faces.WholePicture`."""
+    """Finds what a network compares: `faces.FaceDetector`, `whole_picture.WholePicture`."""
 
     def detect(self, photos: Sequence[Photo], more: bool = False) -> list[list[Face]]:
         """The faces of each photo, best first."""
@@ -112,7 +112,7 @@ class Verifier:
         """Find the faces of a photo once, to compare them as often as one likes.
 
         `name` is what to call the photo in messages, by default its file name. What comes back
-        takes the place of a photo in `verify`, `pick`, `embed` and `all_pairs`.
+        takes the place of a photo in `verify`, `pick`, `embed`, `all_pairs` and `explain`.
 
         Raises ImageError and NoFaceError, which name the photo.
         """

@@ -34,7 +34,7 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def test_the_portrait(cascade: Cascade) -> None:
-    found = cascade.find([portrait()], 20)[0]
+    found = cascade.find(portrait(), 20)
     assert (found.scores > 0.9).tolist() == [True] + [False] * (len(found.scores) - 1)
     assert found.scores[0] > 0.99
     assert overlap(found.boxes[0], np.array(PORTRAIT_FACE)) > 0.8
@@ -51,7 +51,7 @@ def same_faces(cascade: Cascade, pictures: list[Image.Image]) -> tuple[int, list
     for i, picture in enumerate(pictures):
         with torch.inference_mode():
             boxes, scores = reference.detect(picture)
-        mine = cascade.find([picture], 20)[0].boxes
+        mine = cascade.find(picture, 20).boxes
         for box, score in zip(boxes if boxes is not None else [], scores, strict=False):
             if score < 0.95 or box[2] - box[0] < 40:
                 continue
@@ -85,27 +85,13 @@ def test_the_faces_that_facenet_pytorch_finds_in_real_photos(
 def test_pictures_too_small_or_narrow(cascade: Cascade, size: tuple[int, int]) -> None:
     """facenet-pytorch raises on a short side under 20 px: it concatenates an empty list."""
     for colour in ("black", "white"):
-        assert len(cascade.find([Image.new("RGB", size, colour)], 20)[0].scores) == 0
+        assert len(cascade.find(Image.new("RGB", size, colour), 20).scores) == 0
 
 
 def test_pictures_without_faces(cascade: Cascade) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (200, 300, 3), dtype=np.uint8)
     pictures = [Image.new("RGB", (300, 200)), Image.fromarray(noise)]
-    assert [len(found.scores) for found in cascade.find(pictures, 20)] == [0, 0]
-
-
-def test_a_batch_equals_its_parts(cascade: Cascade) -> None:
-    """Pictures of different sizes, some without a face."""
-    pictures = [portrait(), Image.new("RGB", (90, 50)), portrait().resize((200, 300)),
-                portrait().crop((100, 0, 400, 250)), Image.new("RGB", (5, 5))]  # fmt: skip
-    together = cascade.find(pictures, 20)
-    assert [int((found.scores > 0.9).sum()) for found in together] == [1, 0, 1, 1, 0]
-    for picture, found in zip(pictures, together, strict=True):
-        alone = cascade.find([picture], 20)[0]
-        assert np.allclose(found.boxes, alone.boxes, atol=1e-3)
-        assert np.allclose(found.landmarks, alone.landmarks, atol=1e-3)
-        assert np.allclose(found.scores, alone.scores, atol=1e-5)
-    assert cascade.find([], 20) == []
+    assert [len(cascade.find(picture, 20).scores) for picture in pictures] == [0, 0]
 
 
 def test_changed_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from siamese.calibration import OperatingPoint, Rate
 from siamese.results import Origin
 from ui import numbers, text
+from ui.details import point_name
 
 CARD_ID = "model-card"  # where the model card is on the page
 
@@ -46,7 +47,7 @@ def measured(origin: Origin, points: tuple[OperatingPoint, ...], card: bool) -> 
     link = Markup('<a href="#{}">{}</a>').format(CARD_ID, text.MODEL_CARD_LINK) if card else ""
     rows = Markup("").join(
         Markup('<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>').format(
-            text.OPERATING_POINTS.get(point.name, point.name), _rate(point.fmr), _rate(point.fnmr)
+            point_name(point), _rate(point.fmr), _rate(point.fnmr)
         )
         for point in points
     )

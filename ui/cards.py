@@ -16,7 +16,7 @@ _CARD = Markup(
     '<figure class="photo" data-say="{say}">'
     '<div class="frame"><div class="sheet"><img src="{picture}" alt="{alt}">{boxes}</div></div>'
     '<figcaption><span class="name">{name}</span>{dimensions}</figcaption>'
-    "{problem}{faces}{notes}"
+    "{problem}{faces}"
     '<div class="tools">{buttons}</div></figure>'
 )
 _BOX = Markup(
@@ -67,7 +67,6 @@ def photo(shown: Shown | None, role: str) -> str:
         ),
         problem=problem(shown.problem),
         faces=_chips(sighting, shown.chosen) if sighting and several else "",
-        notes="",
         buttons=Markup("").join(buttons),
     )
     return str(card)

@@ -1,4 +1,4 @@
-"""What both tabs share: the options, and how events are queued."""
+"""What the tabs share: the options, and how events are queued."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +8,7 @@ import gradio as gr
 from siamese import Verifier
 from ui import text
 from ui.components import Panel
+from ui.details import point_name
 
 # Everything that decodes photos and searches them shares one pool.
 POOL = "photos"
@@ -22,12 +23,11 @@ def options(
     verifier: Verifier, prior: str, prior_info: str, percent: int = 50
 ) -> tuple[gr.Radio, gr.Slider]:
     """The choice of the operating point, and of the prior, which starts at `percent`."""
-    points = [point.name for point in verifier.rule.operating_points]
-    choices = [(text.OPERATING_POINTS.get(name, name), name) for name in points]
+    choices = [(point_name(point), point.name) for point in verifier.rule.operating_points]
     with gr.Row(elem_classes="options"):
         radio = gr.Radio(
             choices,
-            value=points[0],
+            value=choices[0][1],
             label=text.OPERATING_POINT,
             info=text.OPERATING_POINT_INFO,
             min_width=280,

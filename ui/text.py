@@ -1,4 +1,7 @@
-"""Every English word that the page shows, in one place; names in braces are put in later."""
+"""The English words that the page shows, in one place; names in braces are put in later.
+
+How numbers are worded is in `numbers`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

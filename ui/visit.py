@@ -138,14 +138,14 @@ def remove(members: tuple[Member, ...], row: int) -> tuple[Member, ...]:
     return tuple(member for number, member in enumerate(members) if number != row)
 
 
-def look(verifier: Verifier, upload: Upload, more: bool = False) -> Shown:
+def look(verifier: Verifier, upload: Upload) -> Shown:
     """Decode an upload and find its faces; a problem is part of what is shown, not an error."""
     try:
         photo = load(upload.content, upload.name)
         picture = draw.preview(photo)
     except SiameseError as error:
         return Shown(upload.name, problem=Problem.of(error))
-    return search(verifier, Shown(upload.name, picture, photo, more=more))
+    return search(verifier, Shown(upload.name, picture, photo))
 
 
 def search(verifier: Verifier, shown: Shown) -> Shown:

@@ -35,8 +35,10 @@ PIECE = 512  # photos to a file of the cache
 BATCH = 128  # crops to a batch of the network
 FACTS = 9 + 10  # box, score, turned, faces, width and height of the photo; landmarks
 FINDS_FACES = (
-    "images.py", "mtcnn.py", "mtcnn_networks.py", "alignment.py", "faces.py", "whole_picture.py",
+    "images.py", "containers.py", "mtcnn.py", "mtcnn_networks.py", "alignment.py", "faces.py",
+    "whole_picture.py",
 )  # fmt: skip
+LIBRARIES = ("facenet-pytorch", "pillow", "pillow-heif", "numpy", "torch", "torchvision")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,7 +190,7 @@ def _key(checkpoint: Checkpoint, photos: PhotoSet, change: str) -> str:
     package = Path(siamese.__file__).parent
     for name in FINDS_FACES:
         digest.update(_code(package / name).encode())
-    for library in ("facenet-pytorch", "pillow", "torch"):
+    for library in LIBRARIES:
         digest.update(version(library).encode())
     return digest.hexdigest()[:16]
 

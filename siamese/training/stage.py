@@ -56,8 +56,6 @@ class StageOptions:
     per_person: int = 4
     cache: Path = CACHE
     cpu: bool = False
-    hard_weight: float = 0.5
-    distillation_weight: float = 1.0
 
 
 def train(options: StageOptions, folder: Path) -> bool:
@@ -194,8 +192,8 @@ def _verification(
         split.family,
         nameless=len(pictures) - len(named),
     )
-    weight = options.distillation_weight if options.targets else 0.0
-    return Verification(network, options.hard_weight, weight), batches
+    weight = 1.0 if options.targets else 0.0
+    return Verification(network, distillation_weight=weight), batches
 
 
 def _start_head(network: SiameseNetwork, labels: fitting.Labels, embeddings: np.ndarray) -> None:
