@@ -22,14 +22,14 @@ from siamese.quality import Flag
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A property of a face, the ranges from ordinary to extreme, and the warning it calls for.
+    """A property of a face, the ranges from ordinary to extreme, and the warning that hangs on it.
 
     A range holds values from its first number up to, not with, its second.
     """
 
     of: Callable[[Face], float]
     ranges: tuple[tuple[float, float], ...]
-    flag: Flag
+    flag: Flag | None
 
 
 MEASURES: dict[str, Measure] = {
@@ -41,7 +41,7 @@ MEASURES: dict[str, Measure] = {
     "nose up or down: of eyes to mouth": Measure(
         lambda face: abs(quality.nose_height(face.landmarks) - 0.5),
         ((0, 0.15), (0.15, 0.2), (0.2, 0.25), (0.25, math.inf)),
-        Flag.TURNED_AWAY,
+        None,
     ),
     "detector's score": Measure(
         lambda face: face.score,
@@ -91,7 +91,7 @@ def _ranges(
     usual = rows[0]["fnmr"]["value"]
     harmful = [row["from"] for row in rows[1:] if harms(row["fnmr"]["value"], usual)]
     return {
-        "flag": measure.flag.value,
+        "flag": measure.flag.value if measure.flag else None,
         "first_harmful_range": next(iter(harmful), None),
         "ranges": rows,
     }
