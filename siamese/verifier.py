@@ -3,8 +3,9 @@
 It keeps nothing between calls, so one instance serves any number of threads.
 """
 
+import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -440,8 +441,9 @@ def read_support(support: Support) -> list[tuple[str, Source]]:
     """A support set as (identity, photo) pairs.
 
     A folder's pictures are identities by file name; its sub-folders are identities with several
-    photos. Photos in a list are identities by file name too, or "person 1", ... where they have
-    none. Raises InputError where there is no photo.
+    photos. Photos in a list are identities of their own, by file name (the second "image" is
+    "image 2", since some phones call every photo so), or "person 1", ... where they have none.
+    Raises InputError where there is no photo.
     """
     if isinstance(support, (str, Path)):
         support = _support_folder(Path(support))
@@ -452,12 +454,21 @@ def read_support(support: Support) -> list[tuple[str, Source]]:
             listed = cast(Sequence[Source], photos if several else [photos])
             pairs.extend((identity, photo) for photo in listed)
     else:
+        taken: set[str] = set()
         for number, photo in enumerate(support, 1):
             name = images.file_name(photo)
-            pairs.append((Path(name).stem if name else f"person {number}", photo))
+            identity = apart(Path(name).stem if name else f"person {number}", taken)
+            taken.add(identity)
+            pairs.append((identity, photo))
     if not pairs:
         raise InputError("The support set is empty; add at least one photo.")
     return pairs
+
+
+def apart(name: str, taken: Container[str]) -> str:
+    """A name that is not taken: this one, or with the first number from 2 on that makes it new."""
+    numbered = (f"{name} {number}" for number in itertools.count(2))
+    return next(new for new in itertools.chain([name], numbered) if new not in taken)
 
 
 def _support_folder(folder: Path) -> dict[str, list[Source]]:

@@ -107,6 +107,9 @@ def test_photos_without_a_name_are_people_of_their_own(
     unusable = {photo["identity"]: photo["reason"] for photo in answer["unusable"]}
     assert list(unusable) == ["person 1", "person 4"]
     assert 'the photo "person 1"' in unusable["person 1"]
+    twice = [handle_file(photos["mirrored"])] * 2
+    answer = client.predict(data_url(photos["portrait"]), twice, api_name="/pick")
+    assert {candidate["identity"] for candidate in answer["ranking"]} == {"mirrored", "mirrored 2"}
 
 
 def test_real_people_over_http(client: Client, faces_data: Path, tmp_path: Path) -> None:

@@ -176,10 +176,14 @@ def test_a_folder_is_a_support_set(verifier: Verifier, tmp_path: Path) -> None:
 
 
 def test_photos_in_a_list_are_named_by_their_files(verifier: Verifier, tmp_path: Path) -> None:
-    path = tmp_path / "carl.png"
-    path.write_bytes(encoded(portrait().resize((50, 50))))
-    answer = verifier.pick(colour(3), [path, colour(4)])
-    assert {c.identity for c in answer.ranking} == {"carl", "person 2"}
+    paths = [tmp_path / name for name in ("carl.png", "a/image.jpg", "b/image.jpg", "image 3.jpg")]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(encoded(portrait().resize((50, 50))))
+    answer = verifier.pick(colour(3), [*paths, colour(4), paths[1]])
+    found = {c.identity: c.num_photos for c in answer.ranking}
+    names = {"carl", "image", "image 2", "image 3", "person 5", "image 4"}
+    assert found == dict.fromkeys(names, 1)
 
 
 def test_a_gallery_survives_the_disk(verifier: Verifier, tmp_path: Path) -> None:

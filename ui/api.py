@@ -20,6 +20,7 @@ from typing_extensions import TypedDict
 
 from siamese import InputError, SiameseError, Verifier
 from siamese.schema import PickDict, VerificationDict
+from siamese.verifier import apart
 from ui import openapi, text
 from ui.photo import Upload, refusal, take
 from ui.visit import person_of
@@ -204,7 +205,7 @@ def _support(files: list[_File], names: list[str] | None) -> dict[str, list[Any]
         raise InputError(text.NO_NAMES.format(photos=len(files), names=len(names)))
     people: dict[str, list[Any]] = {}
     for number, file in enumerate(files):
-        nameless = f"person {number + 1}"  # as in the package
-        name = names[number] if names else person_of(file.name) or nameless
-        people.setdefault(name, []).append(file)
+        # Without names as in the package: each photo is a person of its own.
+        own = apart(person_of(file.name) or f"person {number + 1}", people)
+        people.setdefault(names[number] if names else own, []).append(file)
     return people

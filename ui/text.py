@@ -74,12 +74,13 @@ MEANING = (
     "Of 1,000 pairs that look as alike as this one, {count} show the same person, if"
     " “same” had a chance of {prior} beforehand."
 )
-RATES = (
-    "Decided at “{point}”: of 1,000 random pairs of different people, {fmr} are called the"
-    " same ({fmr_errors} of {fmr_trials} measured on {data}, 95 % interval {fmr_low} to"
-    " {fmr_high}); of 1,000 pairs of the same person, {fnmr} are not ({fnmr_errors} of"
-    " {fnmr_trials}, {fnmr_low} to {fnmr_high})."
+_RATES = (
+    "“{point}”: of 1,000 random pairs of different people, {fmr} are called the same ({fmr_errors}"
+    " of {fmr_trials} measured on {data}, 95 % interval {fmr_low} to {fmr_high}); of 1,000 pairs of"
+    " the same person, {fnmr} are not ({fnmr_errors} of {fnmr_trials}, {fnmr_low} to {fnmr_high})."
 )
+RATES = f"Decided at {_RATES}"
+_PICKED = "The name goes by the probabilities. Each pair alone is judged at "
 RATES_UNMEASURED = "Decided at “{point}”, whose error rates have not been measured."
 SCALE_LABEL = (
     "Scale of the probability. Below {different} the verdict is “different people”, from {same} on"
@@ -209,7 +210,8 @@ API_PARAMETERS = {
         "support": "Photos of the people to choose from, at most 200, each {photo}.",
         "names": (
             "The person in each support photo; photos of the same name count as one person. If"
-            " null, the file names, and “person 1”, “person 2” and so on for data URLs."
+            " null, each photo is a person of its own, called by its file name or “person 1”,"
+            " “person 2” and so on."
         ),
         "operating_point": _POINT,
         "none_prior": (
@@ -326,7 +328,7 @@ class PickWords:
     rates: str
 
 
-OF_PEOPLE = PickWords(NOBODY, NOBODY_LEAD, PAIR_ALONE, PICTURE_AMONG, VERDICTS, RATES)
+OF_PEOPLE = PickWords(NOBODY, NOBODY_LEAD, PAIR_ALONE, PICTURE_AMONG, VERDICTS, _PICKED + _RATES)
 OF_CHARACTERS = PickWords(
     nobody="None of these characters",
     nobody_lead="It is probably not among them.",
@@ -338,8 +340,8 @@ OF_CHARACTERS = PickWords(
         "different": "Different characters",
     },
     rates=(
-        "Decided at “{point}”: of 1,000 random pairs of different characters of one alphabet, {fmr}"
-        " are called the same ({fmr_errors} of {fmr_trials} measured on {data}, 95 % interval"
+        f"{_PICKED}“{{point}}”: of 1,000 random pairs of different characters of one alphabet,"
+        " {fmr} are called the same ({fmr_errors} of {fmr_trials} measured on {data}, 95 % interval"
         " {fmr_low} to {fmr_high}); of 1,000 pairs of the same character, {fnmr} are not"
         " ({fnmr_errors} of {fnmr_trials}, {fnmr_low} to {fnmr_high})."
     ),
