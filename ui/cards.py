@@ -3,7 +3,7 @@
 Everything that comes from outside goes through `Markup.format`, which escapes it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from markupsafe import Markup
 
@@ -36,9 +36,10 @@ _BUTTON = Markup(
 _MEMBER = Markup(
     '<li class="member{state}"><div class="portrait">{picture}</div>'
     '<div class="who"><input type="text" value="{person}" maxlength="80" data-do="rename"'
-    ' data-row="{row}" data-key="name-{row}" aria-label="{label}" autocomplete="off"'
+    ' data-member="{key}" data-list="{mark}" data-key="name-{row}" aria-label="{label}"'
+    ' autocomplete="off"'
     ' spellcheck="false"{disabled}><span class="file">{file}</span>{problem}</div>'
-    '<button type="button" class="remove" data-do="remove" data-row="{row}"'
+    '<button type="button" class="remove" data-do="remove" data-member="{key}"'
     ' data-key="remove-{row}" aria-label="{remove}" title="{remove}">×</button></li>'
 )
 
@@ -90,11 +91,17 @@ def notice(message: str, more: Markup | str = "") -> str:
     )
 
 
-def members(shown: Sequence[Member]) -> str:
-    """The support set: a face, an editable name and the file's name for each photo."""
+def members(shown: Mapping[str, Member], mark: str) -> str:
+    """The support set: a face, an editable name and the file's name for each photo.
+
+    Buttons name a photo by its key; the focus goes by rows, to the next one if a photo is removed.
+    `mark` tells this list from others.
+    """
     if not shown:
         return ""
-    rows = Markup("").join(_member(row, member) for row, member in enumerate(shown))
+    rows = Markup("").join(
+        _member(row, key, member, mark) for row, (key, member) in enumerate(shown.items())
+    )
     return str(
         Markup('<p class="hint">{}</p><ul class="members">{}</ul>').format(
             text.PERSON_NAME_HINT, rows
@@ -102,7 +109,7 @@ def members(shown: Sequence[Member]) -> str:
     )
 
 
-def _member(row: int, member: Member) -> Markup:
+def _member(row: int, key: str, member: Member, mark: str) -> Markup:
     shown = member.shown
     picture = Markup('<img src="{}" alt="">').format(shown.picture) if shown.picture else ""
     unusable = member.embedding is None
@@ -114,6 +121,8 @@ def _member(row: int, member: Member) -> Markup:
         picture=picture or Markup('<span class="blank" aria-hidden="true">?</span>'),
         person=member.person,
         row=row,
+        key=key,
+        mark=mark,
         label=text.PERSON_NAME.format(photo=shown.name),
         file=shown.name,
         problem=Markup('<p class="problem" role="note">{}</p>').format(reason) if unusable else "",

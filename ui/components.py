@@ -5,6 +5,8 @@ lost or re-encoded, and a broken file fails without a word on which one it was. 
 into memory, delete it at once, and leave the decoding to `siamese.images`.
 """
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from gradio.data_classes import FileData, ImageData, ListFiles
 
 from siamese import SiameseError
 from ui import text
-from ui.photo import Upload, refusal, take
+from ui.photo import TakenError, Upload, refusal, take
 
 # Gradio writes a .pyi file beside every module that derives a component, which type checkers then
 # believe instead of the module, and which fails where the code cannot be written to.
@@ -30,7 +32,8 @@ class PhotoInput(gr.Image):
 
     def preprocess(self, payload: ImageData | None) -> Upload | None:  # type: ignore[override]
         """Take the file over; the picture stays encoded."""
-        return None if payload is None else _taken(payload)
+        with _refusing():
+            return None if payload is None else _taken(payload)
 
 
 class PhotosInput(gr.File):
@@ -39,11 +42,20 @@ class PhotosInput(gr.File):
     is_template = True
 
     def preprocess(self, payload: ListFiles | FileData | None) -> list[Upload]:  # type: ignore[override]
-        """Take the files over; the pictures stay encoded."""
+        """Take the files over; the pictures stay encoded.
+
+        Photos that are added while others are read come together with those, which are in the field
+        still: whatever an event before has taken is left out.
+        """
         if payload is None:
             return []
         files = list(payload) if isinstance(payload, ListFiles) else [payload]
-        return [_taken(file) for file in files]
+        found = []
+        with _refusing():
+            for file in files:
+                with contextlib.suppress(TakenError):
+                    found.append(_taken(file))
+        return found
 
 
 class Panel(gr.HTML):
@@ -59,9 +71,15 @@ class Panel(gr.HTML):
         super().__init__(value, js_on_load=_SCRIPT, apply_default_css=False, **options)
 
 
-def _taken(payload: ImageData | FileData) -> Upload:
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """An error about a photo is said as Gradio sends errors."""
     try:
-        upload = take(payload.model_dump())
+        yield
     except SiameseError as error:
         raise refusal(error) from error
+
+
+def _taken(payload: ImageData | FileData) -> Upload:
+    upload = take(payload.model_dump())
     return Upload(upload.name or text.UNNAMED_PHOTO, upload.content)

@@ -16,7 +16,7 @@ POOL_SIZE = 2
 # Answers from what was found are quick. One at a time, so that they arrive in the order asked for.
 ANSWERS = "answers"
 # What a press of a button may say.
-_SAID = ("do", "face", "row", "column", "value", "number", "sheet")
+_SAID = ("do", "face", "member", "list", "row", "column", "value", "number", "sheet")
 
 
 def options(

@@ -23,6 +23,10 @@ class Upload:
     content: bytes
 
 
+class TakenError(ImageError):
+    """The file of a photo is gone: another event has taken it, or it lay there for too long."""
+
+
 def refusal(error: SiameseError) -> gr.Error:
     """The error as Gradio sends it: its sentence, and its code as the title; nothing is logged.
 
@@ -39,6 +43,7 @@ def take(payload: dict[str, Any] | str) -> Upload:
 
     Raises:
         ImageError: a web address, which is never fetched; or a data URL that cannot be read.
+        TakenError: of the events that ask for the same file only one gets it.
     """
     if isinstance(payload, str):
         return _from_url(payload, "")
@@ -51,9 +56,9 @@ def take(payload: dict[str, Any] | str) -> Upload:
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
+        Path(path).unlink()
     except OSError as error:
-        raise ImageError(text.PHOTO_IS_GONE.format(name=name)) from error
-    Path(path).unlink(missing_ok=True)
+        raise TakenError(text.PHOTO_IS_GONE.format(name=name)) from error
     return Upload(name, content)
 
 

@@ -12,9 +12,7 @@ from ui.components import Panel, PhotosInput
 from ui.parts import event_data, follow, options, settling, working
 from ui.photo import Upload
 from ui.places import PhotoPlace
-from ui.visit import Member, Problem, Shown, gallery, look, new_members, remove, rename
-
-Members = tuple[Member, ...]
+from ui.visit import Member, Problem, Shown, Support, gallery, look, new_members
 
 
 class PickTab:
@@ -25,7 +23,7 @@ class PickTab:
         self._verifier = verifier
         self._minutes = minutes
         self._waiting = cards.notice(text.WAITING_PICK, examples.pick())
-        self._members = gr.State((), time_to_live=60 * minutes)
+        self._support = gr.State(Support(), time_to_live=60 * minutes)
         with gr.Row(elem_classes="photos"):
             self._query = PhotoPlace(verifier, text.QUERY, minutes)
             with gr.Column(min_width=280, elem_classes="place"):
@@ -40,52 +38,60 @@ class PickTab:
     @property
     def outputs(self) -> list[Any]:
         """Everything that shows a visitor's photos or answers."""
-        return [*self._query.outputs, *self._support, self._answer]
+        return [*self._query.outputs, self._support, *self._list, self._answer]
 
     def empty(self) -> list[Any]:
         """The values of `outputs` that show nothing."""
-        return [*self._query.show(None), *self._show(()), self._waiting]
+        return [*self._query.show(None), Support(), *self._listed(Support()), self._waiting]
 
     @property
-    def _support(self) -> list[Any]:
-        return [self._members, self._field, self._people]
+    def _list(self) -> list[Any]:
+        return [self._field, self._people]
 
-    def _show(self, members: Members) -> list[Any]:
-        """The values of `_support`; the field is small once there are photos below it."""
-        field = gr.update(value=None, height=150 if members else 300)
-        return [members, field, cards.members(members)]
+    def _listed(self, support: Support) -> list[Any]:
+        """The values of `_list` if it has changed; the field is small once photos are below it."""
+        mark = support.unlisted()
+        if not mark:
+            return [gr.skip()] * 2
+        field = gr.update(height=150 if support.members else 300)
+        return [field, cards.members(support.members, mark)]
 
     def _wire(self) -> None:
-        inputs = [self._query.state, self._members, self._point, self._prior]
+        """The list is sent with the answers, one at a time: an older one cannot come last."""
+        inputs = [self._query.state, self._support, self._point, self._prior]
+        outputs = [*self._list, self._answer]
         self._query.wire(self._answer, self._settle, inputs)
-        outputs = [*self._support, self._answer]
         self._field.upload(
-            self._add, [self._field, self._members], outputs, **working(self._field, self._people)
-        ).then(self._settle, inputs, self._answer, **settling(self._answer))
-        self._people.act(self._act, [self._members], outputs, **working(self._people)).then(
-            self._settle, inputs, self._answer, **settling(self._answer)
-        )
-        self._answer.act(self._try, None, self.outputs, **working(self._answer)).then(
-            self._settle, inputs, self._answer, **settling(self._answer)
-        )
+            self._add,
+            [self._field, self._support],
+            [self._support, self._field, self._answer],
+            **working(self._field, self._people),
+        ).then(self._settle_all, inputs, outputs, **settling(self._answer))
+        self._people.act(self._act, inputs, [self._support, *outputs], **settling(self._answer))
+        self._answer.act(
+            self._try,
+            [self._support],
+            [*self._query.outputs, self._support, self._answer],
+            # A second press would add the same people again.
+            **{**working(self._answer), "trigger_mode": "once"},
+        ).then(self._settle_all, inputs, outputs, **settling(self._answer))
         follow([self._point, self._prior], self._settle, inputs, self._answer)
 
     def _add(
         self,
         uploads: list[Upload],
-        members: Members | None,
+        support: Support,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way to ask for it)
     ) -> list[Any]:
         """Take support photos in, a few at a time."""
-        members = members or ()
-        room = MAX_SUPPORT - len(members)
+        room = MAX_SUPPORT - len(support.members)
         if len(uploads) > room:
             gr.Warning(text.TOO_MANY.format(limit=MAX_SUPPORT))
             uploads = uploads[:room]
         until = time.monotonic() + SECONDS
         total = len(uploads)
         progress((0, total), desc=text.READING.format(number=min(1, total), total=total))
-        added: Members = ()
+        added: tuple[Member, ...] = ()
         for found in new_members(self._verifier, uploads):
             added = (*added, *found)
             done = len(added)
@@ -93,37 +99,47 @@ class PickTab:
             if time.monotonic() > until:  # others are waiting
                 gr.Warning(text.TOO_LONG.format(seconds=int(SECONDS)))
                 break
-        return [*self._show((*members, *added)), cards.notice(text.COMPARING)]
+        if not support.add(added, MAX_SUPPORT):  # others have come meanwhile
+            gr.Warning(text.TOO_MANY.format(limit=MAX_SUPPORT))
+        return [support, gr.update(value=None), cards.notice(text.COMPARING)]
 
-    def _try(self) -> list[Any]:
+    def _try(self, support: Support) -> list[Any]:
         """The example was pressed; the answer has no other button that asks the server."""
         query = look(self._verifier, examples.upload(examples.QUERY))
         people = [examples.upload(name) for name in examples.PEOPLE]
-        members = tuple(m for found in new_members(self._verifier, people) for m in found)
-        return [*self._query.show(query), *self._show(members), cards.notice(text.COMPARING)]
+        members = [m for found in new_members(self._verifier, people) for m in found]
+        support.add(members, MAX_SUPPORT)
+        return [*self._query.show(query), support, cards.notice(text.COMPARING)]
 
-    def _act(self, members: Members | None, event: gr.EventData) -> list[Any]:
+    def _act(
+        self,
+        query: Shown | None,
+        support: Support,
+        point: str,
+        prior: float,
+        event: gr.EventData,
+    ) -> list[Any]:
         """A name was changed or a photo removed."""
-        if not members:
-            gr.Info(text.EXPIRED.format(minutes=self._minutes))
-            return [*self._show(()), cards.notice(text.COMPARING)]
         data = event_data(event)
-        row = int(data["row"]) if data["row"].isdecimal() else -1
-        if data["do"] == "rename":
-            person = data["value"].strip()[:80]
-            members = rename(members, row, person)
-            if person == data["value"]:
-                # It stands in its field already, and the list of 200 photos is long to send.
-                return [members, gr.skip(), gr.skip(), cards.notice(text.COMPARING)]
+        if not support.members:
+            gr.Info(text.EXPIRED.format(minutes=self._minutes))
+        elif data["do"] == "rename":
+            support.rename(data["member"], data["value"].strip()[:80], data["list"])
         elif data["do"] == "remove":
-            members = remove(members, row)
-        return [*self._show(members), cards.notice(text.COMPARING)]
+            support.remove(data["member"])
+        # Given back though it is the same: from now on Gradio counts the time it is kept anew.
+        return [support, *self._settle_all(query, support, point, prior)]
 
-    def _settle(
-        self, query: Shown | None, members: Members | None, point: str, prior: float
-    ) -> str:
+    def _settle_all(
+        self, query: Shown | None, support: Support, point: str, prior: float
+    ) -> list[Any]:
+        """The list and the answer for what is on the page now."""
+        return [*self._listed(support), self._settle(query, support, point, prior)]
+
+    def _settle(self, query: Shown | None, support: Support, point: str, prior: float) -> str:
         """The answer for what is on the page now, as HTML."""
-        people = gallery(members or (), self._verifier.origin.sha256)
+        members = support.members
+        people = gallery(members.values(), self._verifier.origin.sha256)
         if query is None:
             return cards.notice(text.WAITING_QUERY) if members else self._waiting
         if query.sighting is None:
@@ -141,7 +157,7 @@ class PickTab:
         except SiameseError as error:
             return str(cards.problem(Problem.of(error)))
         pictures: dict[str, str] = {}
-        for member in members or ():
+        for member in members.values():
             if member.embedding is not None:
                 pictures.setdefault(member.person, member.shown.picture)
         return rankings.pick(found, pictures)

@@ -1,11 +1,13 @@
 """What a visit remembers, in memory only: the photos that are on the page, and what was found.
 
 Values are immutable: an event takes the old one and returns a new one, so two events of a visit
-that overlap cannot leave half of each.
+that overlap cannot leave half of each. The support set alone is changed in place, see `Support`.
 """
 
 import operator
-from collections.abc import Iterator, Sequence
+import secrets
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,6 +76,67 @@ class Member:
     embedding: np.ndarray | None = None
 
 
+class Support:
+    """The photos of the people to choose from.
+
+    Reading many takes long, and other events come meanwhile: whoever took the old photos and gave
+    back new ones would undo what happened in between. Gradio hands the same object to all events of
+    a visit, so each event tells this one what to change. Members go by a key: rows shift.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._members: dict[str, Member] = {}  # replaced by each change, never changed itself
+        self._unlisted = True
+        self._list = ""
+
+    def __deepcopy__(self, memo: object) -> "Support":
+        """Gradio copies what a visit starts with, which is empty; a lock cannot be copied."""
+        return Support()
+
+    @property
+    def members(self) -> Mapping[str, Member]:
+        """The photos as they are now, by key, in the order in which they came."""
+        return self._members
+
+    def add(self, found: Sequence[Member], most: int) -> bool:
+        """Add photos while there are fewer than `most`; whether all of them could be added."""
+        with self._lock:
+            taken = found[: max(0, most - len(self._members))]
+            new = {secrets.token_hex(8): member for member in taken}
+            self._members = {**self._members, **new}
+            self._unlisted = True
+        return len(taken) == len(found)
+
+    def remove(self, key: str) -> None:
+        """Take one photo out; a key from outside that there is none of changes nothing."""
+        with self._lock:
+            self._members = {k: member for k, member in self._members.items() if k != key}
+            self._unlisted = True
+
+    def rename(self, key: str, person: str, listed: str) -> None:
+        """Give the person of one photo another name; an empty one changes nothing.
+
+        It was changed on the page in the list with the mark `listed`.
+        """
+        with self._lock:
+            self._unlisted |= listed != self._list  # on its way, the page got another list
+            member = self._members.get(key)
+            if member is not None and person:
+                self._members = {**self._members, key: replace(member, person=person)}
+
+    def unlisted(self) -> str:
+        """A mark for a new list on the page, "" if the page has all photos already.
+
+        The list is long to send. A new name stands in it where it was typed.
+        """
+        with self._lock:
+            if not self._unlisted:
+                return ""
+            self._unlisted, self._list = False, secrets.token_hex(4)
+            return self._list
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Kept:
     """Something that was computed, and the very things that it is about."""
@@ -117,25 +180,13 @@ def explain(verifier: Verifier, asked: Asked, first: Shown, second: Shown) -> As
     return replace(asked, why=Kept(found, (first, second)))
 
 
-def gallery(members: Sequence[Member], sha256: str) -> Gallery:
+def gallery(members: Iterable[Member], sha256: str) -> Gallery:
     """The usable photos by person, in the order in which the people first appear."""
     rows: dict[str, list[np.ndarray]] = {}
     for member in members:
         if member.embedding is not None:
             rows.setdefault(member.person, []).append(member.embedding)
     return Gallery({name: np.stack(found) for name, found in rows.items()}, sha256)
-
-
-def rename(members: tuple[Member, ...], row: int, person: str) -> tuple[Member, ...]:
-    """With another name for the person of one photo; an empty name changes nothing."""
-    if not (0 <= row < len(members) and person):
-        return members
-    return (*members[:row], replace(members[row], person=person), *members[row + 1 :])
-
-
-def remove(members: tuple[Member, ...], row: int) -> tuple[Member, ...]:
-    """Without one photo."""
-    return tuple(member for number, member in enumerate(members) if number != row)
 
 
 def look(verifier: Verifier, upload: Upload) -> Shown:

@@ -112,6 +112,21 @@ def test_a_photo_can_be_taken_out(page: Page, photos: Path) -> None:
     expect(part(page, ".answer")).to_have_count(0)
 
 
+def test_changes_while_photos_are_read_are_kept(page: Page, photos: Path) -> None:
+    ask(page, photos / "portrait.jpg")
+    add(page, photos / "mirrored.png", photos / "group.jpg")
+    field = part(page, ".many input[type=file]")
+    field.set_input_files([photos / "group.jpg"] * 12)
+    page.wait_for_timeout(200)
+    field.set_input_files([photos / "close.webp", photos / "portrait.jpg"])
+    part(page, ".member input").nth(1).fill("Eileen")
+    part(page, ".member input").nth(1).press("Enter")
+    part(page, ".member").get_by_role("button", name="Remove mirrored.png").click()
+    expect(part(page, ".member")).to_have_count(1 + 12 + 2)
+    expect(part(page, ".member input").first).to_have_value("Eileen")
+    expect(part(page, ".ranking").get_by_text("Eileen")).to_be_visible()
+
+
 def test_the_prior_of_none_moves_the_pick(page: Page, photos: Path) -> None:
     ask(page, photos / "portrait.jpg")
     add(page, photos / "mirrored.png")

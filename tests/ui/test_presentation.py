@@ -15,7 +15,7 @@ from siamese.calibration import DecisionRule, OperatingPoint, Rate, Similar, pro
 from siamese.faces import Face
 from siamese.results import Explanation, Origin, PhotoFaces
 from ui import about, answers, cards, draw, examples, numbers, photo, text, why
-from ui.visit import Kept, Member, Problem, Shown, gallery, person_of, remove, rename
+from ui.visit import Kept, Member, Problem, Shown, gallery, person_of
 
 HOSTILE = '"><script>alert(1)</script>'
 
@@ -72,7 +72,7 @@ def test_names_from_outside_are_only_text() -> None:
         cards.photo(broken, text.FIRST),
         cards.notice(HOSTILE),
         about.notice(HOSTILE),
-        cards.members([Member(HOSTILE, shown), Member(HOSTILE, broken)]),
+        cards.members({"1": Member(HOSTILE, shown), "2": Member(HOSTILE, broken)}, ""),
     ]
     for page in pages:
         assert "<script" not in page
@@ -81,7 +81,7 @@ def test_names_from_outside_are_only_text() -> None:
 
 def test_every_picture_has_words_or_says_that_it_needs_none() -> None:
     shown = Shown("a.jpg", draw.jpeg_url(Image.new("RGB", (8, 8))))
-    page = cards.photo(shown, text.FIRST) + cards.members([Member("a", shown)])
+    page = cards.photo(shown, text.FIRST) + cards.members({"1": Member("a", shown)}, "")
     assert all("alt=" in tag for tag in re.findall(r"<img[^>]*>", page))
 
 
@@ -226,10 +226,6 @@ def test_people_of_the_support_set_by_name() -> None:
         "carl": 1,
         "x": 1,
     }
-    joined = gallery(rename(members, 2, "anna b"), "weights")
-    assert joined.photos["anna b"].tolist() == [embeddings[0].tolist(), embeddings[2].tolist()]
-    assert rename(members, 9, "nobody") == rename(members, 0, "") == members
-    assert [member.person for member in remove(members, 1)] == ["anna b", "x"]
 
 
 @pytest.mark.parametrize("face", ["-1", "2", "nonsense", "9" * 40, "²"])
