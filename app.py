@@ -70,7 +70,7 @@ def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None
                 gr.Markdown(card)
 
         def clear_photos(request: gr.Request) -> list[Any]:
-            forget.drop(page.app, request.session_hash)
+            forget.clear(page.app, request.session_hash)
             gr.Info(text.CLEARED)
             return [*verify_tab.empty(), *pick_tab.empty(), *any_tab.empty()]
 

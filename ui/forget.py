@@ -12,12 +12,18 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
-from gradio.queueing import Queue
+from gradio.context import LocalContext
+from gradio.queueing import Event, Queue
 from gradio.route_utils import FileUploadProgress
 from gradio.routes import App, file_upload_statuses
 
 from ui.temporary import LOCK
+
+# The events, by id, that visitors asked for before they cleared their photos. Gradio can cancel
+# events, but only the last one of each kind, and the network would work on beside the queue.
+_given_up: WeakValueDictionary[str, Event] = WeakValueDictionary()
 
 
 def forgetting(
@@ -121,6 +127,25 @@ def limit(app: App, most: int) -> None:
 def _bytes(value: Any) -> int:
     """How much a value of a visit's state holds of a photo's file."""
     return int(getattr(getattr(value, "photo", None), "num_bytes", 0))
+
+
+def clear(app: App, session: str | None) -> None:
+    """Drop a visit at its wish: whatever it asked for before this very event shows nothing."""
+    events = list(app.get_blocks()._queue.event_ids_to_events.items())
+    _given_up.update(
+        (id_, event) for id_, event in events if event.session_hash == session and id_ != _here()
+    )
+    drop(app, session)
+
+
+def given_up(event: str | None = None) -> bool:
+    """Whether the visit was cleared after the event, by default the one at work here, was asked."""
+    id_ = event or _here()
+    return id_ is not None and id_ in _given_up
+
+
+def _here() -> str | None:
+    return LocalContext.event_id.get(None)
 
 
 def drop(app: App, session: str | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from siamese import SiameseError, Verifier
-from ui import cards, examples, rankings, text
+from ui import cards, examples, forget, rankings, text
 from ui.api import MAX_SUPPORT, SECONDS
 from ui.components import Panel, PhotosInput
 from ui.parts import event_data, follow, options, settling, working
@@ -98,6 +98,8 @@ class PickTab:
             progress((done, total), desc=text.READING.format(number=done, total=total))
             if time.monotonic() > until:  # others are waiting
                 gr.Warning(text.TOO_LONG.format(seconds=int(SECONDS)))
+                break
+            if forget.given_up():
                 break
         if not support.add(added, MAX_SUPPORT):  # others have come meanwhile
             gr.Warning(text.TOO_MANY.format(limit=MAX_SUPPORT))

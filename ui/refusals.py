@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 from fastapi.exceptions import RequestValidationError
+from gradio.state_holder import SessionState
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,9 +27,19 @@ class Page(gr.Blocks):
     """Blocks whose errors are one sentence, and are logged without repeating what came."""
 
     async def process_api(self, block_fn: Any, *args: Any, **options: Any) -> dict[str, Any]:
-        """Run one event; of a call of the API nothing stays in memory but its answer."""
+        """Run one event; of a call of the API nothing stays in memory but its answer.
+
+        An event whose visit was cleared meanwhile changes nothing on the page. One that waited for
+        its turn then takes its photos too, so that they leave the disk, but keeps them nowhere.
+        """
+        event = options.get("event_id")
+        if forget.given_up(event):
+            options["state"] = SessionState(self)
         try:
-            return await super().process_api(block_fn, *args, **options)
+            output = await super().process_api(block_fn, *args, **options)
+            if forget.given_up(event):
+                output["data"] = [gr.skip() for _ in block_fn.outputs]
+            return output
         except gr.Error as error:
             if error.print_exception:
                 guard.report(error.__cause__ or error)

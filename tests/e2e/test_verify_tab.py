@@ -223,6 +223,36 @@ def test_clear_removes_everything(visit: Visit, photos: Path) -> None:
     expect(page.locator(".waiting:visible", has_text="One more photo")).to_be_visible()
 
 
+def test_nothing_that_is_being_read_comes_after_a_clear(
+    visit: Visit, photos: Path, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.jpg"
+    with Image.open(photos / "group.jpg") as group:
+        group.resize((9600, 5600)).save(large)
+    page = visit()
+    joined: list[str] = []
+    page.on("request", lambda r: joined.append(r.url) if "/queue/join" in r.url else None)
+    give(page, 0, large)
+    give(page, 1, large)
+    page.get_by_role("tab", name="Who is it?").click()
+    place(page, 0).locator("input[type=file]").set_input_files(large)
+    page.locator(".tabitem:visible .many input[type=file]").set_input_files([large] * 3)
+    while len(joined) < 4:  # two are being read, two wait for their turn
+        page.wait_for_timeout(50)
+    page.get_by_role("button", name="Clear my photos now").click()
+    expect(page.get_by_text("have been deleted from the server")).to_be_visible()
+    expect(page.locator(".photo, .member, .answer")).to_have_count(0)
+    # Each is done when it has asked for the answer to it.
+    while len(joined) < 4 + 1 + 4:
+        page.wait_for_timeout(50)
+    expect(page.locator("[data-testid=status-tracker]:not(.hide)")).to_have_count(0)
+    expect(page.locator(".photo, .member, .answer")).to_have_count(0)
+    expect(page.locator(".waiting:visible", has_text="Add a photo of the person")).to_be_visible()
+    assert not app_server.running().uploads
+    page.get_by_role("tab", name="Two photos").click()
+    expect(page.locator(".waiting:visible", has_text="Add two photos.")).to_be_visible()
+
+
 def test_a_second_visit_starts_empty(visit: Visit, photos: Path) -> None:
     page = visit()
     compare(page, photos / "portrait.jpg", photos / "mirrored.png")
