@@ -3,7 +3,7 @@
 Everything that comes from outside goes through `Markup.format`, which escapes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from markupsafe import Markup
 
@@ -107,6 +107,17 @@ def members(shown: Mapping[str, Member], mark: str) -> str:
             text.PERSON_NAME_HINT, rows
         )
     )
+
+
+def unused(shown: Iterable[Member]) -> str:
+    """One sentence on how many photos of the support set are not used, "" if all are."""
+    used = [member.embedding is not None for member in shown]
+    count, total = used.count(False), len(used)
+    if not count:
+        return ""
+    if count == total:
+        return text.UNUSED_ALL
+    return (text.UNUSED_ONE if count == 1 else text.UNUSED).format(count=count, total=total)
 
 
 def _member(row: int, key: str, member: Member, mark: str) -> Markup:

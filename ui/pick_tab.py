@@ -142,12 +142,14 @@ class PickTab:
         """The answer for what is on the page now, as HTML."""
         members = support.members
         people = gallery(members.values(), self._verifier.origin.sha256)
-        if query is None:
-            return cards.notice(text.WAITING_QUERY) if members else self._waiting
-        if query.sighting is None:
-            return cards.notice(text.WAITING_FACE)
+        unused = cards.unused(members.values())
+        if query is None and not members:
+            return self._waiting
+        if query is None or query.sighting is None:
+            waiting = text.WAITING_QUERY if query is None else text.WAITING_FACE
+            return cards.notice(f"{waiting} {unused}".strip())
         if not len(people):
-            return cards.notice(text.WAITING_PEOPLE)
+            return cards.notice(unused or text.WAITING_PEOPLE)
         try:
             found = self._verifier.pick(
                 query.sighting,
@@ -162,4 +164,4 @@ class PickTab:
         for member in members.values():
             if member.embedding is not None:
                 pictures.setdefault(member.person, member.shown.picture)
-        return rankings.pick(found, pictures)
+        return rankings.pick(found, pictures, note=unused)

@@ -15,7 +15,7 @@ _ANSWER = Markup(
     '<div class="faces">{query}<span class="sign" aria-hidden="true">{sign}</span>{winner}</div>'
     '<div class="verdict"><h2>{title}</h2><p class="number"><b>{percent}</b> {unit}</p>'
     '<p class="lead">{ahead} {lead}</p></div>'
-    '{warnings}<h3>{ranking}</h3><ol class="ranking">{bars}</ol>{tools}{decided}</section>'
+    '{warnings}{note}<h3>{ranking}</h3><ol class="ranking">{bars}</ol>{tools}{decided}</section>'
 )
 _ROW = Markup(
     '<li class="{kind}">{face}<span class="who">{name} <small>{count}</small></span>'
@@ -34,10 +34,16 @@ class _Bar:
     photos: int = 1
 
 
-def pick(found: Pick, pictures: Mapping[str, str], words: text.PickWords = text.OF_PEOPLE) -> str:
+def pick(
+    found: Pick,
+    pictures: Mapping[str, str],
+    words: text.PickWords = text.OF_PEOPLE,
+    note: str = "",
+) -> str:
     """The ranking of everybody and of "none of these", with the winner beside the query.
 
     `pictures` are data URLs of the people's faces; `words` speak of people or of other things.
+    `note` is one more sentence for whoever reads the answer.
     """
     bars = _bars(found)
     ahead = text.AHEAD.format(points=numbers.points(found.margin), runner=bars[1].name)
@@ -46,7 +52,7 @@ def pick(found: Pick, pictures: Mapping[str, str], words: text.PickWords = text.
     answer = _ANSWER.format(
         tone=tone,
         title=title,
-        say=text.SAY_VERDICT.format(verdict=title, percent=share),
+        say=f"{text.SAY_VERDICT.format(verdict=title, percent=share)} {note}".strip(),
         query=details.crop(found.query),
         sign=sign,
         winner=_winner(found.identity, pictures),
@@ -55,6 +61,7 @@ def pick(found: Pick, pictures: Mapping[str, str], words: text.PickWords = text.
         ahead=ahead,
         lead=lead,
         warnings=details.warnings(found.query),
+        note=Markup('<ul class="warnings"><li>{}</li></ul>').format(note) if note else "",
         ranking=text.RANKING,
         bars=Markup("").join(_row(bar, pictures) for bar in _shortened(bars)),
         decided=details.decided(found.operating_point, found.milliseconds, words.rates),

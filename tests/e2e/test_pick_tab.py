@@ -65,6 +65,7 @@ def test_a_visit(page: Page, photos: Path) -> None:
     expect(unusable).to_have_count(2)
     expect(unusable.nth(0)).to_contain_text("letter.jpg")
     expect(unusable.nth(1)).to_contain_text("No face was found")
+    expect(part(page, ".answer")).to_contain_text("2 of the 4 photos of people were not used")
     expect(part(page, ".answer h2")).not_to_be_empty()
     expect(part(page, ".answer").get_by_text("percentage points")).to_be_visible()
 

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from gradio.data_classes import FileData, ListFiles
 
-from tests import app_server
-from ui import pick_tab
+from tests import app_server, pictures
+from ui import pick_tab, text
 from ui.components import PhotosInput
 from ui.photo import Upload
 from ui.pick_tab import PickTab
-from ui.visit import Member, Problem, Shown, Support, gallery, person_of
+from ui.visit import Member, Problem, Shown, Support, gallery, look, person_of
 
+PORTRAIT = Upload("portrait.png", pictures.encoded(pictures.portrait()))
 BALANCED = ("balanced", 50.0)
 
 
@@ -28,7 +29,7 @@ def photos(*names: str) -> list[Upload]:
 
 
 def members(*names: str) -> list[Member]:
-    rows = np.eye(16, dtype=np.float32)
+    rows = np.eye(app_server.verifier().embed([]).shape[1], dtype=np.float32)
     return [Member(person_of(n), Shown(n), rows[i]) for i, n in enumerate(names)]
 
 
@@ -143,6 +144,25 @@ def test_a_button_of_a_photo_that_is_gone_changes_nothing() -> None:
     support.rename(first, "nobody", "")
     support.rename(second, "", "")
     assert [member.person for member in support.members.values()] == ["carl"]
+
+
+def test_photos_that_are_not_used_are_counted(visit: Visit) -> None:
+    def answer(query: Shown | None) -> str:
+        return visit.tab._settle(query, visit.support, *BALANCED)
+
+    broken = [Member("?", Shown("a.txt", problem=Problem("unreadable_image", "no")))]
+    portrait = look(app_server.verifier(), PORTRAIT)
+    assert "not used" not in answer(portrait) + answer(None)
+    visit.support.add(broken, 9)
+    for query in (None, Shown("wall.jpg"), portrait):
+        assert "1 of the 3 photos of people was not used" in answer(query)
+    assert '<section class="answer' in answer(portrait)
+    visit.support.add(broken, 9)
+    assert "2 of the 4 photos of people were not used" in answer(portrait)
+    for key in list(visit.support.members)[:2]:
+        visit.support.remove(key)
+    assert "No photo of people could be used" in answer(portrait)
+    assert text.WAITING_PEOPLE not in answer(portrait)
 
 
 def test_photos_of_the_same_name_are_one_person() -> None:
