@@ -38,7 +38,7 @@ _MEMBER = Markup(
     '<div class="who"><input type="text" value="{person}" maxlength="80" data-do="rename"'
     ' data-member="{key}" data-list="{mark}" data-key="name-{row}" aria-label="{label}"'
     ' autocomplete="off"'
-    ' spellcheck="false"{disabled}><span class="file">{file}</span>{problem}</div>'
+    ' spellcheck="false"{disabled}><span class="file">{file}</span>{note}{problem}</div>'
     '<button type="button" class="remove" data-do="remove" data-member="{key}"'
     ' data-key="remove-{row}" aria-label="{remove}" title="{remove}">×</button></li>'
 )
@@ -136,6 +136,11 @@ def _member(row: int, key: str, member: Member, mark: str) -> Markup:
         mark=mark,
         label=text.PERSON_NAME.format(photo=shown.name),
         file=shown.name,
+        note=Markup('<p class="several" role="note">{}</p>').format(
+            text.MEMBER_FACES.format(count=member.faces)
+        )
+        if member.faces > 1
+        else "",
         problem=Markup('<p class="problem" role="note">{}</p>').format(reason) if unusable else "",
         remove=text.REMOVE_PHOTO.format(photo=shown.name),
         disabled=Markup(" disabled") if unusable else "",

@@ -69,11 +69,15 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
-    """One photo of the support set, with the name of its person and its embedding (D,)."""
+    """One photo of the support set, with the name of its person and its embedding (D,).
+
+    `faces` is how many were found in it; the most prominent one is embedded.
+    """
 
     person: str
     shown: Shown
     embedding: np.ndarray | None = None
+    faces: int = 1
 
 
 class Support:
@@ -221,6 +225,7 @@ def new_members(verifier: Verifier, uploads: Sequence[Upload]) -> Iterator[list[
                 person_of(shown.name),
                 replace(shown, sighting=None),
                 next(rows) if shown.sighting else None,
+                len(shown.sighting.faces) if shown.sighting else 0,
             )
             for shown in found
         ]

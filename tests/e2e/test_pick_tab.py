@@ -70,6 +70,13 @@ def test_a_visit(page: Page, photos: Path) -> None:
     expect(part(page, ".answer").get_by_text("percentage points")).to_be_visible()
 
 
+def test_several_faces_in_a_photo_of_a_person_are_told(page: Page, photos: Path) -> None:
+    add(page, photos / "mirrored.png", photos / "group.jpg")
+    expect(part(page, ".member .several")).to_have_count(1)
+    told = part(page, ".member").filter(has_text="group.jpg")
+    expect(told).to_contain_text("2 faces found; the most prominent one is used.")
+
+
 def test_photos_with_the_same_name_are_one_person(page: Page, photos: Path) -> None:
     ask(page, photos / "portrait.jpg")
     add(page, photos / "mirrored.png", photos / "close.webp")

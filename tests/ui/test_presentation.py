@@ -79,6 +79,12 @@ def test_names_from_outside_are_only_text() -> None:
         assert "&lt;script&gt;" in page
 
 
+def test_only_a_photo_of_several_faces_says_so() -> None:
+    shown, row = Shown("a.jpg"), np.zeros(4, np.float32)
+    page = cards.members({str(n): Member("a", shown, row, n) for n in (1, 3)}, "")
+    assert re.findall(r"(\d) faces found", page) == ["3"]
+
+
 def test_every_picture_has_words_or_says_that_it_needs_none() -> None:
     shown = Shown("a.jpg", draw.jpeg_url(Image.new("RGB", (8, 8))))
     page = cards.photo(shown, text.FIRST) + cards.members({"1": Member("a", shown)}, "")
