@@ -82,6 +82,10 @@ element.addEventListener('click', async (event) => {
 element.addEventListener('change', (event) => {
   const field = event.target.closest('input[data-do]');
   if (!field) return;
+  // Nothing is no name: the one before comes back. The server sends no list for a name, see `unlisted`.
+  field.value = field.value.trim() || field.defaultValue;
+  if (field.value === field.defaultValue) return;
+  field.defaultValue = field.value;
   trigger(verbs[0], { ...field.dataset, value: field.value });
 });
 document.addEventListener('focusin', (event) => {

@@ -90,6 +90,17 @@ def test_photos_with_the_same_name_are_one_person(page: Page, photos: Path) -> N
     assert answer_json(page)["ranking"][0]["num_photos"] == 2
 
 
+def test_a_name_that_is_emptied_comes_back(page: Page, photos: Path) -> None:
+    ask(page, photos / "portrait.jpg")
+    add(page, photos / "mirrored.png")
+    name = part(page, ".member input")
+    for given, shown in (("", "mirrored"), (" Eileen ", "Eileen"), ("  ", "Eileen")):
+        name.fill(given)
+        name.press("Tab")
+        expect(name).to_have_value(shown)
+        expect(part(page, ".ranking").get_by_text(shown)).to_be_visible()
+
+
 def test_another_query_costs_only_the_query(page: Page, photos: Path) -> None:
     ask(page, photos / "portrait.jpg")
     add(page, photos / "mirrored.png")
