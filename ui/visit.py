@@ -15,7 +15,7 @@ import numpy as np
 
 from siamese import Gallery, SiameseError, Verifier
 from siamese.images import Photo, load
-from siamese.verifier import Sighting
+from siamese.verifier import Sighting, apart
 from ui import draw
 from ui.photo import Upload
 
@@ -104,11 +104,18 @@ class Support:
         return self._members
 
     def add(self, found: Sequence[Member], most: int) -> bool:
-        """Add photos while there are fewer than `most`; whether all of them could be added."""
+        """Add photos while there are fewer than `most`; whether all of them could be added.
+
+        Each is of a person of its own, whatever its file is called, until they are named alike.
+        """
         with self._lock:
             taken = found[: max(0, most - len(self._members))]
-            new = {secrets.token_hex(8): member for member in taken}
-            self._members = {**self._members, **new}
+            people = {member.person for member in self._members.values()}
+            for member in taken:
+                person = apart(member.person, people)
+                people.add(person)
+                new = replace(member, person=person)
+                self._members = {**self._members, secrets.token_hex(8): new}
             self._unlisted = True
         return len(taken) == len(found)
 

@@ -172,3 +172,12 @@ def test_photos_of_the_same_name_are_one_person() -> None:
     support.rename(list(support.members)[2], "anna b", "")
     people = gallery(support.members.values(), "weights")
     assert {name: len(rows) for name, rows in people.photos.items()} == {"anna b": 2, "carl": 1}
+
+
+def test_files_of_one_name_are_people_of_their_own_until_named_alike(visit: Visit) -> None:
+    """Phones call every photo image.jpg."""
+    visit.go_on(visit.add("image.jpg", "image.png"))
+    visit.go_on(visit.add("image.jpg"))
+    assert visit.people[2:] == ["image", "image 2", "image 3"]
+    visit.press("image.png", do="rename", value="image")
+    assert visit.people[2:] == ["image", "image", "image 3"]
