@@ -105,6 +105,9 @@ def gallery(options: argparse.Namespace) -> int:
     """Embed a support set once and save it."""
     from tqdm import tqdm
 
+    from siamese.gallery import check_target
+
+    check_target(options.out)  # now, since embedding may take hours
     with tqdm(unit="photo", disable=None) as bar:
 
         def progress(done: int, total: int) -> None:

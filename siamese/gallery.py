@@ -67,13 +67,32 @@ class Gallery:
     @classmethod
     def load(cls, path: str | Path) -> "Gallery":
         """Read what `save` wrote; InputError where the file is something else."""
-        try:
-            with safe_open(str(path), framework="numpy") as file:
-                meta = dict(file.metadata() or {})
-                sha256 = meta.pop("sha256")
-                photos = {meta[key]: file.get_tensor(key) for key in sorted(file.keys())}
-        except (OSError, SafetensorError, KeyError) as error:
-            raise InputError(f"{path} is not a gallery saved by this program.") from error
+        if not is_gallery(path):
+            raise InputError(f"{path} is not a gallery saved by this program.")
+        with safe_open(str(path), framework="numpy") as file:
+            meta = file.metadata()
+            photos = {meta[key]: file.get_tensor(key) for key in sorted(file.keys())}
         if any(rows.ndim != 2 or not len(rows) for rows in photos.values()):
             raise InputError(f"{path} holds a person without a photo, so it is damaged.")
-        return cls(photos, sha256)
+        return cls(photos, meta["sha256"])
+
+
+def is_gallery(path: str | Path) -> bool:
+    """Whether `Gallery.save` wrote this file, by its head: every row of it has a name."""
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            return {"sha256", *file.keys()} <= set(file.metadata() or {})
+    except (OSError, SafetensorError):
+        return False
+
+
+def check_target(path: Path) -> None:
+    """InputError where a gallery cannot be saved here, or would destroy something else."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; please name the gallery file to write.")
+    if not path.parent.is_dir():
+        raise InputError(f"{path} cannot be written; there is no folder {path.parent}.")
+    if path.exists() and not (path.is_file() and is_gallery(path)):
+        raise InputError(
+            f"{path} exists and is not a gallery saved by this program; please name another file."
+        )

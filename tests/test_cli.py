@@ -108,13 +108,36 @@ def test_a_gallery_answers_like_its_folder(folder: Path, capsys: pytest.CaptureF
     assert answers[0] == answers[1]
 
 
-def test_a_gallery_that_cannot_be_written_is_an_input_that_cannot_be_used(
-    folder: Path, capsys: pytest.CaptureFixture
+@pytest.mark.parametrize(
+    ("out", "reason"),
+    [
+        ("nowhere/people.gallery", "cannot be written; there is no folder "),
+        ("people", "is a folder; please name the gallery file to write."),
+        ("face.png", "exists and is not a gallery saved by this program; "),
+        ("tiny/model.safetensors", "exists and is not a gallery saved by this program; "),
+    ],
+)
+def test_a_gallery_goes_where_it_destroys_nothing_or_no_photo_is_read(
+    out: str,
+    reason: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
-    nowhere = folder / "nowhere" / "people.gallery"
-    words = ["gallery", str(folder / "people"), str(nowhere), "--checkpoint", str(folder / "tiny")]
+    monkeypatch.setattr(Verifier, "gallery", lambda *_: pytest.fail("photos were embedded"))
+    target = folder / out
+    before = target.read_bytes() if target.is_file() else None
+    words = ["gallery", str(folder / "people"), str(target), "--checkpoint", str(folder / "tiny")]
     assert cli.main(words) == cli.INPUT_ERROR
-    assert f"error: {nowhere} cannot be written" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {target} {reason}") and len(said.splitlines()) == 1
+    assert before is None or target.read_bytes() == before
+
+
+def test_a_gallery_replaces_an_older_one(folder: Path) -> None:
+    saved = folder / "people.gallery"
+    words = ["gallery", str(folder / "people"), str(saved), "--checkpoint", str(folder / "tiny")]
+    assert [cli.main(words), cli.main(words)] == [0, 0]
 
 
 @pytest.mark.parametrize(
