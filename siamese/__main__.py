@@ -8,12 +8,15 @@ Answers go to stdout, everything else to stderr. Exit codes, for scripts:
     3  uncertain
     4  none of these
    70  an error of this program's own
+  130  stopped by Ctrl-C
+  141  whoever read the answer went away, as `head` does: what a shell calls a broken pipe
 
 What a command needs is imported when it runs, so that `verify` does not wait for the trainer.
 """
 
 import argparse
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -24,15 +27,29 @@ from siamese.errors import SiameseError
 
 SAME, DIFFERENT, INPUT_ERROR, UNCERTAIN, NONE = range(5)
 OWN_ERROR = 70  # EX_SOFTWARE of sysexits.h; Python's own 1 would say "different people"
+STOPPED, READER_GONE = 130, 141  # 128 and the number of the signal: SIGINT, SIGPIPE
 Command = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; errors become one sentence on stderr."""
     options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except BrokenPipeError:
+        # Python writes what is left when it ends, and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+
+
+def _run(options: argparse.Namespace) -> int:
     command: Command = options.command
     try:
-        return command(options)
+        code = command(options)
+        print(end="", flush=True)  # while an error can still be told
+        return code
+    except BrokenPipeError:
+        raise
     except SiameseError as error:
         print(f"error: {error}", file=sys.stderr)
         return INPUT_ERROR
@@ -42,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INPUT_ERROR
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        return 130
+        return STOPPED
     except Exception:
         traceback.print_exc()
         return OWN_ERROR

@@ -96,6 +96,24 @@ def test_json_is_the_answer_as_data(folder: Path, capsys: pytest.CaptureFixture)
     assert answer["kind"] == "pick" and answer["identity"] == "face"
 
 
+def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
+    dark = str(folder / "dark.png")
+    words = ["verify", dark, dark, "--json", "--checkpoint", str(folder / "tiny")]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        found = subprocess.run(
+            [sys.executable, "-m", "siamese", *words],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert (found.returncode, found.stderr) == (cli.READER_GONE, b"")
+
+
 def test_a_gallery_answers_like_its_folder(folder: Path, capsys: pytest.CaptureFixture) -> None:
     shared = ["--checkpoint", str(folder / "tiny")]
     saved = str(folder / "people.gallery")
