@@ -218,6 +218,8 @@ def file_name(source: Source) -> str | None:
 
 def _read_path(path: Path, caption: Caption) -> bytes:
     try:
+        if path.is_dir():
+            raise ImageError(f"{caption.start} is a folder; please choose one photo in it.")
         # Not for devices and pipes: reading one may never end.
         if not path.is_file():
             raise ImageError(f"{caption.start} does not exist; please check the path.")

@@ -364,6 +364,11 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
         refused(path)
 
 
+def test_a_folder_is_said_to_be_one(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"is a folder; please choose one photo in it\.$"):
+        images.load(tmp_path)
+
+
 def test_a_file_opened_as_text(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("hello")
