@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from siamese.errors import SiameseError
+from siamese.errors import InputError, SiameseError
 
 SAME, DIFFERENT, INPUT_ERROR, UNCERTAIN, NONE = range(5)
 OWN_ERROR = 70  # EX_SOFTWARE of sysexits.h; Python's own 1 would say "different people"
@@ -94,12 +94,10 @@ def verify(options: argparse.Namespace) -> int:
 
 def pick(options: argparse.Namespace) -> int:
     """Find the person of a photo among others."""
-    from siamese.gallery import Gallery
-
-    support = options.support
+    support = _support(options.support)
     answer = _verifier(options).pick(
         options.query,
-        Gallery.load(support) if support.is_file() else support,
+        support,
         operating_point=options.operating_point,
         none_prior=options.prior,
         query_face=options.query_face,
@@ -274,6 +272,20 @@ def convert(options: argparse.Namespace) -> int:
         )
     print(f"converted: {options.out}, weights {run(options.source, options.out, network)}")
     return SAME
+
+
+def _support(path: Path) -> Any:
+    """The people to choose from: a folder as it is, or a saved gallery."""
+    from siamese.gallery import Gallery, is_gallery
+
+    if path.is_dir():
+        return path
+    wanted = "please give a folder of photos, or a file saved by `gallery`."
+    if not path.exists():
+        raise InputError(f"{path} does not exist; {wanted}")
+    if not is_gallery(path):
+        raise InputError(f"{path} is not a gallery; {wanted}")
+    return Gallery.load(path)
 
 
 def _verifier(options: argparse.Namespace) -> Any:

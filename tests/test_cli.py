@@ -152,6 +152,18 @@ def test_a_gallery_goes_where_it_destroys_nothing_or_no_photo_is_read(
     assert before is None or target.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("support", "reason"), [("face.png", "is not a gallery"), ("nobody", "does not exist")]
+)
+def test_pick_says_what_it_picks_from(
+    support: str, reason: str, folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    words = [str(folder / "face.png"), str(folder / support), "--checkpoint", str(folder / "tiny")]
+    assert cli.main(["pick", *words]) == cli.INPUT_ERROR
+    wanted = "please give a folder of photos, or a file saved by `gallery`."
+    assert capsys.readouterr().err == f"error: {folder / support} {reason}; {wanted}\n"
+
+
 def test_a_gallery_replaces_an_older_one(folder: Path) -> None:
     saved = folder / "people.gallery"
     words = ["gallery", str(folder / "people"), str(saved), "--checkpoint", str(folder / "tiny")]
