@@ -33,7 +33,10 @@ Command = Callable[[argparse.Namespace], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; errors become one sentence on stderr."""
-    options = _parser().parse_args(arguments)
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        # Here, since `parse_args` would show the usage of the program instead of the command's.
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         return _run(options)
     except BrokenPipeError:
@@ -344,7 +347,7 @@ def _command(commands: Any, run: Command, name: str | None = None) -> argparse.A
     parser: argparse.ArgumentParser = commands.add_parser(
         name or run.__name__, help=text, description=text
     )
-    parser.set_defaults(command=run)
+    parser.set_defaults(command=run, parser=parser)
     return parser
 
 

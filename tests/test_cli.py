@@ -205,6 +205,15 @@ def test_a_network_without_calibration_is_refused(
     assert "not been calibrated" in capsys.readouterr().err
 
 
+def test_a_misspelt_option_shows_the_usage_of_its_command(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["pick", "a.jpg", "people", "--tpo", "3"])
+    assert stop.value.code == cli.INPUT_ERROR
+    said = capsys.readouterr().err
+    assert said.startswith("usage: siamese pick ") and "[--top TOP]" in said
+    assert said.endswith("siamese pick: error: unrecognized arguments: --tpo 3\n")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop:
