@@ -381,12 +381,19 @@ def _add_answers(commands: Any) -> None:
     parser.add_argument("support", type=Path, help="a folder of photos, or a saved gallery")
     judged(parser, "how probable 'none of these' was beforehand (default 0.5)")
     parser.add_argument("--query-face", type=int, help="which face of the query, from 0")
-    parser.add_argument("--top", type=int, default=5, help="how many candidates to print")
+    parser.add_argument("--top", type=_count, default=5, help="how many candidates to print")
 
     parser = _command(commands, gallery)
     parser.add_argument("support", type=Path, help="a folder: FILE or IDENTITY/FILE")
     parser.add_argument("out", type=Path, help="the gallery file to write")
     shared(parser)
+
+
+def _count(word: str) -> int:
+    """A number that counts something, of which there is at least one."""
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"'{word}' is not a whole number of at least 1")
+    return int(word)
 
 
 def _add_training(commands: Any) -> None:

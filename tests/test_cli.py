@@ -214,6 +214,15 @@ def test_a_misspelt_option_shows_the_usage_of_its_command(capsys: pytest.Capture
     assert said.endswith("siamese pick: error: unrecognized arguments: --tpo 3\n")
 
 
+@pytest.mark.parametrize("count", ["0", "-1", "two"])
+def test_pick_prints_at_least_one(count: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["pick", "a.jpg", "people", "--top", count])
+    assert stop.value.code == cli.INPUT_ERROR
+    wanted = f"argument --top: '{count}' is not a whole number of at least 1\n"
+    assert capsys.readouterr().err.endswith(wanted)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop:
