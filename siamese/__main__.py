@@ -89,9 +89,7 @@ def verify(options: argparse.Namespace) -> int:
         print(f"{said} that both show the same {who}")
         print(f"prior {answer.prior:g}, operating point {point.name}: {_rates(point)}")
         _print_origin(answer)
-        for photo in (answer.first, answer.second):
-            for warning in photo.warnings:
-                print(f"{photo.name}: {warning.message}", file=sys.stderr)
+        _print_warnings(answer.first, answer.second)
     return {"same": SAME, "different": DIFFERENT, "uncertain": UNCERTAIN}[answer.decision.value]
 
 
@@ -114,6 +112,7 @@ def pick(options: argparse.Namespace) -> int:
         for share, name in sorted([*shown, (answer.none_probability, "(none of these)")])[::-1]:
             print(f"{_percent(share):>10}  {name}")
         _print_origin(answer)
+        _print_warnings(answer.query)
         for photo in answer.unusable:
             print(f"left out: {photo.reason}", file=sys.stderr)
     return NONE if answer.identity is None else SAME
@@ -303,6 +302,12 @@ def _verifier(options: argparse.Namespace) -> Any:
 
 def _print_origin(answer: Any) -> None:
     print(f"answered by {answer.origin.source}, weights {answer.origin.sha256}")
+
+
+def _print_warnings(*photos: Any) -> None:
+    for photo in photos:
+        for warning in photo.warnings:
+            print(f"{photo.name}: {warning.message}", file=sys.stderr)
 
 
 def _print_files(published: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from siamese import Verifier, checkpoint
+from siamese import Verifier, checkpoint, quality
 from siamese import __main__ as cli
 from siamese.network import SiameseNetwork
 from tests.pictures import portrait
@@ -150,6 +150,18 @@ def test_a_gallery_goes_where_it_destroys_nothing_or_no_photo_is_read(
     said = capsys.readouterr().err
     assert said.startswith(f"error: {target} {reason}") and len(said.splitlines()) == 1
     assert before is None or target.read_bytes() == before
+
+
+def test_both_answers_warn_of_the_photos_on_stderr(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    blurred = quality.Warning(quality.Flag.BLURRED, "It is blurred.")
+    monkeypatch.setattr("siamese.verifier.warnings_for", lambda *_: (blurred,))
+    face, shared = str(folder / "face.png"), ["--checkpoint", str(folder / "tiny")]
+    cli.main(["verify", face, face, *shared])
+    assert capsys.readouterr().err == "face.png: It is blurred.\n" * 2
+    cli.main(["pick", face, str(folder / "people"), *shared])
+    assert capsys.readouterr().err == "face.png: It is blurred.\n"
 
 
 @pytest.mark.parametrize(
