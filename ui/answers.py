@@ -71,7 +71,7 @@ def verification(
         warnings=details.warnings(found.first, found.second),
         similar=details.similar(found.similar),
         meaning=text.MEANING.format(
-            count=numbers.per_thousand(found.probability), prior=numbers.percent(found.prior)
+            count=numbers.per_thousand(found.probability), prior=numbers.exact(found.prior)
         ),
         decided=details.decided(found.operating_point, found.milliseconds),
         matrix="" if matrix is None or not several else _matrix(matrix, found, rule),
@@ -84,7 +84,7 @@ def verification(
                 text.VERDICTS[tone],
                 [
                     f"{percent} {text.PROBABILITY_OF_SAME}",
-                    text.PICTURE_PRIOR.format(prior=numbers.percent(found.prior)),
+                    text.PICTURE_PRIOR.format(prior=numbers.exact(found.prior)),
                 ],
                 found.operating_point,
                 found.origin,

@@ -1,4 +1,4 @@
-"""Gradio components of our own: photo fields that do not decode, and HTML that can be pressed.
+"""Gradio components of our own: photo fields that do not decode, HTML that can be pressed, ...
 
 Gradio's fields decode an upload before any handler sees it: EXIF data, 16-bit values and CMYK are
 lost or re-encoded, and a broken file fails without a word on which one it was. Ours read the file
@@ -56,6 +56,16 @@ class PhotosInput(gr.File):
                 with contextlib.suppress(TakenError):
                     found.append(_taken(file))
         return found
+
+
+class Percent(gr.Slider):
+    """A probability in per cent, on a slider and in a box to type it in."""
+
+    is_template = True
+
+    def preprocess(self, payload: float | None) -> float:
+        """What the box shows once it is left; while somebody types, it may be empty or beyond."""
+        return min(max(payload or 0.0, self.minimum), self.maximum)
 
 
 class Panel(gr.HTML):

@@ -68,12 +68,12 @@ def ticks(prior: float) -> list[tuple[float, str]]:
     for share in TICKS:
         logit = math.log(share / (1 - share)) - shift
         if abs(logit) <= SCALE_END + 1e-9:
-            found.append((position(logit), percent_tick(share)))
+            found.append((position(logit), exact(share)))
     return found
 
 
-def percent_tick(share: float) -> str:
-    """A round probability as the label of a tick."""
+def exact(share: float) -> str:
+    """A probability that was chosen, not computed, in per cent: "50 %", "0.1 %", "12.5 %"."""
     return f"{100 * share:g} %"
 
 

@@ -7,7 +7,7 @@ import gradio as gr
 
 from siamese import Verifier
 from ui import text
-from ui.components import Panel
+from ui.components import Panel, Percent
 from ui.details import point_name
 
 # Everything that decodes photos and searches them shares one pool.
@@ -21,7 +21,7 @@ _SAID = ("do", "face", "member", "list", "row", "column", "value", "number", "sh
 
 def options(
     verifier: Verifier, prior: str, prior_info: str, percent: int = 50
-) -> tuple[gr.Radio, gr.Slider]:
+) -> tuple[gr.Radio, Percent]:
     """The choice of the operating point, and of the prior, which starts at `percent`."""
     choices = [(point_name(point), point.name) for point in verifier.rule.operating_points]
     with gr.Row(elem_classes="options"):
@@ -32,8 +32,15 @@ def options(
             info=text.OPERATING_POINT_INFO,
             min_width=280,
         )
-        slider = gr.Slider(
-            1, 99, value=percent, step=1, label=prior, info=prior_info, min_width=280, buttons=[]
+        slider = Percent(
+            0.1,
+            99.9,
+            value=percent,
+            step=0.1,
+            label=prior,
+            info=prior_info,
+            min_width=280,
+            buttons=[],
         )
     return radio, slider
 

@@ -74,7 +74,7 @@ def pick(
                 [
                     text.PICTURE_SHARE.format(share=share, ahead=ahead),
                     words.among.format(
-                        count=len(found.ranking), prior=numbers.percent(found.none_prior)
+                        count=len(found.ranking), prior=numbers.exact(found.none_prior)
                     ),
                 ],
                 found.operating_point,

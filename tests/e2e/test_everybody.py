@@ -129,7 +129,7 @@ def test_a_visit_by_keyboard_alone(visit: Visit, photos: Path) -> None:
     expect(answer.locator(".why h3")).to_be_focused()
     focus(page, "range slider")
     page.keyboard.press("ArrowLeft")
-    expect(answer.get_by_text("a chance of 49 % beforehand")).to_be_visible()
+    expect(answer.get_by_text("a chance of 49.9 % beforehand")).to_be_visible()
     page.locator("h1").click()
     focus(page, "Another photo")
     page.keyboard.press("Enter")

@@ -123,6 +123,17 @@ def test_prior_moves_the_probability_and_the_setting_the_decision(
     assert answer_json(answer)["operating_point"]["name"] == "fmr_0_1"
 
 
+def test_the_answer_says_the_prior_that_the_box_shows(visit: Visit, photos: Path) -> None:
+    page = visit()
+    answer = compare(page, photos / "portrait.jpg", photos / "mirrored.png")
+    number = page.locator(".tabitem:visible .options input[type=number]")
+    for typed, shown in (("0.1", "0.1"), ("33.3", "33.3"), ("0.01", "0.1"), ("100", "99.9")):
+        number.fill(typed)
+        number.press("Enter")
+        expect(answer.get_by_text(f"a chance of {shown} % beforehand")).to_be_visible()
+        expect(number).to_have_value(shown)
+
+
 def test_errors_stand_beside_their_photo(visit: Visit, photos: Path) -> None:
     page = visit()
     give(page, 0, photos / "letter.jpg")

@@ -15,6 +15,7 @@ from siamese.calibration import DecisionRule, OperatingPoint, Rate, Similar, pro
 from siamese.faces import Face
 from siamese.results import Explanation, Origin, PhotoFaces
 from ui import about, answers, cards, draw, examples, numbers, photo, text, why
+from ui.components import Percent
 from ui.visit import Kept, Member, Problem, Shown, gallery, person_of
 
 HOSTILE = '"><script>alert(1)</script>'
@@ -37,6 +38,19 @@ def picture(url: str) -> Image.Image:
 )
 def test_nothing_is_certain_in_per_cent(share: float, words: str) -> None:
     assert numbers.percent(share) == words
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [(0.1, 0.1), (12.5, 12.5), (50, 50), (0, 0.1), (None, 0.1), (100, 99.9)]
+)
+def test_a_prior_is_taken_from_0_1_to_99_9_per_cent(typed: float | None, meant: float) -> None:
+    assert Percent(0.1, 99.9).preprocess(typed) == meant
+
+
+def test_a_prior_is_said_as_it_was_chosen() -> None:
+    for tenths in range(1, 1000):
+        shown = str(tenths / 10).removesuffix(".0")
+        assert numbers.exact(tenths / 10 / 100) == f"{shown} %"
 
 
 def test_no_probability_reads_as_0_or_100() -> None:
