@@ -54,20 +54,20 @@ def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None
         if notice:
             gr.HTML(about.notice(notice), apply_default_css=False)
         with gr.Tabs():
-            with gr.Tab(text.TAB_VERIFY, id="verify"):
+            with gr.Tab(text.TAB_VERIFY, id="verify") as verify:
                 verify_tab = VerifyTab(verifier, MINUTES)
-            with gr.Tab(text.TAB_PICK, id="pick"):
+            with gr.Tab(text.TAB_PICK, id="pick") as pick:
                 pick_tab = PickTab(verifier, MINUTES)
-            with gr.Tab(text.TAB_ANY, id="any"):
-                any_tab = AnyTab(drawings or Verifier.from_pretrained(DRAWINGS), MINUTES)
+            with gr.Tab(text.TAB_ANY, id="any") as anything:
+                drawings = drawings or Verifier.from_pretrained(DRAWINGS)
+                any_tab = AnyTab(drawings, MINUTES)
         clear = gr.Button(text.CLEAR, variant="secondary", size="sm", elem_classes="clear")
         gr.HTML(about.honesty(MINUTES), apply_default_css=False)
-        card = about.model_card(verifier.folder)
-        points = verifier.rule.operating_points
-        gr.HTML(about.measured(verifier.origin, points, card is not None), apply_default_css=False)
-        if card is not None:
-            with gr.Accordion(text.MODEL_CARD, open=False, elem_id=about.CARD_ID):
-                gr.Markdown(card)
+        _who_answers(verifier, text.RATES_HEAD, "faces")
+        _who_answers(drawings, text.RATES_HEAD_CHARACTERS, "drawings")
+        # The style sheet shows the one that answers in the tab.
+        for tab, kind in ((verify, "faces"), (pick, "faces"), (anything, "drawings")):
+            tab.select(None, js=f"() => {{ document.body.dataset.answers = '{kind}'; }}")
 
         def clear_photos(request: gr.Request) -> list[Any]:
             forget.clear(page.app, request.session_hash)
@@ -86,6 +86,23 @@ def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None
         page.unload(leave)
         api.add(page, verifier, POOL, POOL_SIZE)
     return page.queue(max_size=MAX_WAITING)
+
+
+def _who_answers(verifier: Verifier, head: tuple[str, ...], kind: str) -> None:
+    """Which network answers for this kind of picture, how often it errs, and its model card."""
+    card = about.model_card(verifier.folder)
+    card_id = f"model-card-{kind}"
+    points = verifier.rule.operating_points
+    with gr.Column(elem_classes=["who-answers", kind]):
+        gr.HTML(
+            about.measured(verifier.origin, points, head, card_id if card else None),
+            apply_default_css=False,
+        )
+        if card:
+            with gr.Accordion(
+                text.MODEL_CARD, open=False, elem_id=card_id, elem_classes="model-card"
+            ):
+                gr.Markdown(card)
 
 
 def launch_options() -> dict[str, Any]:

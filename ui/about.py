@@ -11,8 +11,6 @@ from siamese.results import Origin
 from ui import numbers, text
 from ui.details import point_name
 
-CARD_ID = "model-card"  # where the model card is on the page
-
 
 def header() -> str:
     """The head of the page."""
@@ -39,21 +37,21 @@ def honesty(minutes: int) -> str:
     )
 
 
-def measured(origin: Origin, points: tuple[OperatingPoint, ...], card: bool) -> str:
+def measured(
+    origin: Origin, points: tuple[OperatingPoint, ...], head: tuple[str, ...], card: str | None
+) -> str:
     """Which network answers, and its measured error rates with counts and intervals.
 
-    `card`: whether its model card is on the page, to be linked to.
+    `head` is what stands above the rates, `card` the id of the model card on the page, if any.
     """
-    link = Markup('<a href="#{}">{}</a>').format(CARD_ID, text.MODEL_CARD_LINK) if card else ""
+    link = Markup('<a href="#{}">{}</a>').format(card, text.MODEL_CARD_LINK) if card else ""
     rows = Markup("").join(
         Markup('<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>').format(
             point_name(point), _rate(point.fmr), _rate(point.fnmr)
         )
         for point in points
     )
-    head = Markup("").join(
-        Markup('<th scope="col">{}</th>').format(name) for name in text.RATES_HEAD
-    )
+    heads = Markup("").join(Markup('<th scope="col">{}</th>').format(name) for name in head)
     # A folder by its last part; a checkpoint of the Hub as it is: owner/name@commit.
     name = origin.source if "@" in origin.source else Path(origin.source).name
     where = ", ".join(dict.fromkeys(point.measured_on for point in points))
@@ -71,7 +69,7 @@ def measured(origin: Origin, points: tuple[OperatingPoint, ...], card: bool) -> 
             text.RATES_TABLE,
             text.RATES_TABLE,
             where,
-            head,
+            heads,
             rows,
         )
     )

@@ -180,6 +180,11 @@ MODEL_CARD_LINK = "Read its model card"
 RATES_TITLE = "Who answers, and how often it errs"
 RATES_TABLE = "Measured error rates"
 RATES_HEAD = ("Setting", "Different people called “same”", "Same person not called “same”")
+RATES_HEAD_CHARACTERS = (
+    "Setting",
+    "Different characters called “same”",
+    "Same character not called “same”",
+)
 
 # The API
 API = {

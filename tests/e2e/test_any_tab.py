@@ -68,6 +68,19 @@ def settled(page: Page) -> dict:  # type: ignore[type-arg]
     return found
 
 
+def test_below_a_tab_stands_the_network_that_answers_in_it(page: Page) -> None:
+    faces = page.get_by_text(app_server.verifier().origin.sha256)
+    drawn = page.get_by_text(app_server.drawings().origin.sha256)
+    expect(drawn.first).to_be_visible()
+    expect(faces.first).to_be_hidden()
+    expect(page.get_by_text("Different characters called “same”")).to_be_visible()
+    page.get_by_role("link", name="Read its model card").click()
+    expect(page.get_by_role("heading", name="one-shot classification of drawn")).to_be_visible()
+    page.get_by_role("tab", name="Who is it?").click()
+    expect(faces.first).to_be_visible()
+    expect(drawn.first).to_be_hidden()
+
+
 @pytest.mark.long
 def test_another_hand_is_read_better_than_by_pixels(page: Page) -> None:
     """All twenty characters as another hand drew them, drawn again with the mouse."""

@@ -34,7 +34,7 @@ def test_no_serious_finding_of_axe(visit: Visit, photos: Path, theme: str) -> No
     page.get_by_role("button", name="Why?").click()
     expect(page.locator(".why")).to_be_visible()
     page.get_by_role("link", name="Read its model card").click()
-    expect(page.locator("#model-card h1")).to_be_visible()
+    expect(page.locator(".model-card h1")).to_be_visible()
     assert serious(page) == []
     page.get_by_role("tab", name="Who is it?").click()
     inputs.nth(0).locator("input[type=file]").set_input_files(photos / "portrait.jpg")

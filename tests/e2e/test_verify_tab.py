@@ -72,9 +72,9 @@ def test_a_visit(visit: Visit, photos: Path) -> None:
     expect(page.get_by_text("No photo is kept")).to_be_visible()
     expect(page.get_by_text("Not for access control")).to_be_visible()
     expect(page.get_by_text(app_server.verifier().origin.sha256)).to_be_visible()
-    expect(page.locator("#model-card h1")).to_have_count(0)
+    expect(page.locator(".model-card h1")).to_have_count(0)
     page.get_by_role("link", name="Read its model card").click()
-    expect(page.locator("#model-card h1")).to_be_visible()
+    expect(page.locator(".model-card h1")).to_be_visible()
     assert foreign == []
 
 
