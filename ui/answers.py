@@ -86,6 +86,7 @@ def verification(
                     f"{percent} {text.PROBABILITY_OF_SAME}",
                     text.PICTURE_PRIOR.format(prior=numbers.exact(found.prior)),
                 ],
+                (found.first, found.second),
                 found.operating_point,
                 found.origin,
             ),

@@ -33,14 +33,15 @@ def crop(photo: PhotoFaces) -> Markup:
 
 def warnings(*photos: PhotoFaces) -> Markup:
     """What makes the answer less reliable, by photo; empty if nothing does."""
-    rows = [
-        Markup("<li><b>{}</b> {}</li>").format(photo.name, warning.message)
-        for photo in photos
-        for warning in photo.warnings
-    ]
+    rows = [Markup("<li><b>{}</b> {}</li>").format(*found) for found in _warned(photos)]
     if not rows:
         return Markup("")
     return Markup('<ul class="warnings">{}</ul>').format(Markup("").join(rows))
+
+
+def _warned(photos: Sequence[PhotoFaces]) -> list[tuple[str, str]]:
+    """The name of the photo and the sentence of each warning."""
+    return [(photo.name, warning.message) for photo in photos for warning in photo.warnings]
 
 
 def point_name(point: OperatingPoint) -> str:
@@ -125,13 +126,22 @@ def tools(
 
 
 def picture(
-    tone: str, title: str, lines: Sequence[str], point: OperatingPoint, origin: Origin
+    tone: str,
+    title: str,
+    lines: Sequence[str],
+    photos: Sequence[PhotoFaces],
+    point: OperatingPoint,
+    origin: Origin,
 ) -> dict[str, Any]:
-    """What is written on the picture of an answer; the page adds its date."""
+    """What is written on the picture of an answer; the page adds its date.
+
+    What makes the answer less reliable goes along: those who get the picture see nothing else.
+    """
     setting = text.PICTURE_SETTING.format(point=point_name(point), sha=origin.sha256[:12])
     return {
         "sign": text.SIGNS.get(tone, ""),
         "tone": tone,
         "title": title,
+        "warnings": [f"{name}: {message}" for name, message in _warned(photos)],
         "lines": [*lines, setting, text.PICTURE_LIMITS],
     }

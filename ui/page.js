@@ -24,13 +24,30 @@ const draw = async (words) => {
   const faces = [...element.querySelectorAll('.answer .faces img')];
   await Promise.all(faces.map((face) => face.decode()));
   const [width, side, margin] = [1000, 400, 50];
+  const room = width - 2 * margin;
   const canvas = document.createElement('canvas');
-  canvas.width = width;
-  canvas.height = margin + side + 110 + 46 * (words.lines.length + 1) + margin;
   const pen = canvas.getContext('2d');
+  const wrapped = (text) => {
+    pen.font = '400 28px system-ui, sans-serif';
+    const rows = [];
+    for (const word of text.split(' ')) {
+      const longer = rows.length ? `${rows.at(-1)} ${word}` : word;
+      if (rows.length && pen.measureText(longer).width <= room) rows[rows.length - 1] = longer;
+      else rows.push(word);
+    }
+    return rows;
+  };
+  const day = new Date().toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric' });
+  const [first, ...others] = words.lines;
+  const rows = [
+    ...words.warnings.flatMap((warning) => wrapped(`⚠ ${warning}`)).map((row) => [row, '400', COLOURS.uncertain]),
+    [first, '600', '#17202e'],
+    ...[...others, day].map((line) => [line, '400', '#4d5868']),
+  ];
+  canvas.width = width;
+  canvas.height = margin + side + 110 + 46 * rows.length + margin;
   const write = (text, font, size, y, colour) => {
     pen.font = `${font} ${size}px system-ui, sans-serif`;
-    const room = width - 2 * margin;
     const fitting = Math.min(size, size * room / pen.measureText(text).width);
     pen.font = `${font} ${fitting}px system-ui, sans-serif`;
     pen.fillStyle = colour;
@@ -50,9 +67,7 @@ const draw = async (words) => {
   pen.textAlign = 'left';
   pen.textBaseline = 'alphabetic';
   write(words.title, '700', 56, margin + side + 76, COLOURS[words.tone]);
-  const day = new Date().toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric' });
-  [...words.lines, day].forEach((line, row) =>
-    write(line, row ? '400' : '600', 28, margin + side + 134 + 46 * row, row ? '#4d5868' : '#17202e'));
+  rows.forEach(([line, font, colour], row) => write(line, font, 28, margin + side + 134 + 46 * row, colour));
   return new Promise((done) => canvas.toBlob(done, 'image/png'));
 };
 

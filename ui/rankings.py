@@ -77,6 +77,7 @@ def pick(
                         count=len(found.ranking), prior=numbers.exact(found.none_prior)
                     ),
                 ],
+                (found.query,),
                 found.operating_point,
                 found.origin,
             ),

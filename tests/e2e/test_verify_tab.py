@@ -104,6 +104,17 @@ def test_the_answer_can_be_taken_along(visit: Visit, photos: Path) -> None:
     assert copied["kind"] == "verification"
 
 
+def test_the_saved_picture_carries_the_warnings(visit: Visit, photos: Path) -> None:
+    page = visit()
+    answer = compare(page, photos / "portrait.jpg", photos / "group.jpg")
+    expect(answer.locator(".warnings")).to_contain_text("2 faces were found")
+    with page.expect_download() as download:
+        answer.get_by_role("button", name="Save as picture").click()
+    sheet = np.asarray(Image.open(download.value.path()).convert("RGB"), float)
+    amber = np.abs(sheet[460:] - (135, 84, 0)).max(axis=2) < 40
+    assert amber.any(axis=1).sum() > 20, "rows of writing in the colour of warnings"
+
+
 def test_prior_moves_the_probability_and_the_setting_the_decision(
     visit: Visit, photos: Path
 ) -> None:

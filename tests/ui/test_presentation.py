@@ -4,17 +4,18 @@ import base64
 import io
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from siamese import Decision, ImageError, Verification
+from siamese import Decision, ImageError, Verification, quality
 from siamese.calibration import DecisionRule, OperatingPoint, Rate, Similar, probability
 from siamese.faces import Face
 from siamese.results import Explanation, Origin, PhotoFaces
-from ui import about, answers, cards, draw, examples, numbers, photo, text, why
+from ui import about, answers, cards, details, draw, examples, numbers, photo, text, why
 from ui.components import Percent
 from ui.visit import Kept, Member, Problem, Shown, gallery, person_of
 
@@ -145,6 +146,16 @@ def test_how_often_different_people_look_as_similar_is_said(errors: int, words: 
 def test_what_was_never_counted_is_not_said() -> None:
     assert "at least this similar" not in answer(None)
     assert "<script" not in answer(None)
+
+
+def test_the_picture_of_an_answer_carries_its_warnings() -> None:
+    blurred = quality.Warning(quality.Flag.BLURRED, "The face is blurred.")
+    warned = replace(seen(HOSTILE), warnings=(blurred,))
+    point = OperatingPoint("balanced", 0.0, Rate(1, 9, 0, 1), Rate(1, 9, 0, 1), "toys")
+    origin = Origin("weights", "e1cf")
+    made = details.picture("same", "Same person", ["70 %"], (warned, seen()), point, origin)
+    assert made["warnings"] == [f"{HOSTILE}: The face is blurred."]
+    assert details.picture("same", "", [], (seen(),), point, origin)["warnings"] == []
 
 
 def explained(grid: np.ndarray) -> Explanation:
