@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import FileChooser, Page, expect
+
+from ui import examples
 
 Visit = Callable[..., Page]
 
@@ -87,6 +90,40 @@ def test_nothing_is_wider_than_the_screen(visit: Visit, photos: Path) -> None:
     assert page.evaluate(moving) > 0
     page.emulate_media(reduced_motion="reduce")
     assert page.evaluate(moving) == 0
+
+
+def test_on_a_phone_nothing_is_cut_off_or_covered(visit: Visit, tmp_path: Path) -> None:
+    page = visit()
+    page.set_viewport_size({"width": 390, "height": 844})
+    many = Image.new("RGB", (1600, 400), "#58707a")
+    for number in range(16):
+        with Image.open(examples.FOLDER / examples.PEOPLE[number % 4]) as face:
+            many.paste(face.resize((184, 184)), (200 * (number % 8) + 8, 200 * (number // 8) + 8))
+    many.save(tmp_path / "many.jpg")
+    page.locator(".tabitem:visible input[type=file]").first.set_input_files(tmp_path / "many.jpg")
+    expect(page.locator(".chip").nth(8)).to_be_visible()
+    # Numbers do not cover small faces, and chips fade out where there are more of them.
+    badges = page.evaluate(
+        """[...document.querySelectorAll('.face:not(.chosen)')]
+            .map(e => e.firstElementChild.offsetWidth / e.offsetWidth)"""
+    )
+    assert len(badges) > 8 and max(badges) < 0.5
+    assert page.locator(".chips").evaluate("e => e.scrollHeight > e.clientHeight")
+    assert page.locator(".chips").evaluate("e => getComputedStyle(e).maskImage") != "none"
+    page.get_by_role("tab", name="Who is it?").click()
+    page.get_by_role("button", name="Find person C 2").click()
+    expect(page.locator(".tabitem:visible .ranking")).to_be_visible()
+    page.locator(".member input").first.fill("Somebody with a long name, number 1")
+    page.locator(".member input").first.press("Enter")
+    name = page.locator(".ranking .who", has_text="number 1")
+    expect(name).to_be_visible()
+    cut = "e => e.scrollWidth > e.clientWidth"
+    assert not name.evaluate(cut)
+    for tab, kind in (("Who is it?", "faces"), ("Any class", "drawings")):
+        page.get_by_role("tab", name=tab).click()
+        assert not page.locator(f".{kind} .measured .wide").evaluate(cut)
+    expect(page.get_by_role("button", name="Use via API")).to_be_visible()
+    assert "·" not in page.locator("footer").inner_text()
 
 
 def focus(page: Page, name: str, steps: int = 40) -> None:
