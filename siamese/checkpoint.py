@@ -66,6 +66,14 @@ class CheckpointConfig:
     license: str = "other"
     license_reason: str = ""
 
+    @classmethod
+    def bare(cls, network: NetworkConfig) -> "CheckpointConfig":
+        """Of a network of which nothing else is known; grey pictures are compared whole."""
+        if network.channels == 3:
+            return cls(network)
+        side = float(network.image_size)
+        return cls(network, "none", (0.0, 0.0, side, side))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
@@ -198,7 +206,7 @@ def config_of(network: SiameseNetwork) -> CheckpointConfig:
     changed since: a threshold that was fitted for other embeddings would be a lie.
     """
     if network.came_with is None:
-        return CheckpointConfig(network.config)
+        return CheckpointConfig.bare(network.config)
     config, fingerprint = network.came_with
     if fingerprint == _fingerprint(network) and config.network == network.config:
         return config

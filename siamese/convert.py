@@ -27,7 +27,7 @@ def convert(source: Path, out: Path, network: NetworkConfig | None = None) -> st
     Returns the new weights' SHA-256. Raises CheckpointError, one sentence, where it cannot be done.
     """
     path = _pickle_of(source)
-    config = CheckpointConfig(network) if network else _config_beside(path)
+    config = CheckpointConfig.bare(network) if network else _config_beside(path)
     named = None if network else checkpoints.read_config(path.parent).get("weights_sha256")
     tensors = _read(path)
     built = SiameseNetwork(config.network)

@@ -1,5 +1,6 @@
 """A support set that is already embedded: people, how many photos each, and their embeddings."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +83,8 @@ def is_gallery(path: str | Path) -> bool:
     try:
         with safe_open(str(path), framework="numpy") as file:
             return {"sha256", *file.keys()} <= set(file.metadata() or {})
+    except PermissionError:
+        raise
     except (OSError, SafetensorError):
         return False
 
@@ -92,6 +95,8 @@ def check_target(path: Path) -> None:
         raise InputError(f"{path} is a folder; please name the gallery file to write.")
     if not path.parent.is_dir():
         raise InputError(f"{path} cannot be written; there is no folder {path.parent}.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InputError(f"{path} cannot be written; please choose a place where you may.")
     if path.exists() and not (path.is_file() and is_gallery(path)):
         raise InputError(
             f"{path} exists and is not a gallery saved by this program; please name another file."

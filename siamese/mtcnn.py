@@ -162,7 +162,7 @@ def _run(
     """A network's outputs, float64, for every box cut out at side x side px."""
     if not len(boxes):
         # The networks cannot take an empty batch, but their outputs have a shape.
-        return tuple(part[:0].numpy() for part in network(torch.zeros(1, 3, side, side)))
+        return tuple(part[:0].double().numpy() for part in network(torch.zeros(1, 3, side, side)))
     pieces = [_piece(image, box, side) for box in boxes]
     outputs = [network(_as_tensor(pieces[i : i + _CHUNK])) for i in range(0, len(pieces), _CHUNK)]
     return tuple(torch.cat(part).double().numpy() for part in zip(*outputs, strict=True))
@@ -196,8 +196,6 @@ def _keep(candidates: _Candidates, limit: float) -> np.ndarray:
     """Indices that non-maximum suppression leaves, best first."""
     from torchvision.ops import nms
 
-    if not len(candidates.boxes):
-        return np.arange(0)  # which nms refuses
     boxes, scores = torch.from_numpy(candidates.boxes), torch.from_numpy(candidates.scores)
     return np.asarray(nms(boxes, scores, limit).numpy())
 

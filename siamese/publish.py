@@ -227,8 +227,8 @@ def _pictures(folder: Path, text: str) -> list[str]:
     return [name for name in hub_card.pictures(text) if (folder / name).is_file()]
 
 
-def _linked(root: Path, document: str) -> set[str]:
-    """The files of `root` that a document links to or shows, and those that these do."""
+def _linked(root: Path, document: str) -> list[str]:
+    """The files of `root` that a document links to or shows, and those that these do, sorted."""
     found: set[str] = set()
     waiting = [document]
     while waiting:
@@ -239,7 +239,7 @@ def _linked(root: Path, document: str) -> set[str]:
             if (root / target).is_file() and target not in found:
                 found.add(target)
                 waiting += [target] * (PurePosixPath(target).suffix == ".md")
-    return found
+    return sorted(found)
 
 
 def _inside(folder: Path, name: str) -> Path:

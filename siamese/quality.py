@@ -2,11 +2,10 @@
 
 Each limit is about where half as many genuine pairs again are missed, at the operating point of 1 %
 false matches, as with ordinary photos of people the network never saw; it holds for a network like
-the embedded one. Size, blur, light, covering
-and cut-off: their crops were spoiled step by step (`evaluation.degradation`). Pose and score: their
-crops as they are (`evaluation.occurring`). What all of them do on LFW, where none was fitted but
-when a photo is looked at turned, is measured too (`evaluation.flagged`). The tables stand in the
-model card.
+the embedded one. Size, blur, light, covering and cut-off: their crops were spoiled step by step
+(`evaluation.degradation`). Pose and score: their crops as they are (`evaluation.occurring`). What
+all of them do on LFW, where none was fitted but when a photo is looked at turned, is measured too
+(`evaluation.flagged`). The tables stand in the model card.
 """
 
 from collections.abc import Callable, Sequence

@@ -363,6 +363,16 @@ def test_wrong_config(path: str, value: Any, words: str, folder: Path) -> None:
     assert words in refusal(folder)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_bare_network_of_any_kind_is_saved_and_loaded(channels: int, tmp_path: Path) -> None:
+    """Nobody said what a grey one compares: whole pictures, for which no detector is needed."""
+    network = SiameseNetwork(dataclasses.replace(small.TINY, channels=channels))
+    network.save_pretrained(tmp_path)
+    assert SiameseNetwork.from_pretrained(tmp_path).config.channels == channels
+    detector = load_folder(tmp_path).config.detector
+    assert detector == ("mtcnn" if channels == 3 else "none")
+
+
 @pytest.mark.parametrize(
     ("path", "value"), [("window", [8.0, 20.0, 104.0, 117.0]), ("network/channels", 1)]
 )

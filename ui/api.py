@@ -197,6 +197,10 @@ def _taken(photos: dict[str, Any], first_error: SiameseError | None) -> list[_Fi
     return files
 
 
+def _own_name(file: _File, number: int) -> str:
+    return person_of(file.name) or f"person {number + 1}"
+
+
 def _support(files: list[_File], names: list[str] | None) -> dict[str, list[Any]]:
     """The support set by person, in the order in which the people first appear."""
     if len(files) > MAX_SUPPORT:
@@ -205,7 +209,7 @@ def _support(files: list[_File], names: list[str] | None) -> dict[str, list[Any]
         raise InputError(text.NO_NAMES.format(photos=len(files), names=len(names)))
     people: dict[str, list[Any]] = {}
     for number, file in enumerate(files):
-        # Without names as in the package: each photo is a person of its own.
-        own = apart(person_of(file.name) or f"person {number + 1}", people)
-        people.setdefault(names[number] if names else own, []).append(file)
+        # Without names each photo is a person of its own.
+        name = names[number] if names else apart(_own_name(file, number), people)
+        people.setdefault(name, []).append(file)
     return people

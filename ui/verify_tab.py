@@ -9,7 +9,7 @@ from ui import answers, cards, examples, text
 from ui.components import Panel
 from ui.parts import event_data, follow, options, settling, working
 from ui.places import PhotoPlace
-from ui.visit import Asked, Problem, Shown, all_pairs, explain, look
+from ui.visit import Asked, Problem, Shown, all_pairs, current, explain, look
 
 
 class VerifyTab:
@@ -44,8 +44,8 @@ class VerifyTab:
             place.wire(self._answer, self._settle, inputs, [self._asked])
         seen = [first.state, second.state, self._asked]
         self._answer.act(self._act, seen, self.outputs, **working(self._answer)).then(
-            self._settle, inputs, self._answer, **settling(self._answer)
-        )
+            current, seen, self._asked, **settling(self._answer)
+        ).then(self._settle, inputs, self._answer, **settling(self._answer))
         follow([self._point, self._prior], self._settle, inputs, self._answer)
 
     def _act(

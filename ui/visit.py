@@ -111,11 +111,12 @@ class Support:
         with self._lock:
             taken = found[: max(0, most - len(self._members))]
             people = {member.person for member in self._members.values()}
+            new = {}
             for member in taken:
                 person = apart(member.person, people)
                 people.add(person)
-                new = replace(member, person=person)
-                self._members = {**self._members, secrets.token_hex(8): new}
+                new[secrets.token_hex(8)] = replace(member, person=person)
+            self._members = {**self._members, **new}
             self._unlisted = True
         return len(taken) == len(found)
 
@@ -189,6 +190,15 @@ def explain(verifier: Verifier, asked: Asked, first: Shown, second: Shown) -> As
         first.sighting, second.sighting, first_face=first.face, second_face=second.face
     )
     return replace(asked, why=Kept(found, (first, second)))
+
+
+def current(first: Shown | None, second: Shown | None, asked: Asked | None) -> Asked:
+    """Without what is about photos that went while it was computed: nothing is to hold those."""
+    if first is None or second is None or asked is None:
+        return Asked()
+    pairs = asked.pairs.of(first.sighting, second.sighting) is not None
+    why = asked.why.of(first, second) is not None
+    return Asked(asked.pairs if pairs else Kept(), asked.why if why else Kept())
 
 
 def gallery(members: Iterable[Member], sha256: str) -> Gallery:

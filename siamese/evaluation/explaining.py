@@ -30,13 +30,18 @@ def grey(crop: np.ndarray) -> np.ndarray:
 
 
 def shuffled(crop: np.ndarray) -> np.ndarray:
-    """The crop's own cells in random order: its features, where they mean nothing."""
-    side, cells = crop.shape[0] // explain.CELLS, explain.CELLS
-    tiles = (
-        crop.reshape(cells, side, cells, side, -1).swapaxes(1, 2).reshape(cells**2, side, side, -1)
-    )
-    mixed = np.random.default_rng(0).permutation(tiles).reshape(cells, cells, side, side, -1)
-    return mixed.swapaxes(1, 2).reshape(crop.shape).astype(np.float32)
+    """The crop's own cells in random order: its features, where they mean nothing.
+
+    Where the side is no multiple of the cells, a rim of a few pixels stays as it is.
+    """
+    cells = explain.CELLS
+    side = crop.shape[0] // cells
+    whole, mixed = side * cells, crop.astype(np.float32)
+    tiles = mixed[:whole, :whole].reshape(cells, side, cells, side, -1).swapaxes(1, 2)
+    order = np.random.default_rng(0).permutation(cells**2)
+    moved = tiles.reshape(cells**2, side, side, -1)[order].reshape(tiles.shape).swapaxes(1, 2)
+    mixed[:whole, :whole] = moved.reshape(whole, whole, -1)
+    return mixed
 
 
 def upside_down(crop: np.ndarray) -> np.ndarray:

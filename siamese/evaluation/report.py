@@ -78,12 +78,11 @@ def evaluate(
 
 
 def subject_of(config: CheckpointConfig) -> str:
-    """What a checkpoint compares: "drawings", which are whole pictures in grey, or "faces".
+    """What a checkpoint compares: "drawings", which are grey, or "faces".
 
     Whole pictures in colour count as faces, cut out by somebody else's means.
     """
-    whole = config.detector == "none"
-    return "drawings" if whole and config.network.channels == 1 else "faces"
+    return "drawings" if config.network.channels == 1 else "faces"
 
 
 def render(checkpoint: Checkpoint, content: dict[str, Any], folder: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from siamese import checkpoint
-from siamese.evaluation import audit, report
+from siamese.evaluation import audit, explaining, occurring, report
 
 FOLDERS = (checkpoint.EMBEDDED, checkpoint.DRAWINGS)
 
@@ -34,6 +34,18 @@ def test_the_card_is_what_the_figures_say_and_nothing_else(folder: Path) -> None
     loaded = checkpoint.load_folder(folder)
     written = (folder / checkpoint.CARD).read_text(encoding="utf-8")
     assert written == report.render(loaded, found, folder)
+
+
+def test_the_figures_are_of_this_code() -> None:
+    """Of explanations as they are made and checked, and of warnings as they are raised."""
+    found = report.read_metrics(checkpoint.EMBEDDED)
+    assert found is not None
+    protocols = found["protocols"]
+    assert set(protocols["explanations"]["fillings"]) == set(explaining.FILLINGS)
+    flags = {
+        name: measure["flag"] for name, measure in protocols["unusual_photos"]["measures"].items()
+    }
+    assert flags == {name: measure.flag for name, measure in occurring.MEASURES.items()}
 
 
 def test_the_one_for_drawings_is_small_and_looks_for_no_face() -> None:

@@ -86,15 +86,17 @@ def test_the_fillings_differ_from_those_the_maps_are_made_with() -> None:
     assert abs(coarse(lambda _: other_grain) - made_with[-1]).mean() < 5
 
 
-def test_shuffled_cells_are_the_same_cells_elsewhere() -> None:
-    crop = crops()[0]
-    mixed, cell = explaining.shuffled(crop), SIDE // explain.CELLS
+@pytest.mark.parametrize("side", [64, 96, 105])
+def test_shuffled_cells_are_the_same_cells_elsewhere(side: int) -> None:
+    """Also where the side is no multiple of the cells, as Koch's 105 px."""
+    crop = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    mixed, cell = explaining.shuffled(crop).astype(np.uint8), side // explain.CELLS
 
     def tiles(pixels: np.ndarray) -> list[bytes]:
-        corners = range(0, SIDE, cell)
+        corners = range(0, cell * explain.CELLS, cell)
         return [pixels[y : y + cell, x : x + cell].tobytes() for y in corners for x in corners]
 
-    before, after = tiles(crop), tiles(mixed.astype(np.uint8))
+    before, after = tiles(crop), tiles(mixed)
     assert sorted(before) == sorted(after)
     assert sum(a == b for a, b in zip(before, after, strict=True)) < 6
 

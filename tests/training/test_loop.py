@@ -122,6 +122,7 @@ def test_a_killed_stage_ends_with_the_same_weights(tmp_path: Path) -> None:
     folder.mkdir()
     with pytest.raises(Killed):
         run_stage(Distillation(network), network, data, UntilSix(), SCHEDULE, folder, cpu=True)
+    assert (folder / "state.pt").exists()
     resumed = train(folder).state_dict()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert losses(folder) == losses(tmp_path / "whole")

@@ -80,8 +80,14 @@ def test_a_kill_before_the_checkpoint_is_written_loses_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "save", killed)
         assert stage(world, folder, *words) == 130
-    assert not (folder / checkpoint.WEIGHTS).exists()
-    assert stage(world, folder, *words) == 0
+    assert not (folder / checkpoint.WEIGHTS).exists() and (folder / STATE).exists()
+
+    def trained_again(*_: object) -> None:
+        pytest.fail("a step was done again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("siamese.training.loop._batch", trained_again)
+        assert stage(world, folder, *words) == 0
     assert (
         checkpoint.load_folder(folder).sha256 == checkpoint.load_folder(tmp_path / "whole").sha256
     )

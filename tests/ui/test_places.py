@@ -11,7 +11,7 @@ import pytest
 from tests import app_server, pictures
 from ui.photo import Upload
 from ui.verify_tab import VerifyTab
-from ui.visit import Asked, Shown
+from ui.visit import Asked, Shown, current
 
 PORTRAIT = Upload("portrait.png", pictures.encoded(pictures.portrait()))
 
@@ -78,6 +78,19 @@ def test_nothing_is_left_of_a_photo_that_is_gone(visit: Visit, place: int, way: 
     assert visit.asked is None
     gc.collect()
     assert before() is None
+
+
+def test_what_was_asked_of_a_photo_that_went_meanwhile_is_let_go(visit: Visit) -> None:
+    """The explanation comes after the photo was replaced, and brings it back."""
+    late = visit.asked
+    visit.do(visit.places[1]._add, Upload("wall.png", PORTRAIT.content))
+    kept = current(visit.shown(0), visit.shown(1), late)
+    assert kept.pairs.value is None and kept.why.value is None
+    visit.ask_everything()
+    asked = visit.asked
+    kept = current(visit.shown(0), visit.shown(1), asked)
+    assert asked is not None and (kept.pairs, kept.why) == (asked.pairs, asked.why)
+    assert current(visit.shown(0), None, asked).why.value is None
 
 
 def test_all_pairs_are_kept_where_another_face_is_chosen(visit: Visit) -> None:
