@@ -13,6 +13,7 @@ import yaml
 
 from siamese.checkpoint import CheckpointConfig
 from siamese.errors import InputError
+from siamese.network import NetworkConfig
 
 _FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n?(.*)\Z", re.DOTALL)
 _PICTURE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
@@ -68,12 +69,12 @@ def minimal(config: CheckpointConfig, repo: str) -> str:
     """A card for a checkpoint that has none: what it is, how to use it, what it lacks."""
     network = config.network
     calibrated = "calibrated" if config.decision else "**not calibrated**: no probabilities yet"
-    mirrored = ", the mean of a picture's and of its mirror image's" * network.mirrored
+    twice = mirrored(network, "a picture")
     text = f"""
 # {repo.partition("/")[2]}
 
 A siamese network for verification: `{network.backbone}`, input {network.image_size} x
-{network.image_size} x {network.channels}, embedding of {network.embedding_size} numbers{mirrored},
+{network.image_size} x {network.channels}, embedding of {network.embedding_size} numbers{twice},
 {calibrated}. Nobody has written more about it yet; nothing is known of its limits.
 
     from siamese import {"Verifier" if config.decision else "SiameseNetwork"}
@@ -82,6 +83,11 @@ A siamese network for verification: `{network.backbone}`, input {network.image_s
 Licence of the weights: {config.license}. {config.license_reason}
 """
     return complete(text.rstrip() + "\n", config, repo)
+
+
+def mirrored(network: NetworkConfig, of: str) -> str:
+    """How an embedding is made, to be put after its size, where mirror images take part."""
+    return f", the mean of {of}'s and of its mirror image's" * network.mirrored
 
 
 def pictures(card: str) -> list[str]:

@@ -16,7 +16,6 @@ from siamese.evaluation.card_parts import (
     calibrated_on,
     data_files,
     front_matter,
-    mirrored,
     operating_points,
     percent,
     rate,
@@ -25,6 +24,7 @@ from siamese.evaluation.card_parts import (
     trained_on,
     written_by,
 )
+from siamese.hub_card import mirrored
 
 LICENSE_REASON = (
     "The code is MIT. The weights were trained on the photographs below, and the terms under which"
@@ -170,7 +170,7 @@ def _front_matter(checkpoint: Checkpoint, found: Report) -> str:
 
 def _introduction(checkpoint: Checkpoint, metrics: Report) -> str:
     config = checkpoint.config
-    size, twice = config.network.image_size, mirrored(config, "face")
+    size, twice = config.network.image_size, mirrored(config.network, "the face")
     parameters = sum(value.numel() for value in checkpoint.network.parameters())
     return f"""\
 # Siamese face verification

@@ -16,7 +16,6 @@ from siamese.evaluation.card_parts import (
     calibrated_on,
     data_files,
     front_matter,
-    mirrored,
     operating_points,
     percent,
     rate,
@@ -26,6 +25,7 @@ from siamese.evaluation.card_parts import (
     written_by,
 )
 from siamese.evaluation.omniglot import HUMAN, PAPER
+from siamese.hub_card import mirrored
 
 NOTICE = """\
 Omniglot: Copyright (c) 2015 Brenden Lake, MIT licence. B. M. Lake, R. Salakhutdinov and J. B.
@@ -109,7 +109,8 @@ def _front_matter(checkpoint: Checkpoint, found: Report | None) -> str:
 
 
 def _introduction(checkpoint: Checkpoint, metrics: Report) -> str:
-    network, twice = checkpoint.config.network, mirrored(checkpoint.config, "picture")
+    network = checkpoint.config.network
+    twice = mirrored(network, "the picture")
     parameters = sum(value.numel() for value in checkpoint.network.parameters())
     return f"""\
 # Siamese one-shot classification of drawn characters

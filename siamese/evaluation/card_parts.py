@@ -92,11 +92,6 @@ def operating_points(points: Mapping[str, Report]) -> str:
     return table(("point", "threshold (logit)", "FMR", "FNMR"), rows)
 
 
-def mirrored(config: CheckpointConfig, what: str) -> str:
-    """How an embedding is made, to be put after its size, where mirror images take part."""
-    return f", the mean of the {what}'s and of its mirror image's" * config.network.mirrored
-
-
 def written_by(metrics: Report) -> str:
     """Where the card comes from and how its figures are to be read."""
     return f"""\
