@@ -69,8 +69,11 @@ class CheckpointConfig:
     @classmethod
     def bare(cls, network: NetworkConfig) -> "CheckpointConfig":
         """Of a network of which nothing else is known; grey pictures are compared whole."""
-        if network.channels == 3:
-            return cls(network)
+        return cls(network) if network.channels == 3 else cls.whole(network)
+
+    @classmethod
+    def whole(cls, network: NetworkConfig) -> "CheckpointConfig":
+        """Of a network that compares whole pictures and has not been trained yet."""
         side = float(network.image_size)
         return cls(network, "none", (0.0, 0.0, side, side))
 

@@ -1,4 +1,4 @@
-"""Gradio components of our own: photo fields that do not decode, HTML that can be pressed, ...
+"""Gradio components of our own: photo fields that do not decode, HTML that can be pressed.
 
 Gradio's fields decode an upload before any handler sees it: EXIF data, 16-bit values and CMYK are
 lost or re-encoded, and a broken file fails without a word on which one it was. Ours read the file

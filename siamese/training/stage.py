@@ -98,8 +98,7 @@ def fresh_config(options: StageOptions) -> CheckpointConfig:
     """
     if options.detector == "mtcnn":
         return CheckpointConfig(dataclasses.replace(options.network, mirrored=True))
-    side = float(options.network.image_size)
-    return CheckpointConfig(options.network, options.detector, (0.0, 0.0, side, side))
+    return CheckpointConfig.whole(options.network)
 
 
 def training_pictures(options: StageOptions) -> list[Picture]:
