@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -89,11 +90,14 @@ def test_pick_over_http_is_pick_in_process(client: Client, photos: dict[str, str
     assert "letter.jpg" in answer["unusable"][1]["reason"]
 
 
-def test_names_of_a_pick_are_the_file_names(client: Client, photos: dict[str, str]) -> None:
-    answer = client.predict(
-        data_url(photos["portrait"]), [handle_file(photos["mirrored"])], api_name="/pick"
-    )
-    assert [candidate["identity"] for candidate in answer["ranking"]] == ["mirrored"]
+def test_names_of_a_pick_are_the_file_names(
+    client: Client, photos: dict[str, str], tmp_path: Path
+) -> None:
+    named = shutil.copy(photos["mirrored"], tmp_path / "Eileen_C_0001.jpg")
+    answer = client.predict(data_url(photos["portrait"]), [handle_file(named)], api_name="/pick")
+    same = app_server.verifier().pick(photos["portrait"], [named])
+    for ranking in (answer["ranking"], same.to_dict()["ranking"]):
+        assert [candidate["identity"] for candidate in ranking] == ["Eileen_C_0001"]
 
 
 def test_photos_without_a_name_are_people_of_their_own(

@@ -20,10 +20,9 @@ from typing_extensions import TypedDict
 
 from siamese import InputError, SiameseError, Verifier
 from siamese.schema import PickDict, VerificationDict
-from siamese.verifier import apart
+from siamese.verifier import Support
 from ui import openapi, text
 from ui.photo import Upload, refusal, take
-from ui.visit import person_of
 
 PhotoData = gr.FileData | str  # an uploaded file, or a data URL
 MAX_SUPPORT = 200  # photos
@@ -197,19 +196,15 @@ def _taken(photos: dict[str, Any], first_error: SiameseError | None) -> list[_Fi
     return files
 
 
-def _own_name(file: _File, number: int) -> str:
-    return person_of(file.name) or f"person {number + 1}"
-
-
-def _support(files: list[_File], names: list[str] | None) -> dict[str, list[Any]]:
-    """The support set by person, in the order in which the people first appear."""
+def _support(files: list[_File], names: list[str] | None) -> Support:
+    """The support set by person; without names the photos, which the package names."""
     if len(files) > MAX_SUPPORT:
         raise InputError(text.TOO_MANY_SUPPORT.format(limit=MAX_SUPPORT, photos=len(files)))
-    if names is not None and len(names) != len(files):
+    if names is None:
+        return files
+    if len(names) != len(files):
         raise InputError(text.NO_NAMES.format(photos=len(files), names=len(names)))
     people: dict[str, list[Any]] = {}
-    for number, file in enumerate(files):
-        # Without names each photo is a person of its own.
-        name = names[number] if names else apart(_own_name(file, number), people)
+    for name, file in zip(names, files, strict=True):
         people.setdefault(name, []).append(file)
     return people
