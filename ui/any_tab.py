@@ -7,7 +7,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from siamese import Gallery, SiameseError, Verifier
-from ui import alphabets, cards, rankings, text
+from ui import alphabets, cards, numbers, rankings, text
 from ui.alphabets import Character
 from ui.components import Panel
 from ui.parts import event_data, follow, options, settling
@@ -150,7 +150,7 @@ class AnyTab:
                 query,
                 self._galleries[alphabet],
                 operating_point=point,
-                none_prior=prior / 100,
+                none_prior=numbers.from_percent(prior),
             )
         except SiameseError as error:
             return str(cards.problem(Problem.of(error)))

@@ -19,6 +19,11 @@ def percent(share: float) -> str:
     return f"{value:.0f} %" if 1 <= round(value, 1) <= 99 else f"{value:.1f} %"
 
 
+def from_percent(value: float) -> float:
+    """A probability 0..1 from one in per cent, free of the noise of the division: 1.1 is 0.011."""
+    return round(value / 100, 6)
+
+
 def points(share: float) -> str:
     """A difference of two probabilities, 0..1, in percentage points; never 0 and never 100."""
     if share < 0.01:

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from siamese import SiameseError, Verifier
-from ui import cards, examples, forget, rankings, text
+from ui import cards, examples, forget, numbers, rankings, text
 from ui.api import MAX_SUPPORT, SECONDS
 from ui.components import Panel, PhotosInput
 from ui.parts import event_data, follow, options, settling, working
@@ -155,7 +155,7 @@ class PickTab:
                 query.sighting,
                 people,
                 operating_point=point,
-                none_prior=prior / 100,
+                none_prior=numbers.from_percent(prior),
                 query_face=query.face,
             )
         except SiameseError as error:

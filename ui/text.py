@@ -81,7 +81,7 @@ _RATES = (
 )
 RATES = f"Decided at {_RATES}"
 _PICKED = "The name goes by the probabilities. Each pair alone is judged at "
-RATES_UNMEASURED = "Decided at “{point}”, whose error rates have not been measured."
+RATES_UNMEASURED = "The error rates of “{point}” have not been measured."
 SCALE_LABEL = (
     "Scale of the probability. Below {different} the verdict is “different people”, from {same} on"
     " “same person”, between them “uncertain”. This pair lies at {here}."

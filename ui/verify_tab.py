@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from siamese import SiameseError, Verifier
-from ui import answers, cards, examples, text
+from ui import answers, cards, examples, numbers, text
 from ui.components import Panel
 from ui.parts import event_data, follow, options, settling, working
 from ui.places import PhotoPlace
@@ -101,7 +101,7 @@ class VerifyTab:
                 first.sighting,
                 second.sighting,
                 operating_point=point,
-                prior=prior / 100,
+                prior=numbers.from_percent(prior),
                 first_face=first.face,
                 second_face=second.face,
             )

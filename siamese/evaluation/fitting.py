@@ -246,7 +246,7 @@ def support_loss(
             continue
         scale, offset = scales[photos - 1]
         corrected = Scores(scale * scores.genuine + offset, scale * scores.impostor + offset)
-        losses.append(metrics.probability_report(corrected)["log_loss"])
+        losses.append(metrics.mean_log_loss(corrected))
     return float(np.mean(losses)) if losses else float("nan")
 
 

@@ -76,9 +76,14 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationError:
-    """How far probabilities are from what happened; `bins` hold equal numbers of pairs."""
+    """How far probabilities are from what happened; `bins` hold equal numbers of pairs.
+
+    `by_chance` is the error that true probabilities would show on as many pairs, on average: in a
+    bin of n pairs what happened differs from what was expected by luck alone.
+    """
 
     ece: float
+    by_chance: float
     count: int
     bins: tuple[Bin, ...]
 
@@ -182,14 +187,13 @@ def calibration_error(
     """Expected calibration error with bins of equal mass, over the pairs `within` a range.
 
     `probabilities` (N,) in 0..1 and `same` bool (N,). Equal probabilities share a bin, so bins can
-    differ in size where there are ties, and a constant has one bin only. With few pairs in a bin
-    the error is overstated: chance alone makes a bin of n pairs differ by about 0.4 / sqrt(n).
+    differ in size where there are ties, and a constant has one bin only.
     """
     chosen = (probabilities >= within[0]) & (probabilities <= within[1])
     order = np.argsort(probabilities[chosen], kind="stable")
     predicted, happened = probabilities[chosen][order], np.asarray(same)[chosen][order]
     if not len(predicted):
-        return CalibrationError(0.0, 0, ())
+        return CalibrationError(0.0, 0.0, 0, ())
     starts = np.round(np.arange(num_bins) * len(predicted) / num_bins).astype(int)
     starts = starts[starts < len(predicted)]
     starts = np.unique(np.searchsorted(predicted, predicted[starts], side="left"))
@@ -198,28 +202,40 @@ def calibration_error(
     shares = np.add.reduceat(happened.astype(np.float64), starts) / counts
     ece = float(np.abs(means - shares) @ counts / len(predicted))
     bins = zip(means.tolist(), shares.tolist(), counts.tolist(), strict=True)
-    return CalibrationError(ece, len(predicted), tuple(Bin(*values) for values in bins))
+    return CalibrationError(
+        ece, _error_by_chance(predicted, starts), len(predicted), tuple(Bin(*b) for b in bins)
+    )
+
+
+def mean_log_loss(scores: Scores) -> float:
+    """Log loss (nats) of scores that are calibrated logits, the mean over all pairs."""
+    values, same = scores.labelled()
+    return float(log_loss(same, sigmoid(values), labels=[False, True]))
 
 
 def probability_report(scores: Scores) -> dict[str, Any]:
     """ECE (all, and within 0.05..0.95), Brier score and log loss, as data.
 
-    It speaks of a prior of one half, so both kinds of pairs should be equal in number. A constant
-    probability of one half would have the Brier score and the log loss that stand beside them.
+    Beside each ECE stands what true probabilities would show on as many pairs; beside the Brier
+    score and the log loss those of a constant one half. It speaks of a prior of one half, so both
+    kinds of pairs should be equal in number.
     """
     values, same = scores.labelled()
     probabilities = sigmoid(values)
+    every = calibration_error(probabilities, same)
     middle = calibration_error(probabilities, same, within=(0.05, 0.95))
     return {
         "pairs": len(values),
-        "ece": calibration_error(probabilities, same).ece,
+        "ece": every.ece,
+        "ece_by_chance": every.by_chance,
         "ece_middle": middle.ece,
+        "ece_middle_by_chance": middle.by_chance,
         "pairs_middle": middle.count,
         "brier": float(brier_score_loss(same, probabilities)),
         "brier_constant": 0.25,
-        "log_loss": float(log_loss(same, probabilities, labels=[False, True])),
+        "log_loss": mean_log_loss(scores),
         "log_loss_constant": float(np.log(2.0)),
-        "bins": [asdict(item) for item in calibration_error(probabilities, same).bins],
+        "bins": [asdict(item) for item in every.bins],
     }
 
 
@@ -240,6 +256,17 @@ def curve_report(scores: Scores) -> dict[str, Any]:
             for name, share in accepted.items()
         },
     }
+
+
+def _error_by_chance(predicted: np.ndarray, starts: np.ndarray, draws: int = 500) -> float:
+    """The mean ECE of outcomes drawn from the predicted probabilities themselves (N,), sorted."""
+    random = np.random.default_rng(0)
+    expected = np.add.reduceat(predicted, starts)
+    errors = []
+    for _ in range(draws):
+        happened = (random.random(len(predicted)) < predicted).astype(np.float64)
+        errors.append(np.abs(np.add.reduceat(happened, starts) - expected).sum())
+    return float(np.mean(errors) / len(predicted))
 
 
 def _check_share(target: float) -> None:

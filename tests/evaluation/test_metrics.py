@@ -165,6 +165,24 @@ def test_honest_probabilities_have_little_calibration_error() -> None:
     assert metrics.calibration_error(predicted**2, same).ece > 0.1
 
 
+def test_what_chance_makes_of_true_probabilities() -> None:
+    """A bin of 50 pairs at one half is off by sqrt(2 / pi / 200) on average; a sure one never."""
+    predicted = np.concatenate([np.full(50, 0.5), np.ones(50)])
+    found = metrics.calibration_error(predicted, np.ones(100, bool))
+    assert found.ece == 0.25
+    assert found.by_chance == pytest.approx(0.5 * np.sqrt(2 / np.pi / 200), rel=0.1)
+
+    random = np.random.default_rng(3)
+    predicted = random.uniform(size=3000)
+    drawn = random.uniform(size=(20, 3000)) < predicted
+    seen = [metrics.calibration_error(predicted, same).ece for same in drawn]
+    assert np.mean(seen) == pytest.approx(found_by_chance(predicted), rel=0.15)
+
+
+def found_by_chance(predicted: np.ndarray) -> float:
+    return metrics.calibration_error(predicted, np.zeros(len(predicted), bool)).by_chance
+
+
 def test_a_constant_probability_is_one_bin_in_whatever_order() -> None:
     """Bins cut through ties once made a constant one half look wrong by one half."""
     same = np.repeat([True, False], 50)

@@ -52,6 +52,7 @@ def test_a_prior_is_said_as_it_was_chosen() -> None:
     for tenths in range(1, 1000):
         shown = str(tenths / 10).removesuffix(".0")
         assert numbers.exact(tenths / 10 / 100) == f"{shown} %"
+        assert len(repr(numbers.from_percent(tenths / 10))) <= len("0.9999")
 
 
 def test_no_probability_reads_as_0_or_100() -> None:
