@@ -235,9 +235,8 @@ def _probability(found: Report) -> list[str]:
             (
                 title,
                 f"{report['pairs']:,}",
-                f"{report['ece']:.4f} ({report['ece_by_chance']:.4f})",
-                f"{report['ece_middle']:.4f} ({report['ece_middle_by_chance']:.4f};"
-                f" {report['pairs_middle']:,} pairs)",
+                f"{report['ece']:.4f}",
+                f"{report['ece_middle']:.4f} ({report['pairs_middle']:,} pairs)",
                 f"{report['brier']:.4f} ({report['brier_constant']:.2f})",
                 f"{report['log_loss']:.4f} ({report['log_loss_constant']:.4f})",
             )
@@ -246,9 +245,8 @@ def _probability(found: Report) -> list[str]:
         return []
     head = ("", "pairs", "ECE", "ECE within 0.05 to 0.95", "Brier score", "log loss")
     return [
-        "Expected calibration error (ECE) over 15 bins of equal mass, and in brackets what true"
-        " probabilities would show on as many pairs by chance alone. Beside the Brier score and the"
-        " log loss stand those of somebody who always says one half.",
+        "Expected calibration error (ECE) over 15 bins of equal mass; in brackets the Brier score"
+        " and the log loss of somebody who always says one half.",
         table(head, rows),
     ]
 
