@@ -115,7 +115,7 @@ def _check_scans(content: bytes, first: int, frame: bytes) -> None:
         return
     height, width = struct.unpack(">HH", frame[5:9])
     progressive = frame[1] not in (0xC0, 0xC1, 0xC3, 0xC9, 0xCB)
-    if not progressive and content[first + 4] == frame[9]:
+    if not progressive and content[first + 4 : first + 5] == frame[9:10]:
         return  # all the colours are in one scan, and no other one is read
     scans, place = 0, first
     for _ in range(MAX_STEPS):
@@ -262,7 +262,10 @@ _EXIF_ITEM = re.compile(rb"(infe\x02.{7}|infe\x03.{9})Exif", re.DOTALL)
 
 
 def _iso(content: bytes) -> Stripped:
-    """With EXIF called something else: an AVIF or HEIC says by other means which side is up."""
+    """With EXIF called something else: boxes of an AVIF or HEIC say which side is up, not it.
+
+    The decoder of HEIC turns the pixels by these boxes; that of AVIF only tells what they say.
+    """
     return Stripped(_EXIF_ITEM.sub(rb"\1free", content))
 
 

@@ -267,7 +267,8 @@ def _from_bytes(content: bytes, caption: Caption) -> Photo:
         ) from error
     size = picture.size
     _check_size(caption, size, MAX_ISO_PIXELS if content[4:8] == b"ftyp" else MAX_PIXELS)
-    if isinstance(picture, WebPImagePlugin.WebPImageFile):
+    # Of an AVIF, Pillow writes here which side its own boxes say is up, but turns nothing itself.
+    if isinstance(picture, WebPImagePlugin.WebPImageFile | AvifImagePlugin.AvifImageFile):
         orientation = containers.orientation_of(picture.info.get("exif"))
     if isinstance(picture, WebPImagePlugin.WebPImageFile) and size[0] * size[1] > LARGE_WEBP:
         if picture.is_animated:

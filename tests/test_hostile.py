@@ -179,6 +179,14 @@ def test_each_over_http(step: int, tmp_path: Path) -> None:
     app_server.stop(server)
 
 
+@pytest.mark.parametrize("kind", hostile.KINDS)
+def test_a_file_cut_off_anywhere_gives_a_picture_or_a_sentence(kind: str) -> None:
+    """A JPEG that ended within the header of its scan was an IndexError."""
+    content = hostile.valid(kind, 16)
+    for length in range(len(content)):
+        goes_through(f"cut.{hostile.KINDS[kind]}", content[:length])
+
+
 @st.composite
 def mutated(draw: st.DrawFn) -> tuple[str, bytes]:
     """A valid file of any format in which something was changed, cut, doubled or put in."""
