@@ -29,14 +29,17 @@ class WholePicture:
 
     def _whole(self, photo: Photo) -> Face:
         width, height = photo.size
-        scale = min(1.0, 2 * self.size / min(photo.size))
-        crop = plain_crop(photo.at(scale), self.size, self.channels)
+        crop = plain_crop(photo, self.size, self.channels)
         box = (0.0, 0.0, float(width), float(height))
         return Face(box, (), 1.0, crop)
 
 
-def plain_crop(image: Image.Image, size: int, channels: int) -> np.ndarray:
-    """All of a picture as the network sees it, in training too: uint8 (size, size, channels)."""
-    levels = image.convert("L" if channels == 1 else "RGB")
+def plain_crop(photo: Photo, size: int, channels: int) -> np.ndarray:
+    """All of a picture as the network sees it, in training too: uint8 (size, size, channels).
+
+    Raises ImageError where the picture proves damaged.
+    """
+    scale = min(1.0, 2 * size / min(photo.size))
+    levels = photo.at(scale).convert("L" if channels == 1 else "RGB")
     crop = np.asarray(levels.resize((size, size), Image.Resampling.BILINEAR))
     return crop.reshape(size, size, channels)

@@ -7,9 +7,8 @@ A folder named `FAMILY_MIDn` is a member of `FAMILY`; relatives always fall into
 
 import dataclasses
 import hashlib
-import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,9 +16,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from filelock import FileLock
-from PIL import Image
 from tqdm import tqdm
 
+from siamese import images
 from siamese.errors import InputError
 from siamese.whole_picture import plain_crop
 
@@ -91,7 +90,8 @@ def read_pixels(
     the product does for checkpoints without a detector, and all of them is visible.
 
     Returns uint8 (N, channels + 1, side, side), memory-mapped. The last plane is 255 where the
-    picture shows something and 0 in a black border (see `visible`).
+    picture shows something and 0 in a black border (see `visible`). Raises ImageError, naming it,
+    where a picture cannot be read.
     """
     key = hashlib.sha256(f"{side} {channels} {'whole' if whole else NEARLY_BLACK}".encode())
     for source in dict.fromkeys(picture.source for picture in pictures):
@@ -110,16 +110,21 @@ def read_pixels(
 def _decode_into(
     path: Path, pictures: Sequence[Picture], side: int, channels: int, whole: bool
 ) -> None:
+    def crop(picture: Picture, content: bytes) -> np.ndarray:
+        photo = images.load(content, picture.name)
+        if not whole and photo.size != (side, side):
+            raise InputError(
+                f"{picture.name} is {photo.size[0]}x{photo.size[1]} px, not {side}x{side};"
+                " align raw photos first with `python -m siamese align`."
+            )
+        return plain_crop(photo, side, channels)
+
     part = path.with_suffix(".part")
     shape = (len(pictures), channels + 1, side, side)
     pixels = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-    for index, image in enumerate(tqdm(_decode(pictures), "decoding", len(pictures))):
-        if not whole and image.size != (side, side):
-            raise InputError(
-                f"{pictures[index].name} is {image.width}x{image.height} px, not {side}x{side};"
-                " align raw photos first with `python -m siamese align`."
-            )
-        planes = plain_crop(image, side, channels).transpose(2, 0, 1)
+    crops = _in_threads(crop, pictures)
+    for index, found in enumerate(tqdm(crops, "decoding", len(pictures))):
+        planes = found.transpose(2, 0, 1)
         pixels[index, :channels] = np.rot90(planes, pictures[index].turn, axes=(1, 2))
         pixels[index, channels] = 255 if whole else visible(planes) * np.uint8(255)
     pixels.flush()
@@ -213,16 +218,27 @@ def _identity(name: str) -> str:
 
 
 def _names(source: Path) -> list[str]:
+    """The paths of all files of a folder or zip within it, but for those of a system's own."""
     if source.is_dir():
         files = (path for path in sorted(source.rglob("*")) if path.is_file())
-        return [path.relative_to(source).as_posix() for path in files]
-    if zipfile.is_zipfile(source):
+        names = [path.relative_to(source).as_posix() for path in files]
+    elif zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as archive:
-            return [info.filename for info in archive.infolist() if not info.is_dir()]
-    raise InputError(f"{source} is neither a folder nor a zip file.")
+            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    else:
+        raise InputError(f"{source} is neither a folder nor a zip file.")
+    return [name for name in names if not _is_hidden(name)]
 
 
-def _decode(pictures: Sequence[Picture]) -> Iterator[Image.Image]:
+def _is_hidden(name: str) -> bool:
+    """Whether a system keeps a path out of sight: `.git/a.png`, `__MACOSX/ann/._1.jpg`."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+
+
+def _in_threads(
+    work: Callable[[Picture, bytes], np.ndarray], pictures: Sequence[Picture]
+) -> Iterator[np.ndarray]:
+    """What `work` makes of each picture and the bytes of its file, in order."""
     archives: dict[str, zipfile.ZipFile] = {}
 
     def read(picture: Picture) -> bytes:
@@ -233,14 +249,9 @@ def _decode(pictures: Sequence[Picture]) -> Iterator[Image.Image]:
             archives[picture.source] = zipfile.ZipFile(source)
         return archives[picture.source].read(picture.name)
 
-    def decode(content: bytes) -> Image.Image:
-        image = Image.open(io.BytesIO(content))
-        image.load()
-        return image
-
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(pictures), 512):
-            batch = [read(picture) for picture in pictures[start : start + 512]]
-            yield from pool.map(decode, batch)
+            batch = pictures[start : start + 512]
+            yield from pool.map(work, batch, [read(picture) for picture in batch])
     for archive in archives.values():
         archive.close()

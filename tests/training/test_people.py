@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from siamese import images
-from siamese.errors import InputError
+from siamese.errors import ImageError, InputError
 from siamese.training import people
 from siamese.training.people import Part, Picture
 from siamese.whole_picture import WholePicture
+from tests.pictures import corners, encoded, exif, oriented, portrait
 
 
 def write_people(folder: Path, names: list[str], side: int = 16) -> Path:
@@ -71,6 +72,53 @@ def test_a_whole_picture_is_read_as_the_product_sees_it(tmp_path: Path) -> None:
     assert pixels.shape == (4, 2, 40, 40) and (pixels[:, 1] == 255).all()
     for turn in range(4):
         assert np.array_equal(pixels[turn, 0], np.rot90(seen, turn))
+
+
+@pytest.mark.parametrize("kind", ["transparent", "16 bits", "turned", "large"])
+def test_unusual_pictures_are_read_as_the_product_sees_them(tmp_path: Path, kind: str) -> None:
+    """Bare decoding made black of transparent paper and white of 16 bits, and turned nothing."""
+    drawing = Image.new("RGBA", (50, 40), (0, 0, 0, 0))
+    drawing.paste((200, 0, 0, 255), (10, 10, 20, 30))
+    ramp = np.linspace(0, 65535, 50).astype(np.uint16)[None].repeat(40, axis=0)
+    (tmp_path / "a").mkdir()
+    path = tmp_path / "a" / "1.jpg"
+    path.write_bytes(
+        {
+            "transparent": lambda: encoded(drawing),
+            "16 bits": lambda: encoded(Image.fromarray(ramp)),
+            "turned": lambda: encoded(oriented(corners((50, 40)), 6), "JPEG", exif=exif(6)),
+            "large": lambda: encoded(portrait(), "JPEG"),
+        }[kind]()
+    )
+    pixels = people.read_pixels(people.list_pictures(tmp_path), 30, 3, tmp_path / "cache", True)
+    seen = WholePicture(30, 3).detect([images.load(path)])[0][0].crop
+    assert np.array_equal(pixels[0, :3], seen.transpose(2, 0, 1))
+    corner = {"transparent": (255, 255, 255), "16 bits": (0, 0, 0), "turned": (200, 30, 30)}
+    if kind in corner:
+        assert np.abs(pixels[0, :3, 0, 0].astype(int) - corner[kind]).max() < 12
+
+
+def test_a_broken_picture_is_named(tmp_path: Path) -> None:
+    folder = write_people(tmp_path / "folder", ["ann/1.png", "ann/2.png"])
+    (folder / "ann" / "2.png").write_bytes(encoded(portrait())[:5000])
+    pictures = people.list_pictures(folder)
+    with pytest.raises(ImageError, match=r'^The photo "ann/2\.png" is damaged'):
+        people.read_pixels(pictures, 512, 3, tmp_path / "cache", whole=True)
+
+
+def test_what_a_system_adds_to_a_folder_or_zip_is_no_picture(tmp_path: Path) -> None:
+    folder = write_people(tmp_path / "folder", ["ann/1.png"])
+    before = people.fingerprint(folder)
+    for name in ("ann/._1.png", "__MACOSX/ann/._1.png", ".thumbnails/ann.png", ".DS_Store"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"\0\5\x16\7")
+    archive = tmp_path / "people.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in folder.rglob("*"):
+            file.write(path, path.relative_to(folder))
+    for source in (folder, archive):
+        assert [picture.name for picture in people.list_pictures(source)] == ["ann/1.png"]
+    assert people.fingerprint(folder) == before
 
 
 def test_a_picture_of_another_size_is_refused(tmp_path: Path) -> None:
