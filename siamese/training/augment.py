@@ -233,12 +233,11 @@ def _fill_borders(pictures: Tensor, visible: Tensor, draws: Draws) -> Tensor:
 def _extend(pictures: Tensor, visible: Tensor) -> Tensor:
     """Continue a picture smoothly into its border: averages of what is visible, coarse to fine."""
     levels, shape = [], pictures.shape[-2:]
-    for _ in range(5):
+    while len(levels) < 5 and min(pictures.shape[-2:]) > 1:
         pictures, visible = F.avg_pool2d(pictures, 2), F.avg_pool2d(visible, 2)
         levels.append((pictures, visible))
-    extension = levels[-1][0].mean((2, 3), keepdim=True) / levels[-1][1].mean(
-        (2, 3), keepdim=True
-    ).clamp(min=1e-3)
+    share = visible.mean((2, 3), keepdim=True).clamp(min=1e-3)
+    extension = pictures.mean((2, 3), keepdim=True) / share
     for pictures, visible in reversed(levels):
         extension = F.interpolate(extension, pictures.shape[-2:], mode="bilinear")
         known = (visible * 4).clamp(max=1)
@@ -273,7 +272,7 @@ def _erase(pictures: Tensor, draws: Draws) -> Tensor:
 def _lower_resolution(pictures: Tensor, shrink: Tensor) -> Tensor:
     """Shrink and enlarge again; factors are rounded to a few sizes so that they go in batches."""
     size = pictures.shape[-1]
-    sides = (size / shrink / 8).round().int() * 8
+    sides = (size / shrink / 8).round().int().clamp(min=1) * 8
     result = pictures
     for side in sides[shrink > 1].unique().tolist():
         rows = ((sides == side) & (shrink > 1)).nonzero().flatten()

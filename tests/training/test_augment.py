@@ -75,6 +75,21 @@ def test_black_borders_are_filled_or_left() -> None:
     assert float((filled[..., 30:] - 200 / 255).abs().max()) < 0.01
 
 
+@pytest.mark.parametrize("side", [1, 2, 8, 28])
+def test_small_pictures_are_changed_like_others(side: int) -> None:
+    """Those under 32 px could not be halved five times, which was an error of torch."""
+    window = (0.0, 0.0, float(side), float(side))
+    pixels = torch.full((64, 4, side, side), 200, dtype=torch.uint8)
+    pixels[:, 3] = 255
+    pixels[..., : side // 4] = 0  # beyond the left edge of the photo
+    shown = plain(pixels, window, side)
+    assert shown.shape == (64, 3, side, side)
+    torch.testing.assert_close(shown, torch.full_like(shown, 200 / 255), atol=0.03, rtol=0)
+    changed = apply(pixels, draw(64, 3, Augmentation(), generator()), window, side)
+    assert changed.shape == shown.shape
+    assert float(changed.min()) >= 0 and float(changed.max()) <= 1 + 1e-6
+
+
 def test_grey_is_grey_and_drawings_have_one_channel() -> None:
     how = dataclasses.replace(NOTHING, grey=1.0)
     found = apply(stored(2), draw(2, 3, how, generator()), WINDOW, 96)
