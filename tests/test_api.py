@@ -103,6 +103,14 @@ def test_answers_are_what_the_document_says(server: app_server.Server) -> None:
         valid("VerificationDict").validate(answer)
 
 
+def test_blanks_around_a_name_make_no_other_person(server: app_server.Server) -> None:
+    support = {"support": [photo(), photo(), photo()], "names": ["Ann", " Ann ", "Bob\n"]}
+    event, (answer,) = ask(server, "pick", {"query": photo(), **support})
+    assert event == "complete"
+    found = {person["identity"]: person["num_photos"] for person in answer["ranking"]}
+    assert found == {"Ann": 2, "Bob": 1}
+
+
 def test_the_requests_of_the_tests_are_what_the_document_says() -> None:
     checker = Draft202012Validator(body_of("pick") | {"components": document()["components"]})
     checker.validate({"query": photo(), "support": [photo()], "names": ["a"], "none_prior": 0.1})

@@ -206,5 +206,5 @@ def _support(files: list[_File], names: list[str] | None) -> Support:
         raise InputError(text.NO_NAMES.format(photos=len(files), names=len(names)))
     people: dict[str, list[Any]] = {}
     for name, file in zip(names, files, strict=True):
-        people.setdefault(name, []).append(file)
+        people.setdefault(name.strip(), []).append(file)
     return people

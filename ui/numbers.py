@@ -37,8 +37,10 @@ def factor(value: float) -> str:
 
 
 def rate(value: float) -> str:
-    """An error rate 0..1 in per cent, which may well be 0."""
+    """An error rate 0..1 in per cent, which may well be 0; without powers of ten."""
     value *= 100
+    if 0 < value < 0.001:
+        return "under 0.001 %"
     return f"{value:.2g} %" if value < 10 else f"{value:.0f} %"
 
 

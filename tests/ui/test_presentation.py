@@ -61,6 +61,22 @@ def test_no_probability_reads_as_0_or_100() -> None:
         assert words not in ("0 %", "100 %", "0.0 %", "100.0 %")
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.0, "0 %"),
+        (1.27e-7, "under 0.001 %"),
+        (1e-5, "0.001 %"),
+        (0.000_123, "0.012 %"),
+        (0.0996, "10 %"),
+        (0.345, "34 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_rates_of_any_size_can_be_read(value: float, words: str) -> None:
+    assert numbers.rate(value) == words
+
+
 def test_no_difference_of_probabilities_reads_as_0_or_100() -> None:
     found = [numbers.points(float(share)) for share in np.linspace(0, 1, 2001)]
     assert found[0] == "under 1" and found[-1] == "over 99"
