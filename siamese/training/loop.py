@@ -60,7 +60,7 @@ class Schedule:
 
 
 class Batches(Protocol):
-    """Row numbers of the pictures of batch number `step`."""
+    """Row numbers of the pictures of batch number `step`; as many at every step."""
 
     def __getitem__(self, step: int) -> np.ndarray: ...
 
@@ -157,7 +157,8 @@ def run_stage(
             network.train()
         if done % 50 == 0 or measured or last:
             values = {name: float(value) for name, value in row.items()}
-            log.write(done, done * schedule.batch_size, values)
+            shown = len(batch.pictures) * accelerator.num_processes
+            log.write(done, done * shown, values)
             bar.set_postfix({"loss": f"{values['loss']:.3f}"})
         if done % schedule.save_every == 0 or last:
             state.save(done)

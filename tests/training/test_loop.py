@@ -1,5 +1,6 @@
 """The trainer: it learns, repeats itself, resumes to the bit, and shares its work."""
 
+import contextlib
 import csv
 import os
 import socket
@@ -16,7 +17,7 @@ from siamese.errors import InputError
 from siamese.network import NetworkConfig, SiameseNetwork
 from siamese.training.augment import Augmentation
 from siamese.training.batches import RelatedBatches, ShuffledBatches, nearest_people
-from siamese.training.loop import Data, Schedule, parameter_groups, run_stage
+from siamese.training.loop import Batches, Data, Schedule, parameter_groups, run_stage
 from siamese.training.objectives import Distillation, Verification
 from siamese.training.people import Picture
 from siamese.training.validation import Validation
@@ -126,6 +127,32 @@ def test_a_killed_stage_ends_with_the_same_weights(tmp_path: Path) -> None:
     resumed = train(folder).state_dict()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert losses(folder) == losses(tmp_path / "whole")
+
+
+def test_the_log_counts_the_pictures_that_were_shown(tmp_path: Path) -> None:
+    """Of a batch of 20, whole groups of people fill 16; a run that goes on counts them too."""
+    schedule = replace(SCHEDULE, pictures=100, batch_size=20, save_every=2, validate_every=2)
+    people = [Picture("zip", f"{n}/{i}.png", str(n)) for n in range(8) for i in range(4)]
+    batches = RelatedBatches(people, None, schedule.batch_size, schedule.seed)
+
+    class UntilThree:
+        def __getitem__(self, step: int) -> np.ndarray:
+            if step == 3:
+                raise KeyboardInterrupt
+            return batches[step]
+
+    def log(folder: Path, *sources: Batches) -> list[dict[str, str]]:
+        folder.mkdir()
+        for source in sources:
+            network = toy_network()
+            stage = (Distillation(network), network, toy_data(), source, schedule, folder)
+            with contextlib.suppress(KeyboardInterrupt):
+                run_stage(*stage, lambda _: {"eer": 0.5}, cpu=True)
+        return list(csv.DictReader((folder / "log.csv").read_text().splitlines()))
+
+    whole = log(tmp_path / "whole", batches)
+    assert [row["pictures"] for row in whole] == ["32", "64", "80"]
+    assert log(tmp_path / "killed", UntilThree(), batches) == whole
 
 
 def test_a_state_of_another_schedule_is_refused(tmp_path: Path) -> None:
