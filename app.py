@@ -148,7 +148,7 @@ def _start() -> gr.Blocks:
     # Under `gradio app.py` the command line is Gradio's.
     options = parser.parse_args(None if __name__ == "__main__" else [])
     started = startup.start(options.checkpoint, options.refresh)
-    return build(started.verifier, started.problem or started.note)
+    return build(started.verifier, started.problem or started.verifier.note)
 
 
 demo = _start()

@@ -152,9 +152,8 @@ def align(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Run one stage of a recipe."""
-    from siamese.network import NetworkConfig
-    from siamese.training.augment import Augmentation, Drawings
     from siamese.training.loop import Schedule
+    from siamese.training.parent import Wanted
     from siamese.training.stage import StageOptions
     from siamese.training.stage import train as run
 
@@ -164,10 +163,14 @@ def train(options: argparse.Namespace) -> int:
         learning_rate=options.learning_rate,
         weight_decay=options.weight_decay,
         seed=options.seed,
-        augmentation=Drawings() if options.drawings else Augmentation(),
     )
-    channels = 1 if options.drawings else 3
-    network = NetworkConfig(options.backbone, options.image_size, channels, options.embedding_size)
+    wanted = Wanted(
+        options.backbone,
+        options.image_size,
+        options.embedding_size,
+        options.drawings,
+        options.split,
+    )
     stage = StageOptions(
         objective=options.objective,
         data=tuple(options.data),
@@ -175,15 +178,13 @@ def train(options: argparse.Namespace) -> int:
         unlabelled=tuple(options.unlabelled),
         targets=tuple(options.targets),
         init=options.init,
-        network=network,
-        detector="none" if options.drawings else "mtcnn",
-        split=options.split,
+        wanted=wanted,
         turns=options.turns,
         group=options.group,
         kin=options.kin,
         per_person=options.per_person,
         cpu=options.cpu,
-        **({"cache": options.cache} if options.cache else {}),
+        cache=_cache(options),
     )
     if run(stage, options.out):
         print(f"trained: {options.out}")
@@ -208,6 +209,7 @@ def calibrate(options: argparse.Namespace) -> int:
         tuple(options.data),
         tuple(options.targets),
         options.out,
+        _cache(options),
         license=options.license,
         license_reason=options.license_reason,
         mirrored=options.mirrored,
@@ -218,9 +220,9 @@ def calibrate(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Measure a checkpoint and write its metrics, plots and model card."""
-    from siamese.evaluation import evaluate as run
+    from siamese.evaluation.report import evaluate as run
 
-    run(options.checkpoint, options.data, options.out, options.protocol)
+    run(options.checkpoint, options.data, options.out, options.protocol, _cache(options))
     return SAME
 
 
@@ -298,6 +300,12 @@ def _verifier(options: argparse.Namespace) -> Any:
     if verifier.note:
         print(verifier.note, file=sys.stderr)
     return verifier
+
+
+def _cache(options: argparse.Namespace) -> Path:
+    from siamese.training.stage import CACHE
+
+    return options.cache or CACHE
 
 
 def _print_origin(answer: Any) -> None:
@@ -394,14 +402,26 @@ def _add_answers(commands: Any) -> None:
     shared(parser)
 
 
-def _count(word: str) -> int:
+def _count(word: str, least: int = 1) -> int:
     """A number that counts something, of which there is at least one."""
-    if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"'{word}' is not a whole number of at least 1")
+    if not word.isdecimal() or int(word) < least:
+        raise argparse.ArgumentTypeError(f"'{word}' is not a whole number of at least {least}")
     return int(word)
 
 
+def _count_or_none(word: str) -> int:
+    """A number that counts something, of which there may be none."""
+    return _count(word, least=0)
+
+
 def _add_training(commands: Any) -> None:
+    def cached(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--cache",
+            type=Path,
+            help="where decoded pictures and faces are kept; default: ~/.cache/siamese",
+        )
+
     parser = _command(commands, align)
     parser.add_argument("source", type=Path, help="raw photos: IDENTITY/photo.jpg")
     parser.add_argument("out", type=Path, help="the training folder to write, with report.csv")
@@ -416,31 +436,34 @@ def _add_training(commands: Any) -> None:
     )
     parser.add_argument("--targets", type=Path, nargs="+", default=[], metavar="NPZ")
     parser.add_argument("--init", type=Path, help="start from this checkpoint")
-    parser.add_argument("--pictures", type=int, required=True, help="how many to show in total")
-    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--pictures", type=_count, required=True, help="how many to show in total")
+    parser.add_argument("--batch-size", type=_count, default=128)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--weight-decay", type=float, default=0.02)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--backbone", default="compact")
-    parser.add_argument("--image-size", type=int, default=96)
-    parser.add_argument("--embedding-size", type=int, default=512)
+    parser.add_argument("--seed", type=_count_or_none, default=0)
+    parser.add_argument("--backbone", help="default: that of --init, else compact")
+    parser.add_argument("--image-size", type=_count, help="px; default: that of --init, else 96")
+    parser.add_argument("--embedding-size", type=_count, help="default: that of --init, else 512")
     parser.add_argument(
         "--drawings",
         action="store_true",
+        default=None,
         help="grey pictures, compared whole and as they are: no faces to find, no photos to spoil",
     )
     parser.add_argument(
         "--split",
-        default="people",
-        help="which pictures train: 'people' by a hash of the name, or 'alphabets' (Omniglot)",
+        help="which pictures train: 'people' by a hash of the name, or 'alphabets' (Omniglot);"
+        " default: that of --init, else people",
     )
     parser.add_argument(
         "--turns", action="store_true", help="pictures turned by quarters, as further classes"
     )
-    parser.add_argument("--group", type=int, default=4, help="people who meet in a batch")
-    parser.add_argument("--kin", type=int, default=2, help="relatives among them, at most")
-    parser.add_argument("--per-person", type=int, default=4, help="pictures of each in a batch")
-    parser.add_argument("--cache", type=Path, help="where decoded pictures are kept")
+    parser.add_argument("--group", type=_count, default=4, help="people who meet in a batch")
+    parser.add_argument(
+        "--kin", type=_count_or_none, default=2, help="relatives among them, at most"
+    )
+    parser.add_argument("--per-person", type=_count, default=4, help="pictures of each in a batch")
+    cached(parser)
     parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
 
     parser = _command(commands, average)
@@ -462,12 +485,14 @@ def _add_training(commands: Any) -> None:
     )
     parser.add_argument("--license", help="of the weights, e.g. mit; by default as before")
     parser.add_argument("--license-reason", default="", help="one sentence why")
+    cached(parser)
 
     parser = _command(commands, evaluate)
     parser.add_argument("checkpoint", type=Path, help="a checkpoint folder")
     parser.add_argument("--data", type=Path, required=True, help="the folder of the test sets")
     parser.add_argument("--out", type=Path, help="default: the checkpoint's folder")
     parser.add_argument("--protocol", nargs="+", help="some protocols only")
+    cached(parser)
 
 
 def _add_publishing(commands: Any) -> None:
@@ -491,9 +516,9 @@ def _add_publishing(commands: Any) -> None:
     parser.add_argument("source", type=Path, help="the pickle, or a folder with one")
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
     parser.add_argument("--backbone", help="default: what the config.json beside the pickle says")
-    parser.add_argument("--image-size", type=int, default=96)
-    parser.add_argument("--channels", type=int, default=3)
-    parser.add_argument("--embedding-size", type=int, default=512)
+    parser.add_argument("--image-size", type=_count, default=96)
+    parser.add_argument("--channels", type=_count, default=3)
+    parser.add_argument("--embedding-size", type=_count, default=512)
 
 
 if __name__ == "__main__":

@@ -19,17 +19,11 @@ class Started:
     """A verifier that is ready, and what a visitor has to know about it.
 
     `problem` is empty, or why the checkpoint that was asked for is not the one that answers; it
-    stays for as long as the process runs. `note` is empty, or that a branch was taken from the
-    cache.
+    stays for as long as the process runs.
     """
 
     verifier: Verifier
     problem: str = ""
-
-    @property
-    def note(self) -> str:
-        """What to say of a checkpoint that may not be the newest."""
-        return self.verifier.note
 
 
 def asked_for() -> str | None:

@@ -235,6 +235,29 @@ def test_pick_prints_at_least_one(count: str, capsys: pytest.CaptureFixture) -> 
     assert capsys.readouterr().err.endswith(wanted)
 
 
+@pytest.mark.parametrize(
+    ("words", "least"),
+    [
+        ("train out --data people --pictures 0", 1),
+        ("train out --data people --pictures 9 --batch-size 0", 1),
+        ("train out --data people --pictures 9 --per-person 0", 1),
+        ("train out --data people --pictures 9 --group 0", 1),
+        ("train out --data people --pictures 9 --seed -1", 0),
+        ("train out --data people --pictures 9 --kin -1", 0),
+        ("train out --data people --pictures 9 --image-size 0", 1),
+        ("convert a.pt out --backbone slim --embedding-size 0", 1),
+    ],
+)
+def test_what_counts_something_is_a_count(
+    words: str, least: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(words.split())
+    assert stop.value.code == cli.INPUT_ERROR
+    said = capsys.readouterr().err
+    assert said.endswith(f"is not a whole number of at least {least}\n")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop:

@@ -603,7 +603,8 @@ from siamese.startup import start
 for line in sys.stdin:
     os.environ["SIAMESE_CHECKPOINT"] = line.strip()
     started = start()
-    print(json.dumps([started.verifier.origin.source, started.problem, started.note]), flush=True)
+    answering = started.verifier
+    print(json.dumps([answering.origin.source, started.problem, answering.note]), flush=True)
 """
 
 

@@ -6,6 +6,7 @@ checkpoint is saved; what config.json keeps of the fit is provenance, no answer 
 """
 
 import dataclasses
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from siamese import checkpoint as checkpoints
 from siamese.calibration import DecisionRule
-from siamese.checkpoint import Checkpoint, CheckpointConfig
+from siamese.checkpoint import Checkpoint
 from siamese.errors import InputError
 from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
@@ -23,7 +24,7 @@ from siamese.evaluation.stored import People, embed_pictures
 from siamese.evaluation.verification import false_match_curve, measured_point
 from siamese.training import people
 from siamese.training.people import Part, Picture
-from siamese.training.split import PEOPLE, Split, split_named
+from siamese.training.split import PEOPLE, Split, split_of
 from siamese.training.stage import CACHE, made_by
 
 REPORTED_ON = "calibration people, the half that reports"
@@ -46,8 +47,11 @@ def calibrate(
     these, pictures whose label it contradicts are left out, and config.json lists them. `license`
     is what the weights may be used under, with one sentence why; `mirrored` whether pictures are
     embedded together with their mirror images. None leaves either as config.json says.
-    Raises InputError with what is missing where there are too few people.
+    Raises InputError with what is missing where there are too few people, or where there is a
+    reason for no licence; `out` is then as it was.
     """
+    if license_reason and not license:
+        raise InputError("A reason for a licence was given without the licence; add --license.")
     raw = checkpoints.load_folder(folder)
     if mirrored is not None:
         raw = _with_mirror(raw, mirrored)
@@ -58,9 +62,11 @@ def calibrate(
     found = embed_pictures(raw, kept, cache, split)
     others = calibration_pictures(data, Part.VALIDATION, split)
     validation = embed_pictures(raw, others, cache, split)
-    platt = _fold(raw, found.of(fitting.fits), out)
-    # The linear layer as rounded to 16 bits: thresholds must fit that one.
-    folded = checkpoints.load_folder(out)
+    # The linear layer as rounded to 16 bits: thresholds must fit that one. Not in `out` yet, whose
+    # rule may be all that is left where there turn out to be too few people.
+    with tempfile.TemporaryDirectory() as rounded:
+        platt = _fold(raw, found.of(fitting.fits), Path(rounded))
+        folded = checkpoints.load_folder(Path(rounded))
     rule, losses = _decision(Comparison.of(folded.network), found, validation)
     provenance = {
         **made_by(),
@@ -75,16 +81,8 @@ def calibrate(
     config = dataclasses.replace(folded.config, decision=rule, calibration=provenance)
     if license:
         config = dataclasses.replace(config, license=license, license_reason=license_reason)
-    checkpoints.write_config(out, config, folded.sha256)
+    checkpoints.save(out, folded.network, config)
     return checkpoints.load_folder(out)
-
-
-def split_of(config: CheckpointConfig) -> Split:
-    """The rule by which the network's training kept identities aside; its own record says."""
-    named = {record.get("split", PEOPLE.name) for record in config.training}
-    if len(named) > 1:
-        raise InputError("The stages of this checkpoint kept different people aside; start afresh.")
-    return split_named(named.pop()) if named else PEOPLE
 
 
 def calibration_pictures(data: Sequence[Path], part: Part, split: Split = PEOPLE) -> list[Picture]:
@@ -113,7 +111,7 @@ def _with_mirror(raw: Checkpoint, mirrored: bool) -> Checkpoint:
 
 
 def _fold(raw: Checkpoint, found: People, out: Path) -> Platt:
-    """Fit the probability, fold it into the network, and save that."""
+    """Fit the probability, fold it into the network, and save that in `out`."""
     pairs = fitting.draw_pairs(found.labels)
     platt = fitting.fit_platt(pairs.scores(Comparison.of(raw.network), found.vectors))
     raw.network.fold(platt.scale, platt.offset)

@@ -72,7 +72,6 @@ class Data:
     pixels: np.ndarray  # uint8 (N, C + 1, H, W), see people.read_pixels
     targets: np.ndarray  # float16 (N, D), zeros where there is none
     identities: np.ndarray  # int64 (N,), -1 where nobody knows
-    families: np.ndarray  # int64 (N,), -1 where nobody knows
     window: tuple[float, float, float, float]  # canonical crop in the pixels, x0 y0 x1 y1
 
     def batch(self, rows: np.ndarray, pictures: Tensor) -> Batch:
@@ -81,7 +80,6 @@ class Data:
             pictures,
             torch.from_numpy(self.targets[rows]).float(),
             torch.from_numpy(self.identities[rows]),
-            torch.from_numpy(self.families[rows]),
         )
 
 
@@ -106,12 +104,14 @@ def run_stage(
     folder: Path,
     validate: Callable[[SiameseNetwork], dict[str, float]] | None = None,
     cpu: bool = False,
+    identity: str = "",
 ) -> bool:
     """Train `network` in place by `objective`, which holds it.
 
     Writes `folder`/log.csv (a row every 50 steps and at each validation) and `folder`/state.pt,
-    which is the caller's to remove once the network is safe. Raises InputError where the state in
-    `folder` is of another schedule or not the same for all processes, or where these cannot share a
+    which is the caller's to remove once the network is safe. `identity` is what else makes the
+    stage this one and no other, as text. Raises InputError where the state in `folder` is of
+    another schedule or identity or not the same for all processes, or where these cannot share a
     batch evenly.
 
     Returns whether this is the first of the processes that share the work, the one that writes.
@@ -124,7 +124,7 @@ def run_stage(
     optimizer = torch.optim.AdamW(
         parameter_groups(network, schedule.weight_decay), schedule.learning_rate
     )
-    state = _State(folder / STATE, network, optimizer, schedule)
+    state = _State(folder / STATE, network, optimizer, repr((schedule, identity)))
     first = state.restore()
     _check_sharing(accelerator, schedule, first)
     network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -205,33 +205,28 @@ def _batch(
     pictures = apply(pixels, draws.rows(start, start + share), data.window, size)
     batch = data.batch(rows, pictures.contiguous(memory_format=torch.channels_last))
     device = accelerator.device
-    return Batch(
-        batch.pictures.to(device),
-        batch.targets.to(device),
-        batch.identities.to(device),
-        batch.families.to(device),
-    )
+    return Batch(batch.pictures.to(device), batch.targets.to(device), batch.identities.to(device))
 
 
 class _State:
-    """What a killed stage needs to go on; tied to the schedule that it belongs to."""
+    """What a killed stage needs to go on; tied to the stage that it belongs to."""
 
     def __init__(
         self,
         path: Path,
         network: SiameseNetwork,
         optimizer: torch.optim.Optimizer,
-        schedule: Schedule,
+        stage: str,
     ) -> None:
         self.path, self.network, self.optimizer = path, network, optimizer
-        self.schedule = repr(schedule)
+        self.stage = stage
 
     def restore(self) -> int:
         """Load the state, if there is one; returns the step to go on with."""
         if not self.path.exists():
             return 0
         state = torch.load(self.path, map_location="cpu", weights_only=True)
-        if state["schedule"] != self.schedule:
+        if state.get("stage") != self.stage:
             raise InputError(
                 f"{self.path.parent} holds an unfinished stage with other settings; finish that one"
                 " with its own settings, or choose another folder."
@@ -243,7 +238,7 @@ class _State:
     def save(self, step: int) -> None:
         """Write the state beside the old one, then replace it: a kill never leaves half a file."""
         state = {
-            "schedule": self.schedule,
+            "stage": self.stage,
             "step": step,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),

@@ -26,7 +26,6 @@ class Batch:
     pictures: Tensor  # (B, C, S, S) float32, 0..1
     targets: Tensor  # (B, D) float32 unit length; rows of zeros where there is no target
     identities: Tensor  # (B,) int64; -1 where nobody knows
-    families: Tensor  # (B,) int64; equal for relatives; -1 where nobody knows
 
 
 class Distillation(nn.Module):

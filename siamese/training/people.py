@@ -121,14 +121,17 @@ def _decode_into(
 
     part = path.with_suffix(".part")
     shape = (len(pictures), channels + 1, side, side)
-    pixels = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-    crops = _in_threads(crop, pictures)
-    for index, found in enumerate(tqdm(crops, "decoding", len(pictures))):
-        planes = found.transpose(2, 0, 1)
-        pixels[index, :channels] = np.rot90(planes, pictures[index].turn, axes=(1, 2))
-        pixels[index, channels] = 255 if whole else visible(planes) * np.uint8(255)
-    pixels.flush()
-    part.rename(path)
+    try:
+        pixels = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+        crops = _in_threads(crop, pictures)
+        for index, found in enumerate(tqdm(crops, "decoding", len(pictures))):
+            planes = found.transpose(2, 0, 1)
+            pixels[index, :channels] = np.rot90(planes, pictures[index].turn, axes=(1, 2))
+            pixels[index, channels] = 255 if whole else visible(planes) * np.uint8(255)
+        pixels.flush()
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)  # gigabytes that nothing would ever read
 
 
 def visible(planes: np.ndarray) -> np.ndarray:

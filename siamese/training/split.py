@@ -11,6 +11,7 @@ impostors that matter there: telling them apart is the task, telling alphabets a
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from siamese.checkpoint import CheckpointConfig
 from siamese.errors import InputError
 from siamese.training import people
 from siamese.training.people import Part, Picture
@@ -69,3 +70,11 @@ def split_named(name: str) -> Split:
     if name not in SPLITS:
         raise InputError(f"Unknown split '{name}'; this version has {', '.join(SPLITS)}.")
     return SPLITS[name]
+
+
+def split_of(config: CheckpointConfig) -> Split:
+    """The rule by which the network's training kept identities aside; its own record says."""
+    named = {record.get("split", PEOPLE.name) for record in config.training}
+    if len(named) > 1:
+        raise InputError("The stages of this checkpoint kept different people aside; start afresh.")
+    return split_named(named.pop()) if named else PEOPLE

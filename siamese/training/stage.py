@@ -23,13 +23,14 @@ from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.errors import InputError
 from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
-from siamese.network import NetworkConfig, SiameseNetwork
+from siamese.network import SiameseNetwork
 from siamese.training import people
 from siamese.training.batches import RelatedBatches, ShuffledBatches, centroids_of
 from siamese.training.loop import STATE, Batches, Data, Schedule, run_stage
 from siamese.training.objectives import SAME_PERSON, Distillation, Verification
+from siamese.training.parent import Wanted, augmentation_for, settled
 from siamese.training.people import Part, Picture
-from siamese.training.split import PEOPLE, split_named
+from siamese.training.split import Split
 from siamese.training.stored import embed_stored, read_stored, stored_window
 from siamese.training.validation import Validation
 
@@ -43,13 +44,11 @@ class StageOptions:
 
     objective: str  # "distill" or "verify"
     data: tuple[Path, ...]  # folders or zips of people
-    schedule: Schedule
+    schedule: Schedule  # but for its augmentation, which follows from what is compared
     unlabelled: tuple[Path, ...] = ()
     targets: tuple[Path, ...] = ()  # .npz files of target embeddings
     init: Path | None = None
-    network: NetworkConfig = field(default_factory=NetworkConfig)  # where there is no init
-    detector: str = "mtcnn"  # likewise; "none" where pictures are compared as they are
-    split: str = PEOPLE.name  # which pictures train: see `split.SPLITS`
+    wanted: Wanted = field(default_factory=Wanted)  # the rest comes from `init`
     turns: bool = False  # every picture also turned by quarters, as another class
     group: int = 4  # identities that meet in a batch; see `RelatedBatches`
     kin: int = 2
@@ -63,26 +62,30 @@ def train(options: StageOptions, folder: Path) -> bool:
 
     Where several processes share the work, the first one writes; returns whether this is it.
 
-    Raises InputError with what is missing, before anything is trained.
+    Raises InputError with what is missing or contradicts `options.init`, before anything is trained
+    or written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(options.schedule.seed)
     parent = checkpoint.load_folder(options.init) if options.init else None
-    config = parent.config if parent else fresh_config(options)
+    config, split = settled(options.wanted, parent.config if parent else None)
+    schedule = dataclasses.replace(options.schedule, augmentation=augmentation_for(config))
+    options = dataclasses.replace(options, schedule=schedule)
+    torch.manual_seed(schedule.seed)
     network = parent.network if parent else SiameseNetwork(config.network)
-    pictures = training_pictures(options)
+    pictures = training_pictures(options, split)
+    folder.mkdir(parents=True, exist_ok=True)
     data = load_data(pictures, options, config)
     if options.objective == "distill":
-        objective, batches = _distillation(network, data, options.schedule)
+        objective, batches = _distillation(network, data, schedule)
     else:
-        objective, batches = _verification(network, pictures, data, options)
-    validation = Validation.load(options.data, config, split_named(options.split), options.cache)
+        objective, batches = _verification(network, pictures, data, options, split)
+    validation = Validation.load(options.data, config, split, options.cache)
+    record = _record(options, split, pictures, parent)
+    identity = _identity(options, config, split, parent)
     writes = run_stage(
-        objective, network, data, batches, options.schedule, folder, validation, options.cpu
+        objective, network, data, batches, schedule, folder, validation, options.cpu, identity
     )
     if not writes:
         return False
-    record = _record(options, pictures, parent)
     trained = dataclasses.replace(
         config, decision=None, calibration={}, training=(*config.training, record)
     )
@@ -91,24 +94,13 @@ def train(options: StageOptions, folder: Path) -> bool:
     return True
 
 
-def fresh_config(options: StageOptions) -> CheckpointConfig:
-    """The config of a network that starts from nothing.
-
-    Faces are embedded together with their mirror images; a mirrored drawing is another one.
-    """
-    if options.detector == "mtcnn":
-        return CheckpointConfig(dataclasses.replace(options.network, mirrored=True))
-    return CheckpointConfig.whole(options.network)
-
-
-def training_pictures(options: StageOptions) -> list[Picture]:
+def training_pictures(options: StageOptions, split: Split) -> list[Picture]:
     """Labelled pictures of the training part, and all unlabelled ones where targets teach them.
 
     Where there are targets, they also find people who stand in two sources under two names: whoever
     has a picture that close to a held-out person's is left out.
     """
     everyone = [p for source in options.data for p in people.list_pictures(source)]
-    split = split_named(options.split)
     labelled = split.of(everyone, Part.TRAIN)
     if options.turns:
         labelled = people.turned(labelled)
@@ -140,9 +132,8 @@ def _without_held_out(
 
 
 def load_data(pictures: Sequence[Picture], options: StageOptions, config: CheckpointConfig) -> Data:
-    """Pixels, targets and numbers of identities and families for these pictures."""
+    """Pixels, targets and numbers of identities for these pictures."""
     pixels = read_stored(pictures, config, options.cache)
-    family = split_named(options.split).family
     targets = np.zeros((len(pictures), 1), np.float16)
     if options.targets:
         targets = people.read_targets(options.targets, pictures)
@@ -150,7 +141,6 @@ def load_data(pictures: Sequence[Picture], options: StageOptions, config: Checkp
         pixels,
         targets,
         people.numbers([picture.identity for picture in pictures]),
-        people.numbers([family(picture.identity) for picture in pictures]),
         stored_window(config),
     )
 
@@ -170,11 +160,15 @@ def _distillation(
 
 
 def _verification(
-    network: SiameseNetwork, pictures: Sequence[Picture], data: Data, options: StageOptions
+    network: SiameseNetwork,
+    pictures: Sequence[Picture],
+    data: Data,
+    options: StageOptions,
+    split: Split,
 ) -> tuple[nn.Module, Batches]:
     named = [picture for picture in pictures if picture.identity]
     pixels = data.pixels[: len(named)]  # the labelled pictures come first
-    split, schedule, centroids = split_named(options.split), options.schedule, None
+    schedule, centroids = options.schedule, None
     if options.init:  # a fresh network's idea of who looks alike is worth nothing
         plain = network.with_mirror(False)  # as training embeds
         embeddings = embed_stored(plain, pixels, data.window, "look-alikes")
@@ -206,15 +200,35 @@ def _start_head(network: SiameseNetwork, labels: fitting.Labels, embeddings: np.
         network.fold(platt.scale, platt.offset)
 
 
+def _identity(
+    options: StageOptions, config: CheckpointConfig, split: Split, parent: Checkpoint | None
+) -> str:
+    """All that the weights of a stage depend on; where its files lie is nothing of that."""
+    files = (options.data, options.unlabelled, options.targets)
+    contents = [[people.fingerprint(path) for path in paths] for paths in files]
+    start = (config.network, config.detector, config.window, parent and parent.sha256)
+    rest = dataclasses.replace(
+        options,
+        data=(),
+        unlabelled=(),
+        targets=(),
+        init=None,
+        wanted=Wanted(),
+        cache=CACHE,
+        cpu=False,
+    )
+    return repr((rest, start, split.name, contents))
+
+
 def _record(
-    options: StageOptions, pictures: Sequence[Picture], parent: Checkpoint | None
+    options: StageOptions, split: Split, pictures: Sequence[Picture], parent: Checkpoint | None
 ) -> dict[str, Any]:
     """What config.json says of this stage."""
     sources = [*options.data, *options.unlabelled, *options.targets]
     schedule = dataclasses.asdict(options.schedule)
     return {
         "objective": options.objective,
-        "split": options.split,
+        "split": split.name,
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "schedule": {k: v for k, v in schedule.items() if not k.endswith("_every")},
         "people": len({p.identity for p in pictures if p.identity}),
@@ -237,7 +251,8 @@ def made_by() -> dict[str, Any]:
 
 def _portable(word: str) -> str:
     """A command-line word without the folders of the machine it was typed on."""
-    return Path(word).name if Path(word).is_absolute() else word
+    option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    return option + equals + (Path(value).name if Path(value).is_absolute() else value)
 
 
 def _commit() -> str | None:

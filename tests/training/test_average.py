@@ -10,9 +10,9 @@ from siamese import __main__ as cli
 from siamese import checkpoint
 from siamese.checkpoint import CheckpointConfig
 from siamese.errors import InputError
-from siamese.evaluation.calibrate import split_of
 from siamese.network import NetworkConfig
 from siamese.training.average import average
+from siamese.training.split import split_of
 from tests import small_checkpoints
 from tests.small_checkpoints import RULE, TINY
 

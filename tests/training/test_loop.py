@@ -39,7 +39,7 @@ def toy_data(people: int = 8, each: int = 4, side: int = 32) -> Data:
     directions = random.normal(size=(people, 24))
     targets = directions / np.linalg.norm(directions, axis=1, keepdims=True)
     window = (0.0, 0.0, float(side), float(side))
-    return Data(pixels, targets[identities].astype(np.float16), identities, identities, window)
+    return Data(pixels, targets[identities].astype(np.float16), identities, window)
 
 
 def toy_network(backbone: str = "compact") -> SiameseNetwork:
@@ -161,7 +161,10 @@ def test_a_state_of_another_schedule_is_refused(tmp_path: Path) -> None:
     optimizer = torch.optim.AdamW(parameter_groups(network, 0.0))
     from siamese.training.loop import STATE, _State
 
-    _State(tmp_path / STATE, network, optimizer, Schedule(pictures=99)).save(1)
+    _State(tmp_path / STATE, network, optimizer, repr((Schedule(pictures=99), ""))).save(1)
+    with pytest.raises(InputError, match="unfinished stage with other settings"):
+        train(tmp_path, SCHEDULE)
+    torch.save({"schedule": repr(SCHEDULE), "step": 1}, tmp_path / STATE)  # as it once was written
     with pytest.raises(InputError, match="unfinished stage with other settings"):
         train(tmp_path, SCHEDULE)
 

@@ -122,9 +122,11 @@ def test_what_a_system_adds_to_a_folder_or_zip_is_no_picture(tmp_path: Path) -> 
 
 
 def test_a_picture_of_another_size_is_refused(tmp_path: Path) -> None:
+    """And nothing of the array that was begun is left."""
     folder = write_people(tmp_path / "folder", ["ann/1.png"], side=20)
     with pytest.raises(InputError, match=r"ann/1\.png is 20x20 px, not 16x16"):
         people.read_pixels(people.list_pictures(folder), 16, 3, tmp_path / "cache")
+    assert not [path for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"]
 
 
 def test_the_split_never_moves_and_keeps_families_together() -> None:

@@ -1,6 +1,8 @@
 """A chain of two stages from files to a checkpoint, through the command line."""
 
+import dataclasses
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,9 @@ from siamese.errors import InputError
 from siamese.training import people
 from siamese.training.loop import STATE, Schedule
 from siamese.training.people import Part
-from siamese.training.stage import StageOptions, train, training_pictures
+from siamese.training.split import PEOPLE as BY_NAME
+from siamese.training.stage import StageOptions, made_by, train, training_pictures
+from tests.training.alphabets import write_alphabets
 
 PEOPLE, EACH = 60, 4
 
@@ -95,6 +99,83 @@ def test_a_kill_before_the_checkpoint_is_written_loses_nothing(
     assert logs[0] == logs[1] and not (folder / STATE).exists()
 
 
+def killed_at_the_end(
+    world: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str
+) -> None:
+    """A stage of one step whose checkpoint was not written any more; its state is there."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", killed)
+        assert stage(world, folder, "--pictures", "32", *words) == 130
+    assert (folder / STATE).exists()
+
+
+def test_a_killed_stage_goes_on_only_as_what_it_was(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    folder, targets = tmp_path / "out", str(world / "targets.npz")
+    killed_at_the_end(world, folder, monkeypatch)
+    others = [["--turns"], ["--group", "2"], ["--kin", "1"], ["--backbone", "slim"]]
+    others += [["--targets", targets], ["--targets", targets, "--objective", "distill"]]
+    for words in others:
+        assert stage(world, folder, "--pictures", "32", *words) == cli.INPUT_ERROR, words
+        assert "an unfinished stage with other settings" in capsys.readouterr().err, words
+    shutil.copytree(world / "people", tmp_path / "people")
+    assert not (folder / checkpoint.WEIGHTS).exists()
+    moved = command(tmp_path, folder, tmp_path / "cache")  # the same pictures in another place
+    assert cli.main([*moved, "--cpu", "--pictures", "32"]) == 0
+    (tmp_path / "people" / "p0" / "0.png").unlink()
+    killed_at_the_end(world, tmp_path / "again", monkeypatch)
+    fewer = command(tmp_path, tmp_path / "again", tmp_path / "cache")
+    assert cli.main([*fewer, "--cpu", "--pictures", "32"]) == cli.INPUT_ERROR
+    assert "an unfinished stage with other settings" in capsys.readouterr().err
+
+
+def test_a_killed_stage_goes_on_only_from_its_parent(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for name, seed in (("1", "1"), ("2", "2")):
+        assert stage(world, tmp_path / name, "--pictures", "32", "--seed", seed) == 0
+    folder = tmp_path / "out"
+    killed_at_the_end(world, folder, monkeypatch, "--init", str(tmp_path / "1"))
+    other = ["--pictures", "32", "--init", str(tmp_path / "2")]
+    assert stage(world, folder, *other) == cli.INPUT_ERROR
+    assert "an unfinished stage with other settings" in capsys.readouterr().err
+    shutil.copytree(tmp_path / "1", tmp_path / "copy")
+    same = ["--pictures", "32", "--init", str(tmp_path / "copy")]
+    assert stage(world, folder, *same) == 0
+
+
+def test_a_chain_of_drawings_stays_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the second stage is not told it has from the first; nothing is mirrored or held out."""
+    source = write_alphabets(tmp_path / "drawn.zip", {"Greek": 24, "Bengali": 3}, 3)
+    shared = ["--data", str(source), "--cache", str(tmp_path / "cache"), "--pictures", "32"]
+    shared += ["--batch-size", "32", "--cpu"]
+    first = ["--drawings", "--split", "alphabets", "--image-size", "32", "--embedding-size", "16"]
+    one, two = str(tmp_path / "1"), str(tmp_path / "2")
+    assert cli.main(["train", one, *shared, *first]) == 0
+    assert cli.main(["train", two, *shared, "--init", one]) == 0
+    made = checkpoint.load_folder(tmp_path / "2").config
+    assert made.detector == "none" and not made.network.mirrored
+    for record in made.training:
+        assert (record["split"], record["people"]) == ("alphabets", 24)
+        assert record["schedule"]["augmentation"]["flip"] == 0
+    odd = ["train", str(tmp_path / "3"), *shared, "--init", one, "--split", "people"]
+    assert cli.main(odd) == cli.INPUT_ERROR
+    assert "was not trained with --split people" in capsys.readouterr().err
+    assert not (tmp_path / "3").exists()
+
+
+def test_the_command_on_record_names_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["train", "/home/ann/1", "--data", "/home/ann/a.zip", "--data=/home/ann/x=y/b.zip"]
+    monkeypatch.setattr(sys, "argv", ["siamese", *words, "--init=runs/1", "--cpu"])
+    expected = "train 1 --data a.zip --data=b.zip --init=runs/1 --cpu"
+    assert made_by()["command"] == f"python -m siamese {expected}"
+
+
 def two_processes(world: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """`siamese train` started by torchrun on the CPU, with nothing decoded yet."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
@@ -130,7 +211,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(world: Path, tmp_path: Path) -
 def test_nobody_held_out_is_trained_on(world: Path) -> None:
     source = world / "people"
     options = StageOptions("verify", (source,), Schedule(32))
-    names = {picture.identity for picture in training_pictures(options)}
+    names = {picture.identity for picture in training_pictures(options, BY_NAME)}
     assert names == {f"p{n}" for n in range(PEOPLE) if people.part_of(f"p{n}") is Part.TRAIN}
     assert 30 < len(names) < PEOPLE
 
@@ -144,9 +225,10 @@ def test_who_stands_in_two_sources_under_two_names_is_left_out(world: Path, tmp_
     rows[names.index(f"p{twin}/2.png")] = rows[names.index(f"p{held_out}/0.png")]
     np.savez(tmp_path / "t.npz", names=names, embedding=rows)
     source = (world / "people",)
-    plain = training_pictures(StageOptions("verify", source, Schedule(32)))
-    targets = (tmp_path / "t.npz",)
-    kept = training_pictures(StageOptions("verify", source, Schedule(32), targets=targets))
+    options = StageOptions("verify", source, Schedule(32))
+    plain = training_pictures(options, BY_NAME)
+    knowing = dataclasses.replace(options, targets=(tmp_path / "t.npz",))
+    kept = training_pictures(knowing, BY_NAME)
     gone = {p.identity for p in plain} - {p.identity for p in kept}
     assert f"p{twin}" in gone
 
