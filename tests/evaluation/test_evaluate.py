@@ -6,6 +6,7 @@ pytest tests/evaluation/test_evaluate.py
 import csv
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+from siamese import __main__ as cli
 from siamese import checkpoint
 from siamese.calibration import DecisionRule, OperatingPoint
 from siamese.checkpoint import Checkpoint, CheckpointConfig
@@ -27,6 +29,7 @@ from siamese.faces import FaceDetector
 from siamese.network import NetworkConfig, SiameseNetwork
 from siamese.training.people import Part, read_targets
 from siamese.verifier import Verifier
+from tests import small_checkpoints
 from tests.evaluation import world
 from tests.pictures import corners, encoded, portrait
 
@@ -139,6 +142,43 @@ def test_too_few_people_are_said_before_anything_is_written(place: Place, tmp_pa
     with pytest.raises(InputError, match="people"):
         calibrate(place.raw, [tmp_path / "few.zip"], [], tmp_path / "out", place.cache)
     assert not (tmp_path / "out").exists()
+
+
+def test_too_few_people_who_report_leave_the_old_rule(place: Place, tmp_path: Path) -> None:
+    """In place, with enough people to fit on: what was there stays, byte for byte."""
+    shutil.copytree(place.calibrated, tmp_path / "made")
+    known = world.people_of(Part.CALIBRATION, 60, "F{:04d}")
+    fit = [who for who in known if fitting.fits(who)][:22]
+    report_on = [who for who in known if not fitting.fits(who)][:5]
+    people = [*fit, *report_on, *world.people_of(Part.VALIDATION, 2, "F{:04d}")]
+    names = {f"{who}/{number}.webp": (who, number) for who in people for number in (1, 2)}
+    world.write_zip(tmp_path / "few.zip", names, 128)
+    before = small_checkpoints.files(tmp_path / "made")
+    with pytest.raises(InputError, match="in each half; there are 5"):
+        calibrate(
+            tmp_path / "made", [tmp_path / "few.zip"], [], tmp_path / "made", tmp_path / "cache"
+        )
+    assert small_checkpoints.files(tmp_path / "made") == before
+
+
+def test_a_reason_for_no_licence_is_refused(place: Place, tmp_path: Path) -> None:
+    source = str(place.data / "train_fiw.zip")
+    words = ["calibrate", str(place.raw), str(tmp_path / "out"), "--data", source]
+    assert cli.main([*words, "--license-reason", "They are mine."]) == cli.INPUT_ERROR
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_cache_is_where_one_says(place: Place, tmp_path: Path) -> None:
+    """Of `calibrate` and `evaluate`; that of `train` is used by its own tests."""
+    made, cache = str(tmp_path / "made"), tmp_path / "cache"
+    source = str(place.data / "train_fiw.zip")
+    words = ["calibrate", str(place.raw), made, "--data", source, "--cache", str(cache)]
+    assert cli.main(words) == 0
+    kept = set(cache.glob("pixels-*.npy"))
+    assert kept
+    words = ["evaluate", made, "--data", str(place.data), "--protocol", "lfw"]
+    assert cli.main([*words, "--cache", str(cache)]) == 0
+    assert list(cache.glob("crops-*.npz"))
 
 
 def test_metrics_are_of_these_weights_and_files(place: Place, measured: dict[str, Any]) -> None:
