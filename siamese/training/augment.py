@@ -232,7 +232,8 @@ def _fill_borders(pictures: Tensor, visible: Tensor, draws: Draws) -> Tensor:
 
 def _extend(pictures: Tensor, visible: Tensor) -> Tensor:
     """Continue a picture smoothly into its border: averages of what is visible, coarse to fine."""
-    levels, shape = [], pictures.shape[-2:]
+    shape = pictures.shape[-2:]
+    levels: list[tuple[Tensor, Tensor]] = []
     while len(levels) < 5 and min(pictures.shape[-2:]) > 1:
         pictures, visible = F.avg_pool2d(pictures, 2), F.avg_pool2d(visible, 2)
         levels.append((pictures, visible))
