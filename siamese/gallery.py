@@ -56,13 +56,16 @@ class Gallery:
     def save(self, path: str | Path) -> None:
         """Write one safetensors file; it holds embeddings and names, no photos.
 
-        Raises InputError where the file cannot be written.
+        It is written beside an older file, then replaces it: a kill never leaves half a gallery.
+        Raises InputError where the file cannot be written, or a name is no valid text.
         """
+        part = Path(f"{path}.part")
         names = {f"{number:08d}": name for number, name in enumerate(self.photos)}
         tensors = {key: self.photos[name] for key, name in names.items()}
         try:
-            save_file(tensors, str(path), metadata={"sha256": self.sha256, **names})
-        except (OSError, SafetensorError) as error:
+            save_file(tensors, str(part), metadata={"sha256": self.sha256, **names})
+            part.replace(path)
+        except (OSError, SafetensorError, UnicodeEncodeError) as error:
             raise InputError(f"{path} cannot be written ({error}).") from error
 
     @classmethod
@@ -95,7 +98,7 @@ def check_target(path: Path) -> None:
         raise InputError(f"{path} is a folder; please name the gallery file to write.")
     if not path.parent.is_dir():
         raise InputError(f"{path} cannot be written; there is no folder {path.parent}.")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
+    if not all(os.access(place, os.W_OK) for place in (path.parent, path) if place.exists()):
         raise InputError(f"{path} cannot be written; please choose a place where you may.")
     if path.exists() and not (path.is_file() and is_gallery(path)):
         raise InputError(

@@ -209,11 +209,16 @@ def load(source: Source, name: str | None = None, role: str = "photo") -> Photo:
 def file_name(source: Source) -> str | None:
     """The name of the file that a source is; None where it is none (bytes, arrays)."""
     if isinstance(source, str | os.PathLike):
-        return Path(source).name
+        return readable(Path(source).name)
     if isinstance(source, Image.Image):
         return None  # that of a copy or a crop would be the original's
     name = getattr(source, "name", None)
-    return Path(name).name if isinstance(name, str) else None
+    return readable(Path(name).name) if isinstance(name, str) else None
+
+
+def readable(name: str) -> str:
+    """A file's name with "?" for every byte that is not UTF-8, which nobody could print or save."""
+    return name.encode(errors="replace").decode()
 
 
 def _read_path(path: Path, caption: Caption) -> bytes:

@@ -443,6 +443,7 @@ def read_support(support: Support) -> list[tuple[str, Source]]:
     A folder's pictures are identities by file name; its sub-folders are identities with several
     photos. Photos in a list are identities of their own, by file name (the second "image" is
     "image 2", since some phones call every photo so), or "person 1", ... where they have none.
+    Names of files and folders are made readable (`images.readable`), and people stay apart.
     Raises InputError where there is no photo.
     """
     if isinstance(support, (str, Path)):
@@ -484,7 +485,10 @@ def _support_folder(folder: Path) -> dict[str, list[Source]]:
             found.setdefault(path.stem, []).append(path)
     if not found:
         raise InputError(f"The support set {folder} holds no pictures.")
-    return found
+    named: dict[str, list[Source]] = {}
+    for name, listed in found.items():
+        named[apart(images.readable(name), named)] = listed
+    return named
 
 
 def _load(role: str, source: Source | Sighting) -> Photo | Sighting:

@@ -2,6 +2,7 @@
 answer itself does not matter, counted work, and real people where the data is there."""
 
 import json
+import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -173,6 +174,45 @@ def test_a_folder_is_a_support_set(verifier: Verifier, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("ignored")
     answer = verifier.pick(colour(3), tmp_path)
     assert {c.identity: c.num_photos for c in answer.ranking} == {"ann": 2, "bob": 1}
+
+
+def test_names_that_are_not_utf_8_can_be_printed_and_saved(
+    verifier: Verifier, tmp_path: Path
+) -> None:
+    """Folders and files from an old disk; people whose names then read the same stay apart."""
+    folder = tmp_path / "people"
+    for name in (b"M\xe4ller/1.png", b"M\xfcller/1.png", b"Zo\xc3\xab.png", b"\xd5\xc5.png"):
+        path = folder / os.fsdecode(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(portrait().resize((50, 50))))
+    (folder / os.fsdecode(b"Zo\xc3\xab\xff.png")).write_bytes(b"no picture")
+    gallery, unusable = verifier.gallery(folder)
+    assert set(gallery.photos) == {"M?ller", "M?ller 2", "Zoë", "??"}
+    assert [(left.identity, left.photo) for left in unusable] == [("Zoë?", "Zoë?.png")]
+    gallery.save(tmp_path / "people.gallery")
+    again = Gallery.load(tmp_path / "people.gallery")
+    answer = verifier.pick(colour(3), again)
+    json.dumps(answer.to_dict(), ensure_ascii=False).encode()
+    assert {candidate.identity for candidate in answer.ranking} == set(gallery.photos)
+    listed = verifier.pick(colour(3), sorted(path for path in folder.iterdir() if path.is_file()))
+    assert {candidate.identity for candidate in listed.ranking} == {"Zoë", "??"}
+
+
+def test_a_gallery_is_written_whole_or_not_at_all(verifier: Verifier, tmp_path: Path) -> None:
+    path, link = tmp_path / "people.gallery", tmp_path / "link"
+    old, _ = verifier.gallery({"ann": colour(1)})
+    old.save(path)
+    link.hardlink_to(path)  # shows whether the old file itself is written on
+    new = old.add("bob", old.photos["ann"])
+    new.save(path)
+    assert len(Gallery.load(path)) == 2 and len(Gallery.load(link)) == 1
+    assert sorted(tmp_path.iterdir()) == [link, path]
+    with pytest.raises(InputError, match="cannot be written"):
+        new.add("\udcff", old.photos["ann"]).save(path)
+    (tmp_path / "people.gallery.part").mkdir()
+    with pytest.raises(InputError, match="cannot be written"):
+        old.save(path)
+    assert len(Gallery.load(path)) == 2
 
 
 def test_photos_in_a_list_are_named_by_their_files(verifier: Verifier, tmp_path: Path) -> None:
