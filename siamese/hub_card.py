@@ -5,8 +5,6 @@ whatever the Hub needs to show licence and figures, and nothing that is already 
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -49,16 +47,14 @@ def complete(card: str, config: CheckpointConfig, repo: str) -> str:
 
 
 def metadata(config: CheckpointConfig, repo: str) -> dict[str, Any]:
-    """library_name, pipeline_tag, licence, tags, datasets and model-index of a checkpoint."""
+    """library_name, pipeline_tag, licence, tags and model-index of a checkpoint."""
+    task = _task(config)
     header: dict[str, Any] = {
         "license": config.license,
         "library_name": "siamese",
         "pipeline_tag": "image-feature-extraction",
-        "tags": ["siamese-network", "face-verification", "one-shot", config.network.backbone],
+        "tags": ["siamese-network", _slug(task), "one-shot", config.network.backbone],
     }
-    names = sorted({_stem(name) for record in config.training for name in _sources(record)})
-    if names:
-        header["datasets"] = names
     results = _results(config)
     if results:
         header["model-index"] = [{"name": repo.partition("/")[2], "results": results}]
@@ -111,7 +107,7 @@ def _results(config: CheckpointConfig) -> list[dict[str, Any]]:
                 measured.setdefault(point.measured_on, []).append(metric)
     return [
         {
-            "task": {"type": "image-classification", "name": "Face verification"},
+            "task": {"type": "image-classification", "name": _task(config)},
             "dataset": {"type": _slug(name), "name": name},
             "metrics": metrics,
         }
@@ -119,13 +115,9 @@ def _results(config: CheckpointConfig) -> list[dict[str, Any]]:
     ]
 
 
-def _sources(record: Mapping[str, Any]) -> Sequence[str]:
-    found = record.get("sources", ())
-    return [name for name in found if isinstance(name, str)]
-
-
-def _stem(name: str) -> str:
-    return PurePosixPath(name).stem
+def _task(config: CheckpointConfig) -> str:
+    """What a checkpoint does; the whole pictures of one without a detector may show anything."""
+    return "Face verification" if config.detector == "mtcnn" else "Image verification"
 
 
 def _slug(name: str) -> str:

@@ -147,14 +147,25 @@ def test_card_shows_licence_and_measured_figures(server: HubServer, hub: Hub, fo
     assert (card.license, card.to_dict()["mood"]) == ("mit", "good")
     assert card.library_name == "siamese"
     assert card.pipeline_tag == "image-feature-extraction"
-    assert "face-verification" in card.tags
-    assert card.datasets == ["toy_people"]
+    assert card.datasets is None  # the Hub would take names of files for repos of its own
     results = {result.metric_name: result for result in card.eval_results}
     fmr = results["FMR at balanced (3 of 100)"]
     assert (fmr.metric_type, fmr.metric_value, fmr.dataset_name) == ("fmr", 0.03, "Toy faces")
     assert len(results) == 4
     assert text.endswith("# Toy\n\n![plot](roc.png) ![](https://x.org/y.png)\n")
     assert (folder / CARD).read_text() != text  # the folder itself is left alone
+
+
+def test_only_what_looks_for_faces_is_said_to_verify_faces(folder: Path) -> None:
+    whole = load_folder(folder).config
+    for detector, tag, task in (
+        ("none", "image-verification", "Image verification"),
+        ("mtcnn", "face-verification", "Face verification"),
+    ):
+        config = dataclasses.replace(whole, detector=detector)
+        card = ModelCard(hub_card.minimal(config, REPO)).data
+        assert [name for name in card.tags if "verification" in name] == [tag]
+        assert {result.task_name for result in card.eval_results} == {task}
 
 
 def test_complete_card_is_left_as_it_is(folder: Path) -> None:
