@@ -32,7 +32,7 @@ FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 METRICS = "metrics.json"  # what `evaluate` measured of them
 EMBEDDED = Path(__file__).resolve().parent.parent / "weights"
-EMBEDDED_NAME = "embedded"  # in answers: where the program is installed is nobody's business
+EMBEDDED_NAME = "embedded"
 DRAWINGS = EMBEDDED / "omniglot"  # embedded too: compares drawn characters
 MAX_CONFIG_BYTES = 1 << 20
 MAX_PARAMETERS = 200_000_000
@@ -85,9 +85,16 @@ class Checkpoint:
     network: SiameseNetwork
     config: CheckpointConfig
     sha256: str  # of model.safetensors
-    origin: str  # the folder, repo@commit, or EMBEDDED_NAME
+    origin: str  # the folder as it was named, repo@commit, or EMBEDDED_NAME
     note: str = ""  # a sentence where it may not be the newest one
     folder: Path | None = None  # where its files lie, the card among them
+
+    @property
+    def public_name(self) -> str:
+        """What answers call it: visitors learn the name of a folder, not where it lies."""
+        if self.folder is None or self.origin != str(self.folder):
+            return self.origin
+        return self.folder.absolute().name
 
 
 def save(folder: Path, network: SiameseNetwork, config: CheckpointConfig) -> str:

@@ -22,7 +22,7 @@ from siamese.schema import (
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Which weights answered: a folder, `repo@commit` or `embedded`, and their SHA-256."""
+    """Which weights answered: a folder's name, `repo@commit` or `embedded`; and their SHA-256."""
 
     source: str
     sha256: str

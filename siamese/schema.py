@@ -96,7 +96,7 @@ class CheckpointDict(TypedDict):
     """Which network answered."""
 
     source: str
-    """A folder, owner/name@commit on the Hugging Face Hub, or "embedded"."""
+    """The name of a folder, owner/name@commit on the Hugging Face Hub, or "embedded"."""
     sha256: str
     """SHA-256 of the weights, hexadecimal."""
 

@@ -81,7 +81,7 @@ class Verifier:
                 " a probability; run `python -m siamese calibrate` on it first."
             )
         self.rule = checkpoint.config.decision
-        self.origin = Origin(checkpoint.origin, checkpoint.sha256)
+        self.origin = Origin(checkpoint.public_name, checkpoint.sha256)
         self.folder = checkpoint.folder  # where the model card lies, if there is one
         self.note = checkpoint.note  # a sentence where the checkpoint may not be the newest one
         self.config = checkpoint.config

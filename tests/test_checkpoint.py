@@ -6,6 +6,7 @@ Each damaged folder is made from one that loads, by one change.
 import dataclasses
 import json
 import pickle
+import re
 import struct
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from siamese import SiameseNetwork, Verifier
@@ -113,6 +115,23 @@ def test_embedded_checkpoint_is_the_default_source() -> None:
     assert checkpoints.EMBEDDED.name == "weights"
     with pytest.raises(CheckpointError, match="of what"):
         checkpoints.load(None, revision="main")
+
+
+def test_answers_name_a_folder_and_not_where_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Errors, which only its owner sees, name all of it."""
+    small.write(tmp_path / "mine")
+    grey = Image.new("RGB", (40, 40), (90, 90, 90))
+    for source in (tmp_path / "mine", str(tmp_path / "mine") + "/"):
+        answer = Verifier.from_pretrained(source).verify(grey, grey).to_dict()
+        assert answer["checkpoint"]["source"] == "mine"
+        assert str(tmp_path) not in json.dumps(answer)
+    monkeypatch.chdir(tmp_path / "mine")
+    assert load_folder(Path()).public_name == "mine"
+    small.write(tmp_path / "bare", calibrated=False)
+    with pytest.raises(CheckpointError, match=re.escape(str(tmp_path / "bare"))):
+        Verifier.from_pretrained(tmp_path / "bare")
 
 
 # Files
