@@ -124,9 +124,24 @@ def data_files(config: CheckpointConfig, metrics: Report, notes: Mapping[str, st
     return table(("file", "what", "SHA-256"), rows)
 
 
+STARTED_FROM = """\
+`# from` names the weights that the command under it took, by the first digits of their SHA-256;
+`--init` and `average` mean these, whatever their folders hold by now. config.json keeps no hash of
+what a stage made, and of calibrations, each of which changes the weights and so their hash, the
+last only: others may lie between these commands."""
+
+
 def reproduce(config: CheckpointConfig, metrics: Report) -> str:
     """The commands that made weights and figures, where config.json kept them; the versions."""
-    records = (*config.training, config.calibration, metrics)
-    lines = "\n".join(record["command"] for record in records if "command" in record)
+    records = [r for r in (*config.training, config.calibration, metrics) if "command" in r]
+    lines = "\n".join(_taken(record) + record["command"] for record in records)
+    told = STARTED_FROM + "\n\n" if any(map(_taken, records)) else ""
     software = ", ".join(f"{name} {value}" for name, value in metrics["software"].items())
-    return f"```\n{lines}\n```\n\nMeasured with {software}."
+    return f"{told}```\n{lines}\n```\n\nMeasured with {software}."
+
+
+def _taken(record: Report) -> str:
+    """A line with the hashes of the weights that a command took; empty where it took none."""
+    hashes = record.get("parents_sha256") or [record.get("parent_sha256")]
+    known = ", ".join(sha[:12] for sha in hashes if sha)
+    return f"# from {known}\n" if known else ""

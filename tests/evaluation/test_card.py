@@ -57,6 +57,24 @@ def test_mirror_images_are_mentioned_where_they_take_part(config: CheckpointConf
     assert "mirror image" in rendered(dataclasses.replace(config, network=mirrored))
 
 
+@KINDS
+def test_commands_say_which_weights_they_took(config: CheckpointConfig) -> None:
+    first = {"command": "train 1", "parent_sha256": None}
+    plain = rendered(dataclasses.replace(config, training=(first,)))
+    assert "```\ntrain 1\nevaluate\n```" in plain and "`# from`" not in plain
+    second = {"command": "train 2 --init weights", "parent_sha256": "a" * 64}
+    mean = {"command": "average 3 1 2", "parents_sha256": ["b" * 64, "c" * 64]}
+    chain = dataclasses.replace(
+        config, training=(first, second, mean), calibration={"command": "calibrate 3 3"}
+    )
+    lines = rendered(chain).split("```\n")[-2].splitlines()
+    assert lines == [
+        *("train 1", "# from aaaaaaaaaaaa", "train 2 --init weights"),
+        *("# from bbbbbbbbbbbb, cccccccccccc", "average 3 1 2", "calibrate 3 3", "evaluate"),
+    ]
+    assert "`# from` names" in rendered(chain)
+
+
 def test_limits_speak_of_what_was_measured_and_used() -> None:
     for word in ("LFW is", "inside a family", "UTKFace", "Children", "EdgeFace"):
         assert word not in rendered(FACES), word
