@@ -87,7 +87,7 @@ def calibrate(
 
 def calibration_pictures(data: Sequence[Path], part: Part, split: Split = PEOPLE) -> list[Picture]:
     """The pictures of one part of these sources; InputError where there are none."""
-    found = [p for source in data for p in split.of(people.list_pictures(source), part)]
+    found = split.of(people.list_people(data), part)
     if not found:
         names = ", ".join(source.name for source in data)
         raise InputError(f"No {part} people in {names} by the split '{split.name}'.")
@@ -126,7 +126,7 @@ def _decision(
     """The decision rule, and the log loss on validation people of both ways with several photos."""
     fit, report = calibration.of(fitting.fits), calibration.of(lambda who: not fitting.fits(who))
     thresholds = fitting.fit_thresholds(fitting.draw_pairs(fit.labels).scores(compare, fit.vectors))
-    measured = fitting.draw_pairs(report.labels).scores(compare, report.vectors)
+    measured = fitting.draw_pairs(report.labels).distinct().scores(compare, report.vectors)
     points = tuple(
         measured_point(name, threshold, measured, REPORTED_ON)
         for name, threshold in thresholds.points.items()

@@ -96,7 +96,8 @@ def written_by(metrics: Report) -> str:
     """Where the card comes from and how its figures are to be read."""
     return f"""\
 This card is written by `{metrics["command"]}`; every figure in it stands in metrics.json, which
-names these weights. Rates are followed by their counts and exact 95 % intervals."""
+names these weights. Rates are followed by their counts and 95 % intervals,
+exact ones, or wider where the same people or families come again and again (by bootstrap)."""
 
 
 def trained_on(config: CheckpointConfig) -> set[str]:

@@ -20,6 +20,7 @@ from siamese.evaluation.fitting import Labels
 from siamese.evaluation.metrics import Scores
 from siamese.faces import Face
 from siamese.quality import Flag
+from siamese.training.people import family
 
 HARM = 1.5  # a step does harm where FNMR is this many times that of untouched crops
 
@@ -173,9 +174,10 @@ class Trial:
         """
         second = self.embed(np.stack([one.crop for one in seen]))
         rows, place = np.unique(self.pairs[:, 1], return_inverse=True)
-        names, sources = np.array(self.labels.identities), self.labels.source_numbers
-        strangers = names[:, None] != names[rows]
-        strangers &= sources[:, None] == sources[rows]  # of two collections they differ too easily
+        # As in `fitting.draw_pairs`: of another family, and of one collection.
+        families = np.array([family(name) for name in self.labels.identities])
+        sources = self.labels.source_numbers
+        strangers = (families[:, None] != families[rows]) & (sources[:, None] == sources[rows])
         scores = Scores(
             self.compare(first[self.pairs[:, 0]], second[place]),
             self.compare.matrix(first, second)[strangers],

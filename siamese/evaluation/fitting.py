@@ -75,6 +75,12 @@ class PairRows:
         c, d = self.impostor.T
         return Scores(compare(vectors[a], vectors[b]), compare(vectors[c], vectors[d]))
 
+    def distinct(self) -> "PairRows":
+        """Each impostor pair once: a rate counts what was seen, not how often it was drawn."""
+        low, high = self.impostor.min(axis=1), self.impostor.max(axis=1)
+        _, first = np.unique(low * (high.max() + 1) + high, return_index=True)
+        return PairRows(self.genuine, self.impostor[np.sort(first)])
+
 
 @dataclass(frozen=True, slots=True)
 class Platt:

@@ -1,8 +1,9 @@
 """One query against several people: N-way one-shot, open-set identification, the product's pick.
 
-Pure functions of embeddings and identity labels, with seeded draws. A photo without a face (a row
-of NaN) stays in the draw: as a query it is an error, as the only photo of a person in the gallery
-it makes that person impossible to find.
+Pure functions of embeddings and identity labels, with seeded draws. A person is drawn again and
+again, so intervals are as wide as the number of people asked for makes them. A photo without a face
+(a row of NaN) stays in the draw: as a query it is an error, as the only photo of a person in the
+gallery it makes that person impossible to find.
 """
 
 import warnings
@@ -90,12 +91,13 @@ def one_shot(
     """
     photos = _people_with(identities, shots + 1, ways)
     random = np.random.default_rng([seed, ways, shots])
-    correct = 0
-    for _ in range(trials):
+    correct, asked = np.zeros(trials, bool), []
+    for trial in range(trials):
         query, support = _draw(photos, ways, shots, random)
         found = _searchable(logits(vectors[query][None], vectors[support])[0])
-        correct += bool(found[0] > found[1:].max())
-    return OneShot(ways, shots, metrics.rate(correct, trials), 1 / ways, len(photos))
+        correct[trial] = found[0] > found[1:].max()
+        asked.append(identities[query])
+    return OneShot(ways, shots, metrics.clustered_rate(correct, asked), 1 / ways, len(photos))
 
 
 def first_of_family(logits: np.ndarray, identities: np.ndarray, families: np.ndarray) -> np.ndarray:
@@ -137,21 +139,22 @@ def pick_counts(
     """
     photos = _people_with(identities, shots + 1, ways + 1)
     random = np.random.default_rng([seed, ways, shots])
-    answers = []
+    answers, asked = [], []
     for _ in range(trials):
         query, support = _draw(photos, ways + 1, shots, random)
         # The last person drawn lends a photo as the stranger and is not in the support set.
-        queries = vectors[[query, support[-1, 0]]]
-        found = logits(queries, vectors[support[:-1]])
+        queries = (query, support[-1, 0])
+        found = logits(vectors[list(queries)], vectors[support[:-1]])
         answers.append([_answer(row, none_prior) for row in found])
-    enrolled, stranger = np.array(answers).T
+        asked.append([identities[row] for row in queries])
+    (enrolled, stranger), (people, strangers) = np.array(answers).T, zip(*asked, strict=True)
     return PickCounts(
         ways,
         shots,
-        right_name=_share(enrolled == 0),
-        wrong_name=_share(enrolled > 0),
-        none=_share(enrolled < 0),
-        stranger_named=_share(stranger >= 0),
+        right_name=metrics.clustered_rate(enrolled == 0, people),
+        wrong_name=metrics.clustered_rate(enrolled > 0, people),
+        none=metrics.clustered_rate(enrolled < 0, people),
+        stranger_named=metrics.clustered_rate(stranger >= 0, strangers),
     )
 
 
@@ -190,8 +193,8 @@ def open_set(
         shots=shots,
         fpir=fpir,
         threshold=threshold,
-        dir=_share(right & (found.max(axis=1) >= threshold)),
-        rank_one=_share(right),
+        dir=metrics.clustered_rate(right & (found.max(axis=1) >= threshold), owner.tolist()),
+        rank_one=metrics.clustered_rate(right, owner.tolist()),
     )
 
 
@@ -237,10 +240,6 @@ def _answer(found: np.ndarray, none_prior: float) -> int:
 def _searchable(logits: np.ndarray) -> np.ndarray:
     """What has no face cannot win."""
     return np.where(np.isnan(logits), -np.inf, logits)
-
-
-def _share(hits: np.ndarray) -> Rate:
-    return metrics.rate(int(np.count_nonzero(hits)), len(hits))
 
 
 def _known_mean(support: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ accepted impostors), false non-match rate (FNMR, rejected genuine pairs). Nothin
 photos: pairs that never got a score (failures to acquire) are counted by the protocols.
 """
 
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from siamese.calibration import Rate
 from siamese.errors import InputError
 
 CONFIDENCE = 0.95
+RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +101,27 @@ def rate(errors: int, trials: int) -> Rate:
     low = float(beta.ppf(tail, errors, trials - errors + 1)) if errors else 0.0
     high = float(beta.ppf(1 - tail, errors + 1, trials - errors)) if errors < trials else 1.0
     return Rate(int(errors), int(trials), low, high)
+
+
+def clustered_rate(hits: np.ndarray, clusters: Sequence[Hashable], seed: int = 0) -> Rate:
+    """The rate of `hits`, bool (N,), where trials of one cluster (a person, a family) are alike.
+
+    The interval is the wider of the exact one over trials and a bootstrap over the clusters.
+    """
+    exact = rate(int(np.count_nonzero(hits)), len(hits))
+    if not len(hits):
+        return exact
+    number: dict[Hashable, int] = {}
+    of = np.array([number.setdefault(cluster, len(number)) for cluster in clusters])
+    errors, trials = np.bincount(of, hits), np.bincount(of)
+    drawn = np.random.default_rng(seed).multinomial(
+        len(trials), np.full(len(trials), 1 / len(trials)), RESAMPLES
+    )
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile((drawn @ errors) / (drawn @ trials), [tail, 1 - tail])
+    return Rate(
+        exact.errors, exact.trials, min(exact.low, float(low)), max(exact.high, float(high))
+    )
 
 
 def false_match_rate(impostor: np.ndarray, threshold: float) -> Rate:

@@ -9,8 +9,9 @@ metrics.json, schema version 1, holds no figure of another network:
     data             SHA-256 of the test sets and sources that were read, by name
     protocols        what each protocol in `protocols.PROTOCOLS` returned, by its name
 
-A rate is {value, errors, trials, low, high}: `errors` of `trials`, and an exact 95 % interval
-(for what is wished for, as right answers or accepted genuine pairs, `errors` counts those).
+A rate is {value, errors, trials, low, high}: `errors` of `trials`, and a 95 % interval, see
+`metrics.rate` and `metrics.clustered_rate` (for what is wished for, as right answers or accepted
+genuine pairs, `errors` counts those).
 Logits and thresholds are natural logarithms of odds at a prior of one half.
 """
 

@@ -8,6 +8,7 @@ A folder named `FAMILY_MIDn` is a member of `FAMILY`; relatives always fall into
 import dataclasses
 import hashlib
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -79,6 +80,29 @@ def list_pictures(source: Path, labelled: bool = True) -> list[Picture]:
     if labelled and any(not picture.identity for picture in pictures):
         raise InputError(f"{source} holds pictures outside any person's folder.")
     return pictures
+
+
+def list_people(sources: Sequence[Path]) -> list[Picture]:
+    """All pictures of several folders or zips of people.
+
+    Raises InputError where two sources have the same name, by which records tell them apart, or
+    name a person alike: nothing says whether that is one person or two.
+    """
+    name = _twice([source.name for source in sources])
+    if name:
+        raise InputError(f"Two sources are called '{name}'; rename one of them.")
+    found = [list_pictures(source) for source in sources]
+    name = _twice([name for own in found for name in {picture.identity for picture in own}])
+    if name:
+        raise InputError(
+            f"Two sources have a person called '{name}', who may be two people; rename one of them."
+        )
+    return [picture for own in found for picture in own]
+
+
+def _twice(names: Sequence[str]) -> str | None:
+    """The first name that occurs more than once, in order of the names."""
+    return min((name for name, count in Counter(names).items() if count > 1), default=None)
 
 
 def read_pixels(
@@ -178,10 +202,10 @@ def numbers(names: Sequence[str]) -> np.ndarray:
 
 
 def fingerprint(source: Path) -> str:
-    """SHA-256 of a zip's bytes, or of a folder's names and sizes."""
+    """SHA-256 of a file's bytes, or of the names and bytes of a folder's files."""
     if source.is_dir():
-        listing = "\n".join(f"{name} {(source / name).stat().st_size}" for name in _names(source))
-        return hashlib.sha256(listing.encode()).hexdigest()
+        listing = "\n".join(f"{fingerprint(source / name)} {name}" for name in _names(source))
+        return hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
     with source.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -100,7 +100,7 @@ def training_pictures(options: StageOptions, split: Split) -> list[Picture]:
     Where there are targets, they also find people who stand in two sources under two names: whoever
     has a picture that close to a held-out person's is left out.
     """
-    everyone = [p for source in options.data for p in people.list_pictures(source)]
+    everyone = people.list_people(options.data)
     labelled = split.of(everyone, Part.TRAIN)
     if options.turns:
         labelled = people.turned(labelled)

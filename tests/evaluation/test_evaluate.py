@@ -340,7 +340,8 @@ def test_a_list_of_ones_own(place: Place, tmp_path: Path) -> None:
         (f"photos/{v}1.webp", f"photos/{w}2.webp", 0) for v, w in zip("abcd", "efgh", strict=True)
     ]
     rows.append(("photos/a1.webp", "photos/broken.jpg", 1))
-    with (tmp_path / "pairs.csv").open("w", newline="") as file:
+    # As spreadsheets write it, with a byte order mark.
+    with (tmp_path / "pairs.csv").open("w", newline="", encoding="utf-8-sig") as file:
         csv.writer(file).writerows([("photo_a", "photo_b", "same"), *rows])
     out = tmp_path / "out"
     found = report.evaluate(place.calibrated, tmp_path, out, ["pairs"], place.cache)
@@ -352,9 +353,15 @@ def test_a_list_of_ones_own(place: Place, tmp_path: Path) -> None:
     verifier = Verifier.from_pretrained(place.calibrated)
     answer = verifier.verify(tmp_path / rows[0][0], tmp_path / rows[0][1])
     assert float(written[0]["probability"]) == pytest.approx(answer.probability, abs=1e-4)
-    (tmp_path / "pairs.csv").write_text("photo_a,photo_b\nx,y\n")
-    with pytest.raises(InputError, match="needs the columns"):
-        protocols.read_pair_list(tmp_path / "pairs.csv")
+    assert [pair.same for pair in protocols.read_pair_list(tmp_path / "pairs.csv")][7:9] == [1, 0]
+    for line, content in (
+        (2, b"photo_a,photo_b\nx,y\n"),
+        (3, b"photo_a,photo_b,same\nx,y,1\nx,z,-1\n"),  # which is an impostor pair to others
+        (2, b"photo_a,photo_b,same\nx,Jos\xe9.jpg,1\n"),
+    ):
+        (tmp_path / "pairs.csv").write_bytes(content)
+        with pytest.raises(InputError, match=f"Line {line} of .* is not a pair"):
+            protocols.read_pair_list(tmp_path / "pairs.csv")
     (tmp_path / "pairs.csv").write_text("photo_a,photo_b,same\nphotos/a1.webp,gone.jpg,1\n")
     with pytest.raises(InputError, match=r"gone\.jpg"):
         report.evaluate(place.calibrated, tmp_path, out, ["pairs"], place.cache)

@@ -198,3 +198,18 @@ def test_of_two_pictures_that_disagree_nobody_knows_which_is_wrong() -> None:
     assert found.tolist() == [True, True, False]
     unknown = np.zeros((2, 3))
     assert not fitting.contradicted(unknown, ["a", "a"]).any()
+
+
+def test_each_impostor_pair_counts_once() -> None:
+    """20 people with two pictures have 760 pairs of strangers, however many are drawn."""
+    drawn = fitting.draw_pairs(fitting.Labels([str(number // 2) for number in range(40)]))
+    pairs = drawn.distinct().impostor
+    assert len(drawn.impostor) == fitting.IMPOSTOR_PAIRS
+    assert len(pairs) == len({frozenset(pair) for pair in pairs.tolist()}) == 760
+
+
+def test_the_halves_never_move() -> None:
+    """Whoever changes the hash lets people who fitted a probability report on it."""
+    fitted = ["F0006_MID1", "F0013_MID1", "F0039_MID1", "9", "46", "49"]
+    reports = ["F0011_MID1", "F0023_MID1", "F0029_MID1", "F0068_MID1", "50"]
+    assert [fitting.fits(name) for name in fitted + reports] == [True] * 6 + [False] * 5

@@ -143,6 +143,24 @@ def test_rates_that_cannot_be() -> None:
         Scores(np.array([np.nan]), np.array([1.0]))
 
 
+def test_trials_of_one_person_are_no_more_than_the_person() -> None:
+    """A hundred answers about each of 20 people, all right or all wrong, are 20 trials."""
+    right = np.repeat(np.arange(20) < 15, 100)
+    found = metrics.clustered_rate(right, np.repeat(np.arange(20), 100).tolist())
+    few, many = metrics.rate(15, 20), metrics.rate(1500, 2000)
+    assert (found.errors, found.trials) == (1500, 2000)
+    assert found.low < 0.6 < many.low and many.high < 0.87 < found.high
+    assert found.low == pytest.approx(few.low, abs=0.1)
+
+
+def test_trials_of_their_own_keep_the_exact_interval() -> None:
+    hits = np.random.default_rng(0).random(300) < 0.02
+    found, exact = metrics.clustered_rate(hits, range(300)), metrics.rate(int(hits.sum()), 300)
+    assert found.low <= exact.low and exact.high <= found.high
+    assert found.high - found.low < 1.1 * (exact.high - exact.low)
+    assert metrics.clustered_rate(np.zeros(0, bool), []) == metrics.rate(0, 0)
+
+
 def test_calibration_error_by_slow_bins() -> None:
     random = np.random.default_rng(0)
     predicted = np.sort(random.uniform(size=150))
