@@ -62,8 +62,8 @@ def train(options: StageOptions, folder: Path) -> bool:
 
     Where several processes share the work, the first one writes; returns whether this is it.
 
-    Raises InputError with what is missing or contradicts `options.init`, before anything is trained
-    or written.
+    Raises InputError with what is missing or contradicts `options.init`, before anything is
+    trained.
     """
     parent = checkpoint.load_folder(options.init) if options.init else None
     config, split = settled(options.wanted, parent.config if parent else None)
