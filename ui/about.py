@@ -52,8 +52,6 @@ def measured(
         for point in points
     )
     heads = Markup("").join(Markup('<th scope="col">{}</th>').format(name) for name in head)
-    # A folder by its last part; a checkpoint of the Hub as it is: owner/name@commit.
-    name = origin.source if "@" in origin.source else Path(origin.source).name
     where = ", ".join(dict.fromkeys(point.measured_on for point in points))
     return str(
         Markup(
@@ -63,7 +61,7 @@ def measured(
             "</section>"
         ).format(
             text.RATES_TITLE,
-            text.CHECKPOINT_LINE.format(name=name),
+            text.CHECKPOINT_LINE.format(name=origin.source),
             origin.sha256,
             link,
             text.RATES_TABLE,
