@@ -135,7 +135,7 @@ def gallery(options: argparse.Namespace) -> int:
     found.save(options.out)
     for photo in unusable:
         print(f"left out: {photo.reason}", file=sys.stderr)
-    print(f"{len(found)} identities in {options.out}")
+    print(f"people in {options.out}: {len(found)}")
     return SAME
 
 

@@ -12,12 +12,13 @@ It does not manage colour profiles: pictures are taken to be sRGB.
 import contextlib
 import io
 import math
+import mimetypes
 import os
 import re
 import struct
 import zlib
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -65,6 +66,7 @@ _UPRIGHT = {
     6: _Turn.ROTATE_270, 7: _Turn.TRANSVERSE, 8: _Turn.ROTATE_90,
 }  # fmt: skip
 _ORIENTATION_TAG = 0x0112
+_SYSTEM_FILES = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
 def _open_heif(file: BinaryIO) -> Image.Image:
@@ -219,6 +221,28 @@ def file_name(source: Source) -> str | None:
 def readable(name: str) -> str:
     """A file's name with "?" for every byte that is not UTF-8, which nobody could print or save."""
     return name.encode(errors="replace").decode()
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files below a folder, but for those that a system keeps out of sight, in order."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [path for path in found if not is_hidden(path.relative_to(folder).as_posix())]
+
+
+def photos_below(folder: Path) -> list[Path]:
+    """The files below a folder that may be photos: by their names they are not something else."""
+
+    def something_else(path: Path) -> bool:
+        kind, _ = mimetypes.guess_type(path.name)
+        return kind is not None and not kind.startswith("image/")
+
+    return [path for path in files_below(folder) if not something_else(path)]
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a path is a system's own: `.git/a.png`, `__MACOSX/ann/._1.jpg`, `ann/Thumbs.db`."""
+    parts = PurePosixPath(name).parts
+    return any(part.startswith(".") or part in _SYSTEM_FILES for part in parts)
 
 
 def _read_path(path: Path, caption: Caption) -> bytes:

@@ -41,9 +41,6 @@ Progress = Callable[[int, int], None]  # photos done, photos in all
 
 BATCH = 32  # photos in memory at a time
 SEARCHED = 256  # embeddings of a gallery compared at a time
-PICTURE_SUFFIXES = {
-    ".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".gif", ".tif", ".tiff", ".bmp",
-}  # fmt: skip
 
 
 class Detector(Protocol):
@@ -440,11 +437,12 @@ def detector_for(checkpoint: Checkpoint) -> Detector:
 def read_support(support: Support) -> list[tuple[str, Source]]:
     """A support set as (identity, photo) pairs.
 
-    A folder's pictures are identities by file name; its sub-folders are identities with several
-    photos. Photos in a list are identities of their own, by file name (the second "image" is
+    A folder's files are identities by file name; its sub-folders are identities with all the files
+    below them. Files that may be photos by their names and are none are reported where they are
+    read. Photos in a list are identities of their own, by file name (the second "image" is
     "image 2", since some phones call every photo so), or "person 1", ... where they have none.
     Names of files and folders are made readable (`images.readable`), and people stay apart.
-    Raises InputError where there is no photo.
+    Raises InputError where there is no photo, or where `support` is something else.
     """
     if isinstance(support, (str, Path)):
         support = _support_folder(Path(support))
@@ -454,6 +452,11 @@ def read_support(support: Support) -> list[tuple[str, Source]]:
             several = isinstance(photos, Sequence) and not isinstance(photos, str | bytes)
             listed = cast(Sequence[Source], photos if several else [photos])
             pairs.extend((identity, photo) for photo in listed)
+    elif not isinstance(support, Sequence) or isinstance(support, bytes):
+        raise InputError(
+            "The support set must be a folder, a list of photos, or a mapping from each person's"
+            f" name to photos, not {type(support).__name__}."
+        )
     else:
         taken: set[str] = set()
         for number, photo in enumerate(support, 1):
@@ -476,13 +479,9 @@ def _support_folder(folder: Path) -> dict[str, list[Source]]:
     if not folder.is_dir():
         raise InputError(f"The support set {folder} is not a folder.")
     found: dict[str, list[Source]] = {}
-    for path in sorted(folder.iterdir()):
-        if path.is_dir():
-            photos = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
-            if photos:
-                found[path.name] = list(photos)
-        elif path.suffix.lower() in PICTURE_SUFFIXES:
-            found.setdefault(path.stem, []).append(path)
+    for path in images.photos_below(folder):
+        inside = path.relative_to(folder).parts
+        found.setdefault(inside[0] if len(inside) > 1 else path.stem, []).append(path)
     if not found:
         raise InputError(f"The support set {folder} holds no pictures.")
     named: dict[str, list[Source]] = {}

@@ -162,18 +162,22 @@ def test_a_bad_support_photo_is_reported_and_the_rest_goes_on(verifier: Verifier
 
 
 def test_an_empty_support_set_is_refused(verifier: Verifier) -> None:
-    for support in ({}, [], {"a": b"no picture"}):
+    for support in ({}, [], {"a": b"no picture"}, None, colour(1), b"no picture"):
         with pytest.raises(InputError, match="support set"):
             verifier.pick(colour(1), support)
 
 
 def test_a_folder_is_a_support_set(verifier: Verifier, tmp_path: Path) -> None:
     (tmp_path / "ann").mkdir()
-    for name in ("ann/1.png", "ann/2.png", "bob.png"):
+    (tmp_path / "cy" / "2020").mkdir(parents=True)
+    for name in ("ann/1.png", "ann/2.png", "bob.png", "cy/2020/1.jfif", "dee", ".hidden.png"):
         (tmp_path / name).write_bytes(encoded(portrait().resize((50, 50))))
-    (tmp_path / "notes.txt").write_text("ignored")
+    for name in ("notes.txt", "ann/film.mp4", "ann/Thumbs.db", "ed.svg"):
+        (tmp_path / name).write_text("no picture")
     answer = verifier.pick(colour(3), tmp_path)
-    assert {c.identity: c.num_photos for c in answer.ranking} == {"ann": 2, "bob": 1}
+    found = {candidate.identity: candidate.num_photos for candidate in answer.ranking}
+    assert found == {"ann": 2, "bob": 1, "cy": 1, "dee": 1}
+    assert [photo.photo for photo in answer.unusable] == ["ed.svg"]
 
 
 def test_names_that_are_not_utf_8_can_be_printed_and_saved(

@@ -17,14 +17,13 @@ from siamese import images
 from siamese.errors import ImageError, InputError
 from siamese.faces import FaceDetector
 from siamese.training.stored import STORED
-from siamese.verifier import PICTURE_SUFFIXES
 
 QUALITY = 92  # of the WebP; the crops are read many times and stored once
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one photo: "aligned", "several faces", "no face" or "unreadable"."""
+    """What became of a photo: "aligned", "several faces", "no face", "unreadable", "nobody's"."""
 
     photo: str
     outcome: str
@@ -34,14 +33,15 @@ class Outcome:
 def align(source: Path, out: Path) -> list[Outcome]:
     """Align every photo below `source` into `out`; returns what became of each, in order.
 
-    A photo that cannot be used is reported, never an error. Where a photo shows several faces, the
-    most prominent is taken and the report says so. Raises InputError where there is no photo.
+    A file that cannot be used is reported, never an error. Where a photo shows several faces, the
+    most prominent is taken and the report says so. Raises InputError where no person has a file,
+    or where the crops would lie among the photos.
     """
-    photos = sorted(p for p in source.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
-    if not photos:
-        raise InputError(f"{source} holds no photos; expected IDENTITY/photo.jpg inside.")
-    if any(photo.parent == source for photo in photos):
-        raise InputError(f"{source} holds photos outside any person's folder.")
+    photos = images.photos_below(source)
+    if all(photo.parent == source for photo in photos):
+        raise InputError(f"{source} holds no photos of people; expected IDENTITY/photo.jpg inside.")
+    if out.resolve().is_relative_to(source.resolve()):
+        raise InputError(f"{out} lies among the photos to align; please name another folder.")
     detector = FaceDetector(STORED)
     outcomes = list(_each(detector, source, out, photos))
     out.mkdir(parents=True, exist_ok=True)
@@ -59,6 +59,9 @@ def align(source: Path, out: Path) -> list[Outcome]:
 def _each(detector: FaceDetector, source: Path, out: Path, photos: list[Path]) -> Iterator[Outcome]:
     for path in tqdm(photos, "aligning", unit="photo", disable=None):
         name = path.relative_to(source)
+        if path.parent == source:
+            yield Outcome(name.as_posix(), "nobody's", "outside any person's folder")
+            continue
         try:
             photo = images.load(path, name.as_posix())
             (faces,) = detector.detect([photo])

@@ -247,19 +247,12 @@ def _identity(name: str) -> str:
 def _names(source: Path) -> list[str]:
     """The paths of all files of a folder or zip within it, but for those of a system's own."""
     if source.is_dir():
-        files = (path for path in sorted(source.rglob("*")) if path.is_file())
-        names = [path.relative_to(source).as_posix() for path in files]
-    elif zipfile.is_zipfile(source):
+        return [path.relative_to(source).as_posix() for path in images.files_below(source)]
+    if zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    else:
-        raise InputError(f"{source} is neither a folder nor a zip file.")
-    return [name for name in names if not _is_hidden(name)]
-
-
-def _is_hidden(name: str) -> bool:
-    """Whether a system keeps a path out of sight: `.git/a.png`, `__MACOSX/ann/._1.jpg`."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+        return [name for name in names if not images.is_hidden(name)]
+    raise InputError(f"{source} is neither a folder nor a zip file.")
 
 
 def _in_threads(

@@ -55,11 +55,24 @@ def test_the_crop_holds_the_template_with_its_margin(tmp_path: Path) -> None:
     assert np.corrcoef(expected, crop[grid[0], grid[1]].astype(float).ravel())[0, 1] > 0.85
 
 
-@pytest.mark.parametrize(
-    ("name", "message"), [(None, "no photos"), ("a.png", "outside any person")]
-)
-def test_an_odd_folder_is_refused(tmp_path: Path, name: str | None, message: str) -> None:
+@pytest.mark.parametrize("name", [None, "a.png"])
+def test_a_folder_without_people_is_refused(tmp_path: Path, name: str | None) -> None:
     if name:
         (tmp_path / name).write_bytes(encoded(portrait()))
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match="no photos of people"):
         align(tmp_path, tmp_path / "out")
+
+
+def test_every_file_is_tried_or_reported_and_none_is_aligned_twice(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    for name in ("eileen/2020/a.jfif", "eileen/b", "stray.png", "eileen/Thumbs.db", ".x/c.png"):
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (raw / name).write_bytes(encoded(portrait()))
+    with pytest.raises(InputError, match="among the photos"):
+        align(raw, raw / "out")
+    outcomes = {found.photo: found.outcome for found in align(raw, tmp_path / "out")}
+    assert outcomes == {
+        "eileen/2020/a.jfif": "aligned",
+        "eileen/b": "aligned",
+        "stray.png": "nobody's",
+    }
