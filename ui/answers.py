@@ -66,7 +66,7 @@ def verification(
         say=text.SAY_VERDICT.format(verdict=text.VERDICTS[tone], percent=percent),
         percent=percent,
         unit=text.PROBABILITY_OF_SAME,
-        lead=text.LEADS[tone],
+        lead=_lead(found),
         scale=_scale(found.logit, found.prior, found.operating_point, rule),
         warnings=details.warnings(found.first, found.second),
         similar=details.similar(found.similar),
@@ -94,6 +94,13 @@ def verification(
         ),
     )
     return str(answer)
+
+
+def _lead(found: Verification) -> str:
+    """One sentence on the verdict, which does not depend on the prior, beside the number."""
+    tone = found.decision.value
+    likely = "same" if found.probability >= 0.5 else "different"
+    return text.LEADS[tone] if tone in ("uncertain", likely) else text.LEADS_DESPITE[tone]
 
 
 def _scale(logit: float, prior: float, point: OperatingPoint, rule: DecisionRule) -> Markup:

@@ -12,9 +12,12 @@ from siamese.verifier import Sighting
 from ui import draw, text
 from ui.visit import Member, Problem, Shown
 
+SMALL = 120  # px; lower pictures are enlarged to this height
+
 _CARD = Markup(
     '<figure class="photo" data-say="{say}">'
-    '<div class="frame"><div class="sheet"><img src="{picture}" alt="{alt}">{boxes}</div></div>'
+    '<div class="frame"><div class="sheet{small}">'
+    '<img src="{picture}" alt="{alt}">{boxes}</div></div>'
     '<figcaption><span class="name">{name}</span>{dimensions}</figcaption>'
     "{problem}{faces}"
     '<div class="tools">{buttons}</div></figure>'
@@ -58,6 +61,8 @@ def photo(shown: Shown | None, role: str) -> str:
     alt = text.PHOTO_ALT if sighting else text.PHOTO_ALT_BARE
     size = shown.photo.size if shown.photo else (0, 0)
     card = _CARD.format(
+        # Enlarged to be seen; a strip so enlarged would be squeezed to the width of the page.
+        small=" small" if size[1] < SMALL and size[0] <= 2 * size[1] else "",
         say=_faces_found(len(sighting.faces)) if sighting else "",
         picture=shown.picture,
         alt=alt.format(role=role, name=shown.name),
@@ -94,13 +99,15 @@ def notice(message: str, more: Markup | str = "") -> str:
 def members(shown: Mapping[str, Member], mark: str) -> str:
     """The support set: a face, an editable name and the file's name for each photo.
 
-    Buttons name a photo by its key; the focus goes by rows, to the next one if a photo is removed.
-    `mark` tells this list from others.
+    Photos that cannot be used come first, since a long list is seen in part. Buttons name a photo
+    by its key; the focus goes by rows, to the next one if a photo is removed. `mark` tells this
+    list from others.
     """
     if not shown:
         return ""
+    ordered = sorted(shown.items(), key=lambda item: item[1].embedding is not None)
     rows = Markup("").join(
-        _member(row, key, member, mark) for row, (key, member) in enumerate(shown.items())
+        _member(row, key, member, mark) for row, (key, member) in enumerate(ordered)
     )
     return str(
         Markup('<p class="hint">{}</p><ul class="members">{}</ul>').format(

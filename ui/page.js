@@ -106,8 +106,15 @@ element.addEventListener('change', (event) => {
 document.addEventListener('focusin', (event) => {
   if (event.target.dataset?.key !== focused) focused = null;  // the visitor has gone elsewhere
 });
+// Where a photo was, a field for another one comes, a moment later.
+const goToField = (tries = 20) => {
+  const button = element.closest('.place')?.querySelector('.field button');
+  if (button) button.focus();
+  else if (tries) setTimeout(() => goToField(tries - 1), 50);
+};
 watch('value', () => {
   voice.textContent = element.querySelector('[data-say]')?.dataset.say ?? '';
+  if (focused === 'clear') { focused = null; goToField(); }
   const again = focused && element.querySelector(`[data-key="${focused}"]`);
   if (again && again !== document.activeElement) again.focus();
 });

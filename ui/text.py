@@ -68,6 +68,13 @@ LEADS = {
     "uncertain": "These photos do not settle it. Clearer or more similar photos may.",
     "different": "These two faces probably belong to different people.",
 }
+# Where the chance beforehand, or the setting, puts verdict and probability on different sides.
+LEADS_DESPITE = {
+    "same": "These two faces are alike enough for “same” at this setting, though with this chance"
+    " beforehand it is more likely that they are not.",
+    "different": "These two faces are too unlike for anything but “different”, though with this"
+    " chance beforehand it is more likely that they are the same.",
+}
 SIGNS = {"same": "=", "uncertain": "?", "different": "≠"}
 PROBABILITY_OF_SAME = "probability of the same person"
 MEANING = (

@@ -171,6 +171,8 @@ def test_a_visit_by_keyboard_alone(visit: Visit, photos: Path) -> None:
     focus(page, "Another photo")
     page.keyboard.press("Enter")
     expect(answer).to_have_count(0)
+    upload = page.locator(".tabitem:visible .field").get_by_role("button", name="to upload")
+    expect(upload).to_be_focused()
     page.locator("h1").click()
     focus(page, "Who is it?")
     page.keyboard.press("Enter")

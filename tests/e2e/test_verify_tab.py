@@ -223,6 +223,35 @@ def test_odd_files_are_read_and_odd_names_are_only_text(
     assert page.locator("img[src='x']").count() == 0
 
 
+DROP = """
+([target, names]) => {
+  const bag = new DataTransfer();
+  for (const name of names) bag.items.add(new File([window.photo], name, { type: 'image/jpeg' }));
+  const event = new DragEvent('drop', { dataTransfer: bag, bubbles: true, cancelable: true });
+  target.dispatchEvent(event);
+  return event.defaultPrevented;
+}"""
+
+
+def test_two_photos_dropped_at_once_are_compared(visit: Visit, photos: Path) -> None:
+    """The second was once ignored without a word, and its file lay on the disk for minutes."""
+    page = visit()
+    encoded = base64.b64encode((photos / "portrait.jpg").read_bytes()).decode()
+    page.evaluate(
+        "async (url) => { window.photo = await (await fetch(url)).blob(); }",
+        f"data:image/jpeg;base64,{encoded}",
+    )
+    field = place(page, 1).locator(".field button").first
+    page.evaluate(DROP, [field.element_handle(), ["a.jpg", "b.jpg"]])
+    expect(page.locator(".tabitem:visible .answer")).to_be_visible()
+    expect(place(page, 1).locator(".name")).to_have_text("a.jpg")
+    expect(place(page, 0).locator(".name")).to_have_text("b.jpg")
+    # Beside a field nothing happens; the browser would show the photo in place of the page.
+    beside = place(page, 0).locator(".photo").element_handle()
+    assert page.evaluate(DROP, [beside, ["c.jpg"]])
+    expect(place(page, 0).locator(".name")).to_have_text("b.jpg")
+
+
 def test_a_photo_from_the_webcam(visit: Visit) -> None:
     """The browser's own test camera shows no face; what matters is that its picture arrives."""
     page = visit()

@@ -14,6 +14,7 @@ from PIL import Image
 from siamese import Decision, ImageError, Verification, quality
 from siamese.calibration import DecisionRule, OperatingPoint, Rate, Similar, probability
 from siamese.faces import Face
+from siamese.images import load
 from siamese.results import Explanation, Origin, PhotoFaces
 from ui import about, answers, cards, details, draw, examples, numbers, photo, text, why
 from ui.components import Percent
@@ -130,11 +131,13 @@ def seen(name: str = "a.jpg") -> PhotoFaces:
     return PhotoFaces(name, (100, 100), (face,), 0, ())
 
 
-def answer(similar: Similar | None) -> str:
+def answer(
+    similar: Similar | None, decision: Decision = Decision.SAME, probability: float = 0.7
+) -> str:
     point = OperatingPoint("balanced", 0.0, Rate(1, 9, 0, 1), Rate(1, 9, 0, 1), "toys")
     found = Verification(
-        probability=0.7,
-        decision=Decision.SAME,
+        probability=probability,
+        decision=decision,
         logit=0.85,
         prior=0.5,
         operating_point=point,
@@ -163,6 +166,40 @@ def test_how_often_different_people_look_as_similar_is_said(errors: int, words: 
 def test_what_was_never_counted_is_not_said() -> None:
     assert "at least this similar" not in answer(None)
     assert "<script" not in answer(None)
+
+
+@pytest.mark.parametrize(
+    ("decision", "probability", "words"),
+    [
+        (Decision.SAME, 0.7, "probably belong to the same person"),
+        (Decision.SAME, 0.009, "more likely that they are not"),
+        (Decision.DIFFERENT, 0.3, "probably belong to different people"),
+        (Decision.DIFFERENT, 0.8, "more likely that they are the same"),
+        (Decision.UNCERTAIN, 0.01, "do not settle it"),
+    ],
+)
+def test_the_sentence_agrees_with_the_number(
+    decision: Decision, probability: float, words: str
+) -> None:
+    """The verdict does not depend on the prior, so the two may point to different sides."""
+    shown = answer(None, decision, probability)
+    leads = [*text.LEADS.values(), *text.LEADS_DESPITE.values()]
+    assert [lead for lead in leads if lead in shown] == [lead for lead in leads if words in lead]
+
+
+def test_photos_that_cannot_be_used_are_on_top_of_the_list() -> None:
+    """A long list is seen in part, and the answer says that it tells why."""
+    good = Member("ann", Shown("a.jpg"), np.ones(4, np.float32))
+    shown = cards.members({"1": good, "2": Member("bob", Shown("b.jpg")), "3": good}, "")
+    assert re.findall(r'data-do="remove" data-member="(\d)"', shown) == ["2", "1", "3"]
+
+
+def test_a_small_photo_is_enlarged_but_no_strip() -> None:
+    def sheet(width: int, height: int) -> bool:
+        photo = load(np.zeros((height, width, 3), np.uint8), "a.png")
+        return 'class="sheet small"' in cards.photo(Shown("a.png", "data:", photo), text.FIRST)
+
+    assert [sheet(40, 40), sheet(1000, 40), sheet(1000, 1000)] == [True, False, False]
 
 
 def test_the_picture_of_an_answer_carries_its_warnings() -> None:
