@@ -180,6 +180,18 @@ def test_a_call_with_too_few_values_is_refused_and_not_logged(server: app_server
     assert NO_PICTURE not in server.log.read_text()
 
 
+def test_an_answer_that_is_not_there_is_refused_in_a_sentence(server: app_server.Server) -> None:
+    """Fetched once already, never asked for, or asked for by the address of another method."""
+    body = post(server, "gradio_api/call/v2/verify", {"first": NO_PICTURE, "second": NO_PICTURE})[1]
+    address = f"gradio_api/call/verify/{json.loads(body)['event_id']}"
+    assert get(server, address)[0] == 200
+    for path in (address, "gradio_api/call/verify/0", "gradio_api/call/v2/verify"):
+        status, refused = get(server, path)
+        assert status == 404
+        assert json.loads(refused)["error"].startswith("There is no answer of this number")
+    assert "internal error" not in server.log.read_text()
+
+
 def test_uploads_of_a_wrong_request_are_deleted_too(server: app_server.Server) -> None:
     path = upload(server, "a.png", b"no picture")
     file = {"path": path, "meta": {"_type": "gradio.FileData"}}

@@ -41,6 +41,7 @@ _ALLOWED = re.compile(
     r"|queue/(join|data)|call/.+|reset|cancel|heartbeat/.+|mcp(/.*)?"
     rf"{'|dev/reload' if os.environ.get('GRADIO_WATCH_DIRS') else ''})/?)?"
 )
+_FETCHED = re.compile(rf"{_API}call/[^/]+/([^/]+)/?")
 _UPLOADED = re.compile(r"[0-9a-f]{64}/[^/]+")
 _WEB = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -94,6 +95,9 @@ class Guard:
             return await Response(status_code=204)(scope, receive, send)
         if not _ALLOWED.fullmatch(path):
             raise Refusal(404, text.NOT_FOUND)
+        fetched = _FETCHED.fullmatch(path)
+        if scope["method"] == "GET" and fetched:
+            _check_answer(scope["app"].get_blocks()._queue, fetched[1])
         if path.rstrip("/") == f"{_API}info":
             # Kept by Gradio for everybody with the address that the first one asked at, or forged.
             scope["app"].api_info = None
@@ -225,6 +229,14 @@ def _check_queue(queue: Queue, size: int) -> None:
     full = queue.max_size is not None and len(queue) >= queue.max_size
     if full or size + sum(map(len, bodies)) > MAX_QUEUED:
         raise Refusal(503, text.BUSY)
+
+
+def _check_answer(queue: Queue, event: str) -> None:
+    """Refuse to fetch an answer that is not there; Gradio breaks off in the middle of its own."""
+    waiting = queue.pending_event_ids_session.items()
+    sessions = {session for session, events in waiting if event in events}
+    if not sessions & queue.pending_messages_per_session.keys():
+        raise Refusal(404, text.NO_ANSWER)
 
 
 async def _read(receive: Receive) -> bytes:

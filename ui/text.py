@@ -296,6 +296,10 @@ GONE = "The upload was given up before it was complete."
 BUSY = "Too many requests are waiting; please try again in a minute."
 TOO_MANY_PARTS = "The request has too many values; please send fewer."
 NOT_FOUND = "There is nothing at this address."
+NO_ANSWER = (
+    "There is no answer of this number: it was fetched already, is too old, or was never asked for;"
+    " please ask again."
+)
 NO_NAMES = "There are {photos} support photos but {names} names; give one name for each photo."
 TOO_MANY_SUPPORT = "At most {limit} support photos are accepted in one request; there are {photos}."
 UNKNOWN_TOOL = "There is no tool of the name “{name}”; there are verify and pick."
