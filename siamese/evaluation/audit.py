@@ -1,12 +1,13 @@
 """Claims that can be checked again from what lies on disk.
 
-- nobody is in two of the parts train, validation and calibration, and nobody is named in LFW too
+- each training stage used as many people and pictures as the training part has, counted again from
+  the files, the split and the target embeddings: nobody of the other parts
 - the data files are those that the checkpoint's stages and its calibration name (SHA-256)
 - training pictures that the network itself takes for a face of LFW, counted and listed
 - metrics.json was made from exactly the weights beside it
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.protocols import LFW, Bench
 from siamese.evaluation.stored import embed_once
 from siamese.training import people
-from siamese.training.people import Part, Picture, family
+from siamese.training.loop import Schedule
+from siamese.training.people import Part, Picture
+from siamese.training.split import PEOPLE, split_named
+from siamese.training.stage import StageOptions, training_pictures
 
 LISTED = 50  # look-alikes named in the report, most alike first
 BLOCK = 256  # training pictures compared with all of LFW at a time
@@ -29,15 +33,14 @@ def audit(bench: Bench) -> dict[str, Any]:
     files = named_files(bench.checkpoint.config)
     found = {name: bench.data / name for name in files if (bench.data / name).exists()}
     pictures = known_pictures(bench.checkpoint.config, bench.data)
+    counted, other = recounted_stages(bench.checkpoint.config, bench.data)
     report: dict[str, Any] = {
-        "shared_between_parts": shared_between_parts(pictures),
+        "stages_counted": counted,
+        "stages_of_other_pictures": other,
         "changed_files": changed_files(files, found),
         "missing_files": sorted(set(files) - set(found)),
     }
     if (bench.data / LFW).exists():
-        report["named_in_lfw"] = sorted(
-            {picture.identity for picture in pictures} & set(bench.lfw_people)
-        )
         report["look_alikes"] = _look_alikes(bench, pictures)
     return report
 
@@ -93,13 +96,44 @@ def known_pictures(config: CheckpointConfig, data: Path) -> list[Picture]:
     ]
 
 
-def shared_between_parts(pictures: Sequence[Picture]) -> list[str]:
-    """Families with members in more than one part."""
-    parts: dict[str, set[Part]] = {}
-    for picture in pictures:
-        if picture.identity:
-            parts.setdefault(family(picture.identity), set()).add(people.part_of(picture.identity))
-    return sorted(name for name, found in parts.items() if len(found) > 1)
+def recounted_stages(config: CheckpointConfig, data: Path) -> tuple[int, list[str]]:
+    """How many training stages could be counted again, and the commands of those that differ.
+
+    A stage differs where its record has not as many people and pictures as training on its sources
+    would use now. Averages have no sources; stages with a source that `data` lacks are left out.
+    """
+    labelled = config.calibration.get("sources", {})
+    sizes: dict[tuple[str, ...], tuple[int, int]] = {}  # most stages have the same sources
+    counted, other = 0, []
+    for record in config.training:
+        names = tuple(record.get("sources", {}))
+        if not names or not all((data / name).exists() for name in names):
+            continue
+        if names not in sizes:
+            sizes[names] = _training_size(record, data, labelled)
+        counted += 1
+        if sizes[names] != (record["people"], record["pictures"]):
+            other.append(record["command"])
+    return counted, other
+
+
+def _training_size(
+    record: Mapping[str, Any], data: Path, labelled: Container[str]
+) -> tuple[int, int]:
+    """People and pictures that a stage with this record uses; `labelled` sources show people."""
+    targets = tuple(data / name for name in record["sources"] if name.endswith(".npz"))
+    sources = [data / name for name in record["sources"] if not name.endswith(".npz")]
+    pictures = training_pictures(
+        StageOptions(
+            record["objective"],
+            tuple(source for source in sources if source.name in labelled),
+            Schedule(record["pictures"]),
+            unlabelled=tuple(source for source in sources if source.name not in labelled),
+            targets=targets,
+        ),
+        split_named(record.get("split", PEOPLE.name)),
+    )
+    return len({p.identity for p in pictures if p.identity}), len(pictures)
 
 
 def nearest(compare: Comparison, rows: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, ...]:

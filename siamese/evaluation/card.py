@@ -39,7 +39,8 @@ DATA_NOTES = {
     "reference_celeba.npz": "embeddings of EdgeFace-XS (Idiap) for these pictures",
     "reference_fiw_unlabelled.npz": "embeddings of EdgeFace-XS (Idiap) for these pictures",
     "reference_unlabelled.npz": "embeddings of EdgeFace-XS (Idiap) for these pictures",
-    "lfw.zip": "Labeled Faces in the Wild, deep-funneled originals: test only",
+    "lfw.zip": "Labeled Faces in the Wild, deep-funneled: the photos of View 2, and up to 8 of"
+    " everybody with 4 or more: test only",
     "lfw_pairs.txt": "the View 2 list of pairs: test only",
     "test_groups.zip": "UTKFace, one picture each, look-alikes removed: test only",
 }
@@ -235,8 +236,9 @@ def _probability(found: Report) -> list[str]:
             (
                 title,
                 f"{report['pairs']:,}",
-                f"{report['ece']:.4f}",
-                f"{report['ece_middle']:.4f} ({report['pairs_middle']:,} pairs)",
+                f"{report['ece']:.4f} ({report['ece_by_chance']:.4f})",
+                f"{report['ece_middle']:.4f} ({report['ece_middle_by_chance']:.4f};"
+                f" {report['pairs_middle']:,} pairs)",
                 f"{report['brier']:.4f} ({report['brier_constant']:.2f})",
                 f"{report['log_loss']:.4f} ({report['log_loss_constant']:.4f})",
             )
@@ -245,8 +247,9 @@ def _probability(found: Report) -> list[str]:
         return []
     head = ("", "pairs", "ECE", "ECE within 0.05 to 0.95", "Brier score", "log loss")
     return [
-        "Expected calibration error (ECE) over 15 bins of equal mass; in brackets the Brier score"
-        " and the log loss of somebody who always says one half.",
+        "Expected calibration error (ECE) over 15 bins of equal mass, and in brackets what true"
+        " probabilities would show on as many pairs by chance alone. Beside the Brier score and the"
+        " log loss stand those of somebody who always says one half.",
         table(head, rows),
     ]
 
@@ -270,11 +273,17 @@ def _identification(found: Report) -> list[str]:
     parts = []
     if "one_shot" in found:
         rows = [
-            (str(r["ways"]), str(r["shots"]), rate(r["correct"]), percent(r["chance"], 0))
+            (
+                str(r["ways"]),
+                str(r["shots"]),
+                f"{r['people']:,}",
+                rate(r["correct"]),
+                percent(r["chance"], 0),
+            )
             for r in found["one_shot"]
         ]
         parts.append("N-way one-shot on LFW people: another photo of one of N people.")
-        parts.append(table(("ways", "support photos", "right", "chance"), rows))
+        parts.append(table(("ways", "support photos", "drawn from", "right", "chance"), rows))
     if "pick" in found:
         picks = [
             (
@@ -484,14 +493,15 @@ def _audit(found: Report) -> list[str]:
         return []
     report = found["audit"]
     lines = [
-        f"- families in more than one part: {len(report['shared_between_parts'])}",
+        f"- training stages counted again from the files and the split: {report['stages_counted']};"
+        " with other people or pictures than the training part has:"
+        f" {len(report['stages_of_other_pictures'])}",
         f"- data files that differ from those named above: {len(report['changed_files'])}"
         f" (not at hand: {len(report['missing_files'])})",
     ]
     if "look_alikes" in report:
         alike = report["look_alikes"]
         lines += [
-            f"- people of the training sources named in LFW too: {len(report['named_in_lfw'])}",
             f"- training pictures that this network places at or above its FMR 0.1 % score to one"
             f" of {alike['lfw_photos']:,} LFW photos: {alike['count']:,} of"
             f" {alike['training_pictures']:,} (by chance alone"

@@ -234,7 +234,7 @@ def test_the_audit_finds_nothing_wrong_until_there_is(
     place: Place, measured: dict[str, Any]
 ) -> None:
     found = measured["protocols"]["audit"]
-    assert found["shared_between_parts"] == found["changed_files"] == found["named_in_lfw"] == []
+    assert found["changed_files"] == found["stages_of_other_pictures"] == []
     assert found["look_alikes"]["training_pictures"] == 80
     assert audit.check_folder(place.calibrated) == []
     path = place.calibrated / report.METRICS
@@ -248,6 +248,18 @@ def test_the_audit_finds_nothing_wrong_until_there_is(
     finally:
         path.write_text(before)
     assert len(wrong) == 2 and "other weights" in wrong[0] and "balanced" in wrong[1]
+
+
+def test_a_stage_that_used_others_than_the_training_part_is_noticed(
+    place: Place, tmp_path: Path
+) -> None:
+    made = {"objective": "verify", "split": "people", "sources": {"train_fiw.zip": ""}}
+    right = {**made, "people": 20, "pictures": 80, "command": "right"}
+    everybody = {**made, "people": 190, "pictures": 760, "command": "everybody"}
+    average = {"objective": "average", "command": "average"}
+    config = dataclasses.replace(place.load().config, training=(right, average, everybody, right))
+    assert audit.recounted_stages(config, place.data) == (3, ["everybody"])
+    assert audit.recounted_stages(config, tmp_path) == (0, [])
 
 
 def test_changed_data_are_noticed(place: Place, tmp_path: Path) -> None:
