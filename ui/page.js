@@ -8,6 +8,14 @@ voice.className = 'unseen';
 voice.setAttribute('role', 'status');
 element.parentElement.append(voice);
 
+// Both places of a pair offer the same buttons; their group says which photo they are for.
+const place = element.closest('.place');
+const label = place?.querySelector('.field [data-testid="block-label"]')?.textContent.trim();
+if (label) {
+  place.setAttribute('role', 'group');
+  place.setAttribute('aria-label', label);
+}
+
 const copy = async (text) => {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const area = document.createElement('textarea');  // over plain HTTP there is no clipboard
@@ -108,7 +116,7 @@ document.addEventListener('focusin', (event) => {
 });
 // Where a photo was, a field for another one comes, a moment later.
 const goToField = (tries = 20) => {
-  const button = element.closest('.place')?.querySelector('.field button');
+  const button = place?.querySelector('.field button');
   if (button) button.focus();
   else if (tries) setTimeout(() => goToField(tries - 1), 50);
 };
