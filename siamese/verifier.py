@@ -442,13 +442,15 @@ def read_support(support: Support) -> list[tuple[str, Source]]:
     read. Photos in a list are identities of their own, by file name (the second "image" is
     "image 2", since some phones call every photo so), or "person 1", ... where they have none.
     Names of files and folders are made readable (`images.readable`), and people stay apart.
-    Raises InputError where there is no photo, or where `support` is something else.
+    Raises InputError where there is no photo, a person without a name, or no support set at all.
     """
     if isinstance(support, (str, Path)):
         support = _support_folder(Path(support))
     pairs: list[tuple[str, Source]] = []
     if isinstance(support, Mapping):
         for identity, photos in support.items():
+            if not isinstance(identity, str) or not identity.strip():
+                raise InputError("Each person of a support set needs a name, as text.")
             several = isinstance(photos, Sequence) and not isinstance(photos, str | bytes)
             listed = cast(Sequence[Source], photos if several else [photos])
             pairs.extend((identity, photo) for photo in listed)

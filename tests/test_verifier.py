@@ -162,7 +162,7 @@ def test_a_bad_support_photo_is_reported_and_the_rest_goes_on(verifier: Verifier
 
 
 def test_an_empty_support_set_is_refused(verifier: Verifier) -> None:
-    for support in ({}, [], {"a": b"no picture"}, None, colour(1), b"no picture"):
+    for support in ({}, [], {"a": b"no picture"}, None, colour(1), b"no picture", {" ": colour(1)}):
         with pytest.raises(InputError, match="support set"):
             verifier.pick(colour(1), support)
 
