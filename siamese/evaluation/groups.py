@@ -65,7 +65,4 @@ def false_matches(logits: np.ndarray, threshold: float, seed: int = 0) -> Rate:
     drawn = random.multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(np.float32)
     pairs = drawn.sum(axis=1) ** 2 - (drawn**2).sum(axis=1)
     rates = ((drawn @ matches) * drawn).sum(axis=1) / np.maximum(pairs, 1)
-    low, high = np.quantile(rates, [0.025, 0.975])
-    return Rate(
-        exact.errors, exact.trials, min(exact.low, float(low)), max(exact.high, float(high))
-    )
+    return metrics.widened(exact, rates)

@@ -117,11 +117,14 @@ def clustered_rate(hits: np.ndarray, clusters: Sequence[Hashable], seed: int = 0
     drawn = np.random.default_rng(seed).multinomial(
         len(trials), np.full(len(trials), 1 / len(trials)), RESAMPLES
     )
+    return widened(exact, (drawn @ errors) / (drawn @ trials))
+
+
+def widened(exact: Rate, resampled: np.ndarray) -> Rate:
+    """The rate with the wider of its own interval and that of the same rate resampled, (R,)."""
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile((drawn @ errors) / (drawn @ trials), [tail, 1 - tail])
-    return Rate(
-        exact.errors, exact.trials, min(exact.low, float(low)), max(exact.high, float(high))
-    )
+    low, high = np.quantile(resampled, [tail, 1 - tail]).tolist()
+    return Rate(exact.errors, exact.trials, min(exact.low, low), max(exact.high, high))
 
 
 def false_match_rate(impostor: np.ndarray, threshold: float) -> Rate:
