@@ -9,7 +9,7 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,8 +79,10 @@ def train(options: StageOptions, folder: Path) -> bool:
     else:
         objective, batches = _verification(network, pictures, data, options, split)
     validation = Validation.load(options.data, config, split, options.cache)
-    record = _record(options, split, pictures, parent)
-    identity = _identity(options, config, split, parent)
+    sources = (*options.data, *options.unlabelled, *options.targets)
+    hashes = {source: people.fingerprint(source) for source in sources}
+    record = _record(options, split, pictures, parent, hashes)
+    identity = _identity(options, config, split, parent, hashes)
     writes = run_stage(
         objective, network, data, batches, schedule, folder, validation, options.cpu, identity
     )
@@ -201,11 +203,15 @@ def _start_head(network: SiameseNetwork, labels: fitting.Labels, embeddings: np.
 
 
 def _identity(
-    options: StageOptions, config: CheckpointConfig, split: Split, parent: Checkpoint | None
+    options: StageOptions,
+    config: CheckpointConfig,
+    split: Split,
+    parent: Checkpoint | None,
+    hashes: Mapping[Path, str],
 ) -> str:
     """All that the weights of a stage depend on; where its files lie is nothing of that."""
     files = (options.data, options.unlabelled, options.targets)
-    contents = [[people.fingerprint(path) for path in paths] for paths in files]
+    contents = [[hashes[path] for path in paths] for paths in files]
     start = (config.network, config.detector, config.window, parent and parent.sha256)
     rest = dataclasses.replace(
         options,
@@ -221,10 +227,13 @@ def _identity(
 
 
 def _record(
-    options: StageOptions, split: Split, pictures: Sequence[Picture], parent: Checkpoint | None
+    options: StageOptions,
+    split: Split,
+    pictures: Sequence[Picture],
+    parent: Checkpoint | None,
+    hashes: Mapping[Path, str],
 ) -> dict[str, Any]:
     """What config.json says of this stage."""
-    sources = [*options.data, *options.unlabelled, *options.targets]
     schedule = dataclasses.asdict(options.schedule)
     return {
         "objective": options.objective,
@@ -233,7 +242,7 @@ def _record(
         "schedule": {k: v for k, v in schedule.items() if not k.endswith("_every")},
         "people": len({p.identity for p in pictures if p.identity}),
         "pictures": len(pictures),
-        "sources": {source.name: people.fingerprint(source) for source in sources},
+        "sources": {source.name: sha256 for source, sha256 in hashes.items()},
         "parent_sha256": parent.sha256 if parent else None,
         **made_by(),
     }
