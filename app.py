@@ -19,21 +19,24 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 # Nor does anybody read its record of the last 10,000 events and the visits they belong to.
 os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000000"
-from ui import temporary, zero_gpu  # noqa: F401  # ZeroGPU's package wants to be first
+from ui.server import uploads, zero_gpu  # noqa: F401  # ZeroGPU's package wants to be first
 
-UPLOADS = temporary.claim()
+UPLOADS = uploads.claim()
 
 import gradio as gr  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
-from siamese import Verifier, startup  # noqa: E402
+from siamese import Verifier, pretrained  # noqa: E402
 from siamese.checkpoint import DRAWINGS  # noqa: E402
-from ui import about, api, forget, guard, openapi, refusals, text, tools  # noqa: E402
-from ui.any_tab import AnyTab  # noqa: E402
-from ui.parts import POOL, POOL_SIZE  # noqa: E402
-from ui.pick_tab import PickTab  # noqa: E402
-from ui.verify_tab import VerifyTab  # noqa: E402
+from ui import words  # noqa: E402
+from ui.api import errors, mcp, openapi, routes  # noqa: E402
+from ui.html import about  # noqa: E402
+from ui.server import forgetting, guard  # noqa: E402
+from ui.tabs.drawings import AnyTab  # noqa: E402
+from ui.tabs.options import POOL, POOL_SIZE  # noqa: E402
+from ui.tabs.pick import PickTab  # noqa: E402
+from ui.tabs.verify import VerifyTab  # noqa: E402
 
 MINUTES = 15  # that a visit's photos are remembered, in memory
 MAX_FILE = "100mb"  # what the page says before it sends; see guard.MAX_FILE
@@ -47,35 +50,35 @@ def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None
     `drawings` compares drawn characters; by default the embedded checkpoint for these.
     `notice` is what visitors must know about the checkpoint, on top of the page.
     """
-    with refusals.Page(
-        title=text.TITLE, analytics_enabled=False, delete_cache=(60, 60 * MINUTES)
+    with errors.Page(
+        title=words.TITLE, analytics_enabled=False, delete_cache=(60, 60 * MINUTES)
     ) as page:
         gr.HTML(about.header(), apply_default_css=False)
         if notice:
             gr.HTML(about.notice(notice), apply_default_css=False)
         with gr.Tabs():
-            with gr.Tab(text.TAB_VERIFY, id="verify") as verify:
+            with gr.Tab(words.TAB_VERIFY, id="verify") as verify:
                 verify_tab = VerifyTab(verifier, MINUTES)
-            with gr.Tab(text.TAB_PICK, id="pick") as pick:
+            with gr.Tab(words.TAB_PICK, id="pick") as pick:
                 pick_tab = PickTab(verifier, MINUTES)
-            with gr.Tab(text.TAB_ANY, id="any") as anything:
+            with gr.Tab(words.TAB_ANY, id="any") as anything:
                 drawings = drawings or Verifier.from_pretrained(DRAWINGS)
                 any_tab = AnyTab(drawings, MINUTES)
-        clear = gr.Button(text.CLEAR, variant="secondary", size="sm", elem_classes="clear")
+        clear = gr.Button(words.CLEAR, variant="secondary", size="sm", elem_classes="clear")
         gr.HTML(about.honesty(MINUTES), apply_default_css=False)
-        _who_answers(verifier, text.RATES_HEAD, "faces")
-        _who_answers(drawings, text.RATES_HEAD_CHARACTERS, "drawings")
+        _who_answers(verifier, words.RATES_HEAD, "faces")
+        _who_answers(drawings, words.RATES_HEAD_CHARACTERS, "drawings")
         # The style sheet shows the one that answers in the tab.
         for tab, kind in ((verify, "faces"), (pick, "faces"), (anything, "drawings")):
             tab.select(None, js=f"() => {{ document.body.dataset.answers = '{kind}'; }}")
 
         def clear_photos(request: gr.Request) -> list[Any]:
-            forget.clear(page.app, request.session_hash)
-            gr.Info(text.CLEARED)
+            forgetting.clear(page.app, request.session_hash)
+            gr.Info(words.CLEARED)
             return [*verify_tab.empty(), *pick_tab.empty(), *any_tab.empty()]
 
         def leave(request: gr.Request) -> None:
-            forget.drop(page.app, request.session_hash)
+            forgetting.drop(page.app, request.session_hash)
 
         clear.click(
             clear_photos,
@@ -84,7 +87,7 @@ def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None
             api_visibility="private",
         )
         page.unload(leave)
-        api.add(page, verifier, POOL, POOL_SIZE)
+        routes.add(page, verifier, POOL, POOL_SIZE)
     return page.queue(max_size=MAX_WAITING)
 
 
@@ -100,7 +103,7 @@ def _who_answers(verifier: Verifier, head: tuple[str, ...], kind: str) -> None:
         )
         if card:
             with gr.Accordion(
-                text.MODEL_CARD, open=False, elem_id=card_id, elem_classes="model-card"
+                words.MODEL_CARD, open=False, elem_id=card_id, elem_classes="model-card"
             ):
                 gr.Markdown(card)
 
@@ -108,15 +111,15 @@ def _who_answers(verifier: Verifier, head: tuple[str, ...], kind: str) -> None:
 def launch_options() -> dict[str, Any]:
     """How the page is served: nothing kept, nothing fetched, nothing reported."""
     guard.unguessable_paths()
-    if tools.switched_on():
-        tools.install()
-    folder = Path(__file__).parent / "ui"
+    if mcp.switched_on():
+        mcp.install()
+    folder = Path(__file__).parent / "ui" / "html"
     return {
         "app_kwargs": {
             "middleware": [Middleware(guard.Guard, uploads=UPLOADS)],
-            "exception_handlers": refusals.handlers(),
+            "exception_handlers": errors.handlers(),
             "routes": [Route(openapi.PATH, openapi.answer)],
-            "lifespan": forget.forgetting(UPLOADS, seconds=60 * MINUTES),
+            "lifespan": forgetting.forgetting(UPLOADS, seconds=60 * MINUTES),
         },
         "theme": gr.themes.Base(
             primary_hue="teal",
@@ -147,8 +150,9 @@ def _start() -> gr.Blocks:
     parser.add_argument("--refresh", action="store_true", help="ask the Hub for a newer one")
     # Under `gradio app.py` the command line is Gradio's.
     options = parser.parse_args(None if __name__ == "__main__" else [])
-    started = startup.start(options.checkpoint, options.refresh)
-    return build(started.verifier, started.problem or started.verifier.note)
+    started = pretrained.start(options.checkpoint, options.refresh)
+    note = started.problem or started.checkpoint.note
+    return build(Verifier(started.checkpoint), note)
 
 
 demo = _start()

@@ -19,7 +19,7 @@ from benchmarks import scenes, timing
 from benchmarks.speed import Photos, encoded
 from benchmarks.timing import command, measure, times
 from siamese import Verifier
-from siamese.gallery import Gallery
+from siamese.support import Gallery
 
 REPOSITORY = Path(__file__).parent.parent
 EXAMPLES = [str(REPOSITORY / "examples" / f"person {name}.webp") for name in ("A 1", "A 2")]

@@ -15,9 +15,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import scenes
 from benchmarks.facenet import Facenet, missing
 from benchmarks.timing import Spent, Stages, interleaved, measure, times
-from siamese import Verifier, images
-from siamese.images import Photo
-from siamese.mtcnn import Cascade
+from siamese import Verifier
+from siamese.faces.mtcnn import Cascade
+from siamese.photos import Photo, load
 
 QUALITY = 92  # of the JPEG files
 LARGE = (4000, 3000)  # 12 megapixels
@@ -179,7 +179,7 @@ def _agreement(
     theirs, lost = 0, 0
     for picture in pictures:
         wanted = rival.faces(picture)
-        found = verifier.find(images.load(picture), more_faces=more).faces
+        found = verifier.find(load(picture), more_faces=more).faces
         theirs += len(wanted)
         lost += len(missing(wanted, [face.box for face in found]))
     return {"photos": len(pictures), "theirs": theirs, "missed": lost}

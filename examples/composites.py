@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from siamese.training import people
+from siamese.data import people
+from siamese.data.pixels import read_pixels
+from siamese.data.targets import read_targets
 from siamese.training.batches import centroids_of
 
 GROUP = 10  # people in one composite person
@@ -91,13 +93,13 @@ def main(source: Path, targets: Path, out: Path, count: int = 4, seed: int = 5) 
         owners[picture.identity].append(row)
     rows_of = list(owners.values())
     enough = np.array([len(rows) >= PHOTOS * VERSIONS for rows in rows_of])
-    centroids = centroids_of(pictures, people.read_targets([targets], pictures))
+    centroids = centroids_of(pictures, read_targets([targets], pictures))
     out.mkdir(parents=True, exist_ok=True)
     for number, group in enumerate(groups(centroids, enough, count, seed)):
         for version in range(VERSIONS):
             # Every other photo of each person, since neighbours often come from one occasion.
             rows = [rows_of[p][version + VERSIONS * k] for p in group for k in range(PHOTOS)]
-            pixels = people.read_pixels([pictures[row] for row in sorted(rows)], SIDE, 3, CACHE)
+            pixels = read_pixels([pictures[row] for row in sorted(rows)], SIDE, 3, CACHE)
             picture = composite(np.array(pixels), GROUNDS[number % len(GROUNDS)])
             picture.save(out / f"person {'ABCDEFGH'[number]} {version + 1}.webp", quality=90)
 

@@ -5,12 +5,12 @@ answer = Verifier.from_pretrained().verify("a.jpg", "b.jpg")
 print(answer.probability, answer.decision)
 """
 
+from siamese.answers import Explanation, Pick, Verification
 from siamese.calibration import Decision
 from siamese.errors import ImageError, InputError, NoFaceError, SiameseError
-from siamese.faces import Face
-from siamese.gallery import Gallery
-from siamese.network import SiameseNetwork
-from siamese.results import Explanation, Pick, Verification
+from siamese.faces.detector import Face
+from siamese.pretrained import SiameseNetwork
+from siamese.support import Gallery
 from siamese.verifier import Verifier
 
 __all__ = [

@@ -11,9 +11,44 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
+from typing_extensions import TypedDict  # typing's own cannot be read by pydantic before 3.12
 
-from siamese.errors import InputError
-from siamese.schema import OperatingPointDict, RateDict, SimilarDict
+from siamese.errors import InputError, documented
+
+
+@documented
+class RateDict(TypedDict):
+    """An error rate and what it rests on."""
+
+    value: float
+    """Errors per trial, 0 to 1."""
+    errors: int
+    trials: int
+    low: float
+    """Lower end of the exact 95 % interval."""
+    high: float
+    """Upper end of the exact 95 % interval."""
+
+
+@documented
+class SimilarDict(RateDict):
+    """How often different people look at least as similar as a pair."""
+
+    measured_on: str
+
+
+@documented
+class OperatingPointDict(TypedDict):
+    """The setting at which was decided, and its measured error rates."""
+
+    name: str
+    threshold: float
+    """The logit from which on the decision is "same"."""
+    fmr: RateDict
+    """False match rate: different people called the same."""
+    fnmr: RateDict
+    """False non-match rate: the same person not called the same."""
+    measured_on: str
 
 
 class Decision(StrEnum):

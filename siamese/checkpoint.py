@@ -25,8 +25,7 @@ from safetensors.torch import save_file
 
 from siamese.calibration import DecisionRule, FalseMatchCurve, OperatingPoint, Rate
 from siamese.errors import CheckpointError
-from siamese.network import NetworkConfig, SiameseNetwork
-from siamese.reference import locate
+from siamese.network import NetworkConfig, Siamese
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -66,6 +65,11 @@ class CheckpointConfig:
     license: str = "other"
     license_reason: str = ""
 
+    @property
+    def compared(self) -> tuple[str, int, int, tuple[float, float, float, float]]:
+        """What the network was trained to compare, as `faces.detector_for` takes it."""
+        return self.detector, self.network.image_size, self.network.channels, self.window
+
     @classmethod
     def bare(cls, network: NetworkConfig) -> "CheckpointConfig":
         """Of a network of which nothing else is known; grey pictures are compared whole."""
@@ -82,12 +86,22 @@ class CheckpointConfig:
 class Checkpoint:
     """A network that is ready to run, and what came with it."""
 
-    network: SiameseNetwork
+    network: Siamese
     config: CheckpointConfig
     sha256: str  # of model.safetensors
     origin: str  # the folder as it was named, repo@commit, or EMBEDDED_NAME
     note: str = ""  # a sentence where it may not be the newest one
     folder: Path | None = None  # where its files lie, the card among them
+
+    @property
+    def rule(self) -> DecisionRule:
+        """The decision rule; CheckpointError where the network was never calibrated."""
+        if self.config.decision is None:
+            raise CheckpointError(
+                f"The network in {self.origin} has not been calibrated, so its number is not a"
+                " probability; run `python -m siamese calibrate` on it first."
+            )
+        return self.config.decision
 
     @property
     def public_name(self) -> str:
@@ -97,18 +111,18 @@ class Checkpoint:
         return self.folder.absolute().name
 
 
-def save(folder: Path, network: SiameseNetwork, config: CheckpointConfig) -> str:
+def save(folder: Path, network: Siamese, config: CheckpointConfig) -> str:
     """Write weights (16-bit floats) and config.json into `folder`; returns the weights' SHA-256."""
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / (WEIGHTS + ".part")
-    save_file(_stored(network), part, metadata={"format": "pt"})
+    save_file(stored(network), part, metadata={"format": "pt"})
     part.replace(folder / WEIGHTS)
     sha256 = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     write_config(folder, config, sha256)
     return sha256
 
 
-def _stored(network: SiameseNetwork) -> dict[str, torch.Tensor]:
+def stored(network: Siamese) -> dict[str, torch.Tensor]:
     """The tensors as a file holds them: 16-bit floats, or 32 where 16 bits are too few."""
     tensors = {}
     for name, value in network.state_dict().items():
@@ -133,35 +147,6 @@ def dense(document: str) -> str:
         lambda numbers: "[" + " ".join(numbers[0][1:-1].split()) + "]",
         document,
     )
-
-
-def load(
-    source: str | Path | None = None, revision: str | None = None, refresh: bool = False
-) -> Checkpoint:
-    """Load a checkpoint: a folder, `owner/name[@revision][#sha256=...]`, or None: the embedded one.
-
-    A name is a folder where such a folder exists; `revision` (branch, tag or commit) says that it
-    is not. A branch or tag that is in the cache answers as it is there unless `refresh` is set.
-
-    Raises CheckpointError, one sentence, where it cannot be had or trusted.
-    """
-    if source is None and revision is None:
-        return load_folder(EMBEDDED, EMBEDDED_NAME)
-    if source is None:
-        raise CheckpointError(f"The revision '{revision}' of what? Name a checkpoint too.")
-    found = locate(source, revision)
-    if isinstance(found, Path):
-        return load_folder(found)
-    # Imported here: a checkpoint in a folder needs nothing of the Hub's client.
-    from siamese.hub import Hub
-
-    fetched = Hub().fetch(found, refresh)
-    try:
-        return load_folder(fetched.folder, fetched.origin, found.sha256, fetched.note)
-    except CheckpointError as error:
-        # A person named owner/name, not a folder deep in a cache.
-        said = str(error).replace(str(fetched.folder), fetched.origin)
-        raise CheckpointError(said) from error
 
 
 def load_folder(
@@ -197,38 +182,9 @@ def load_folder(
             f" {str(sha256)[:12]}... that was asked for."
         )
     tensors = _read_tensors(blob, path)
-    network = SiameseNetwork(config.network)
+    network = Siamese(config.network)
     network.load_state_dict(tensors, strict=True)
     return Checkpoint(network.eval(), config, found, origin, note, folder)
-
-
-def remember(checkpoint: Checkpoint) -> SiameseNetwork:
-    """The checkpoint's network, which from now on knows the config it came with."""
-    network = checkpoint.network
-    network.came_with = (checkpoint.config, _fingerprint(network))
-    return network
-
-
-def config_of(network: SiameseNetwork) -> CheckpointConfig:
-    """The config that a network came with, or a bare one.
-
-    Decision rule and calibration are left out where the weights or what is done with them have
-    changed since: a threshold that was fitted for other embeddings would be a lie.
-    """
-    if network.came_with is None:
-        return CheckpointConfig.bare(network.config)
-    config, fingerprint = network.came_with
-    if fingerprint == _fingerprint(network) and config.network == network.config:
-        return config
-    return dataclasses.replace(config, network=network.config, decision=None, calibration={})
-
-
-def _fingerprint(network: SiameseNetwork) -> str:
-    """A hash of the weights as `save` would store them."""
-    digest = hashlib.sha256()
-    for name, value in sorted(_stored(network).items()):
-        digest.update(name.encode() + value.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def file_sha256(path: Path) -> str:
@@ -402,7 +358,7 @@ def _expected_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the tensors, found without spending memory on them."""
     try:
         with torch.device("meta"), torch.no_grad():
-            network = SiameseNetwork(config).eval()
+            network = Siamese(config).eval()
             # A size that is too small for the layers shows only when a picture goes through.
             network.embed(torch.zeros(1, config.channels, config.image_size, config.image_size))
     except (RuntimeError, ValueError) as error:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from siamese.backbones import BACKBONES
 from siamese.errors import CheckpointError
-from siamese.pretrained import Pretrained
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class NetworkConfig:
             raise CheckpointError(f"Unknown backbone '{self.backbone}'; this version has {known}.")
 
 
-class SiameseNetwork(nn.Module, Pretrained):
+class Siamese(nn.Module):
     """Two twins with shared weights, the element-wise distance, and one linear layer.
 
     The weights of the linear layer on |a - b| are at most zero. So `compare` is symmetric,
@@ -78,7 +78,7 @@ class SiameseNetwork(nn.Module, Pretrained):
         both = self.embed(torch.cat([a, b]))
         return self.compare(*both.chunk(2))
 
-    def with_mirror(self, mirrored: bool) -> "SiameseNetwork":
+    def with_mirror(self, mirrored: bool) -> "Siamese":
         """The same network, weights shared, that embeds with or without mirror images."""
         other = copy.copy(self)
         other.config = replace(self.config, mirrored=mirrored)
@@ -94,3 +94,27 @@ class SiameseNetwork(nn.Module, Pretrained):
         """Fold a Platt correction, logit -> scale * logit + offset, into the linear layer."""
         self.head.weight.mul_(scale)
         self.head.bias.mul_(scale).add_(offset)
+
+
+def ready(network: Siamese) -> Siamese:
+    """A copy in evaluation mode whose batch norms are folded into the convolutions before them.
+
+    It cannot be trained or saved: what is hashed, saved and published is never this copy.
+    Embeddings differ from the original's by rounding only. The weights lie channels last, as crops
+    do, which is how the convolutions of a CPU like them.
+    """
+    fast = copy.deepcopy(network).eval().requires_grad_(False)
+    _fold_norms(fast.backbone)
+    return fast.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _fold_norms(module: nn.Module) -> None:
+    """Fold each batch norm that is declared right after a convolution: our backbones run so too."""
+    before: tuple[str, nn.Module] | None = None
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.BatchNorm2d) and before and isinstance(before[1], nn.Conv2d):
+            setattr(module, before[0], fuse_conv_bn_eval(before[1], child))
+            setattr(module, name, nn.Identity())
+        else:
+            _fold_norms(child)
+        before = name, child

@@ -1,26 +1,71 @@
-"""`from_pretrained`, `save_pretrained`, `push_to_hub`: the names that people know, for a network.
+"""Checkpoints by name: a folder, `owner/name` on the Hub, or the embedded one.
 
-What they do lives in `checkpoint` and `publish`. Those know the network, so they are imported when
-a method is called, and the network's own file stays free of files and of the Hub.
+`start` says which one a server answers with: the one it was told, or the embedded one, said aloud.
+A page must start even where the Hub does not answer. In Python and on the command line a named
+checkpoint that cannot be had is an error instead: see `Verifier.from_pretrained`.
 """
 
+import dataclasses
+import hashlib
+import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
+
+from siamese.checkpoint import (
+    EMBEDDED,
+    EMBEDDED_NAME,
+    Checkpoint,
+    CheckpointConfig,
+    load_folder,
+    save,
+    stored,
+)
+from siamese.errors import CheckpointError
+from siamese.hub.reference import VARIABLE, locate
+from siamese.network import Siamese
 
 if TYPE_CHECKING:
-    from siamese.checkpoint import CheckpointConfig
-    from siamese.hub import Commit
-    from siamese.network import SiameseNetwork
+    from siamese.hub.repository import Commit
 
 
-class Pretrained:
-    """Gives `SiameseNetwork` its way to the disk and to the Hub.
+def load(
+    source: str | Path | None = None, revision: str | None = None, refresh: bool = False
+) -> Checkpoint:
+    """Load a checkpoint: a folder, `owner/name[@revision][#sha256=...]`, or None: the embedded one.
+
+    A name is a folder where such a folder exists; `revision` (branch, tag or commit) says that it
+    is not. A branch or tag that is in the cache answers as it is there unless `refresh` is set.
+
+    Raises CheckpointError, one sentence, where it cannot be had or trusted.
+    """
+    if source is None and revision is None:
+        return load_folder(EMBEDDED, EMBEDDED_NAME)
+    if source is None:
+        raise CheckpointError(f"The revision '{revision}' of what? Name a checkpoint too.")
+    found = locate(source, revision)
+    if isinstance(found, Path):
+        return load_folder(found)
+    # Imported here: a checkpoint in a folder needs nothing of the Hub's client.
+    from siamese.hub.repository import Hub
+
+    fetched = Hub().fetch(found, refresh)
+    try:
+        return load_folder(fetched.folder, fetched.origin, found.sha256, fetched.note)
+    except CheckpointError as error:
+        # A person named owner/name, not a folder deep in a cache.
+        said = str(error).replace(str(fetched.folder), fetched.origin)
+        raise CheckpointError(said) from error
+
+
+class SiameseNetwork(Siamese):
+    """The network with its way to the disk and to the Hub, by the names that people know.
 
     `came_with` is the config of the checkpoint that the network was loaded from, and a hash of the
     weights it had then; None for a network that was built here.
     """
 
-    came_with: "tuple[CheckpointConfig, str] | None" = None
+    came_with: tuple[CheckpointConfig, str] | None = None
 
     @classmethod
     def from_pretrained(
@@ -34,20 +79,19 @@ class Pretrained:
 
         It remembers the checkpoint's whole config for `save_pretrained`.
         """
-        from siamese import checkpoint
+        found = load(source, revision, refresh)
+        network = cls(found.config.network)
+        network.load_state_dict(found.network.state_dict())
+        network.came_with = (found.config, _fingerprint(network))
+        return network.eval()
 
-        return checkpoint.remember(checkpoint.load(source, revision, refresh))
-
-    def save_pretrained(self, folder: str | Path, config: "CheckpointConfig | None" = None) -> None:
+    def save_pretrained(self, folder: str | Path, config: CheckpointConfig | None = None) -> None:
         """Write model.safetensors and config.json into a folder; a model card there stays.
 
         `config` is by default the one the network came with; its decision rule is kept only where
         the weights still are those it was fitted for.
         """
-        from siamese import checkpoint
-
-        network = cast("SiameseNetwork", self)
-        checkpoint.save(Path(folder), network, config or checkpoint.config_of(network))
+        save(Path(folder), self, config or self.checkpoint_config())
 
     def push_to_hub(
         self,
@@ -62,7 +106,69 @@ class Pretrained:
         Raises CheckpointError, one sentence, where the Hub does not take them. To publish a
         calibrated checkpoint with its card and metrics, use `python -m siamese publish`.
         """
-        from siamese import publish
+        from siamese.hub import publish  # not before it is needed: it loads the Hub's client
 
-        network = cast("SiameseNetwork", self)
-        return publish.push(network, repo, private=private, revision=revision, create_pr=create_pr)
+        config = self.checkpoint_config()
+        return publish.push(
+            self, config, repo, private=private, revision=revision, create_pr=create_pr
+        )
+
+    def checkpoint_config(self) -> CheckpointConfig:
+        """The config that the network came with, or a bare one.
+
+        Decision rule and calibration are left out where the weights or what is done with them have
+        changed since: a threshold that was fitted for other embeddings would be a lie.
+        """
+        if self.came_with is None:
+            return CheckpointConfig.bare(self.config)
+        config, fingerprint = self.came_with
+        if fingerprint == _fingerprint(self) and config.network == self.config:
+            return config
+        return dataclasses.replace(config, network=self.config, decision=None, calibration={})
+
+
+def _fingerprint(network: Siamese) -> str:
+    """A hash of the weights as `save` would store them."""
+    digest = hashlib.sha256()
+    for name, value in sorted(stored(network).items()):
+        digest.update(name.encode() + value.numpy().tobytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A calibrated checkpoint, and what a visitor has to know about it.
+
+    `problem` is empty, or why the checkpoint that was asked for is not the one that answers; it
+    stays for as long as the process runs.
+    """
+
+    checkpoint: Checkpoint
+    problem: str = ""
+
+
+def asked_for() -> str | None:
+    """The checkpoint that SIAMESE_CHECKPOINT names, None where it names none."""
+    return os.environ.get(VARIABLE) or None
+
+
+def start(checkpoint: str | Path | None = None, refresh: bool = False) -> Started:
+    """Load `checkpoint`, else what SIAMESE_CHECKPOINT names, else the embedded one.
+
+    Where the named one cannot be had, the embedded one answers and `problem` says so. Raises
+    CheckpointError only where the embedded one is damaged too.
+    """
+    named = checkpoint or asked_for()
+    if named is None:
+        return Started(_calibrated(load()))
+    try:
+        return Started(_calibrated(load(named, refresh=refresh)))
+    except CheckpointError as error:
+        problem = f"The embedded checkpoint answers, not {named} as it should. {error}"
+        return Started(_calibrated(load()), problem)
+
+
+def _calibrated(found: Checkpoint) -> Checkpoint:
+    """The checkpoint; CheckpointError where it has no decision rule."""
+    _ = found.rule
+    return found

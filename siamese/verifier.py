@@ -3,56 +3,32 @@
 It keeps nothing between calls, so one instance serves any number of threads.
 """
 
-import itertools
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
 
 import numpy as np
 import torch
 
-from siamese import checkpoint as checkpoints
-from siamese import images
+from siamese import pretrained
+from siamese.answers import Candidate, Explanation, Origin, PhotoFaces, Pick, Unusable, Verification
 from siamese.calibration import OperatingPoint, check_prior, pick_probabilities, probability
 from siamese.checkpoint import Checkpoint
-from siamese.errors import CheckpointError, ImageError, InputError, NoFaceError, SiameseError
+from siamese.errors import ImageError, InputError, NoFaceError, SiameseError
 from siamese.explain import influence
-from siamese.faces import Alignment, Face, FaceDetector
-from siamese.gallery import Gallery
-from siamese.images import Photo, Source
-from siamese.inference import ready
-from siamese.quality import warnings_for
-from siamese.results import (
-    Candidate,
-    Explanation,
-    Origin,
-    PhotoFaces,
-    Pick,
-    Unusable,
-    Verification,
-)
-from siamese.whole_picture import WholePicture
+from siamese.faces import Detector, detector_for
+from siamese.faces.detector import Face
+from siamese.faces.quality import warnings_for
+from siamese.network import ready
+from siamese.photos import Photo, Source, file_name, load
+from siamese.support import Gallery, Support, read_support
 
-Support = Mapping[str, Source | Sequence[Source]] | Sequence[Source] | str | Path
 Progress = Callable[[int, int], None]  # photos done, photos in all
 
 BATCH = 32  # photos in memory at a time
 SEARCHED = 256  # embeddings of a gallery compared at a time
-
-
-class Detector(Protocol):
-    """Finds what a network compares: `faces.FaceDetector`, `whole_picture.WholePicture`."""
-
-    def detect(self, photos: Sequence[Photo], more: bool = False) -> list[list[Face]]:
-        """The faces of each photo, best first."""
-        ...
-
-    def sharpen(self, photo: Photo, face: Face) -> Face:
-        """The same face with the best crop that the photo has."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,12 +48,7 @@ class Verifier:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Wire a loaded checkpoint; CheckpointError if it was never calibrated."""
-        if checkpoint.config.decision is None:
-            raise CheckpointError(
-                f"The network in {checkpoint.origin} has not been calibrated, so its number is not"
-                " a probability; run `python -m siamese calibrate` on it first."
-            )
-        self.rule = checkpoint.config.decision
+        self.rule = checkpoint.rule
         self.origin = Origin(checkpoint.public_name, checkpoint.sha256)
         self.folder = checkpoint.folder  # where the model card lies, if there is one
         self.note = checkpoint.note  # a sentence where the checkpoint may not be the newest one
@@ -85,7 +56,7 @@ class Verifier:
         self._network = ready(checkpoint.network)
         self._weights = -checkpoint.network.head.weight.detach().numpy()[0]
         self._bias = float(checkpoint.network.head.bias.detach())
-        self._detector: Detector = detector_for(checkpoint)
+        self._detector: Detector = detector_for(*checkpoint.config.compared)
 
     @classmethod
     def from_pretrained(
@@ -102,7 +73,7 @@ class Verifier:
         `refresh` asks the Hub. Raises CheckpointError, one sentence, where the checkpoint cannot be
         had or trusted.
         """
-        return cls(checkpoints.load(source, revision, refresh))
+        return cls(pretrained.load(source, revision, refresh))
 
     def find(
         self, source: Source | Photo, *, name: str | None = None, more_faces: bool = False
@@ -115,7 +86,7 @@ class Verifier:
         Raises ImageError and NoFaceError, which name the photo.
         """
         if not isinstance(source, Photo):
-            source = images.load(source, name)
+            source = load(source, name)
         return self._sighting(source, self._detector.detect([source], more_faces)[0])
 
     def verify(
@@ -386,7 +357,7 @@ class Verifier:
         found: dict[int, np.ndarray | Unusable] = {}
         chosen: dict[int, Face] = {}
         for row, (identity, source) in enumerate(batch):
-            name = images.file_name(source) or identity
+            name = file_name(source) or identity
             try:
                 sighting = self.find(source, name=name)
                 chosen[row] = self._choose(sighting.photo, sighting.faces, None).face
@@ -426,74 +397,8 @@ class Verifier:
         return ranking, none
 
 
-def detector_for(checkpoint: Checkpoint) -> Detector:
-    """The detector that a checkpoint's network was trained for."""
-    size = checkpoint.config.network.image_size
-    if checkpoint.config.detector == "none":
-        return WholePicture(size, checkpoint.config.network.channels)
-    return FaceDetector(Alignment(size=size, window=checkpoint.config.window))
-
-
-def read_support(support: Support) -> list[tuple[str, Source]]:
-    """A support set as (identity, photo) pairs.
-
-    A folder's files are identities by file name; its sub-folders are identities with all the files
-    below them. Files that may be photos by their names and are none are reported where they are
-    read. Photos in a list are identities of their own, by file name (the second "image" is
-    "image 2", since some phones call every photo so), or "person 1", ... where they have none.
-    Names of files and folders are made readable (`images.readable`), and people stay apart.
-    Raises InputError where there is no photo, a person without a name, or no support set at all.
-    """
-    if isinstance(support, (str, Path)):
-        support = _support_folder(Path(support))
-    pairs: list[tuple[str, Source]] = []
-    if isinstance(support, Mapping):
-        for identity, photos in support.items():
-            if not isinstance(identity, str) or not identity.strip():
-                raise InputError("Each person of a support set needs a name, as text.")
-            several = isinstance(photos, Sequence) and not isinstance(photos, str | bytes)
-            listed = cast(Sequence[Source], photos if several else [photos])
-            pairs.extend((identity, photo) for photo in listed)
-    elif not isinstance(support, Sequence) or isinstance(support, bytes):
-        raise InputError(
-            "The support set must be a folder, a list of photos, or a mapping from each person's"
-            f" name to photos, not {type(support).__name__}."
-        )
-    else:
-        taken: set[str] = set()
-        for number, photo in enumerate(support, 1):
-            name = images.file_name(photo)
-            identity = apart(Path(name).stem if name else f"person {number}", taken)
-            taken.add(identity)
-            pairs.append((identity, photo))
-    if not pairs:
-        raise InputError("The support set is empty; add at least one photo.")
-    return pairs
-
-
-def apart(name: str, taken: Container[str]) -> str:
-    """A name that is not taken: this one, or with the first number from 2 on that makes it new."""
-    numbered = (f"{name} {number}" for number in itertools.count(2))
-    return next(new for new in itertools.chain([name], numbered) if new not in taken)
-
-
-def _support_folder(folder: Path) -> dict[str, list[Source]]:
-    if not folder.is_dir():
-        raise InputError(f"The support set {folder} is not a folder.")
-    found: dict[str, list[Source]] = {}
-    for path in images.photos_below(folder):
-        inside = path.relative_to(folder).parts
-        found.setdefault(inside[0] if len(inside) > 1 else path.stem, []).append(path)
-    if not found:
-        raise InputError(f"The support set {folder} holds no pictures.")
-    named: dict[str, list[Source]] = {}
-    for name, listed in found.items():
-        named[apart(images.readable(name), named)] = listed
-    return named
-
-
 def _load(role: str, source: Source | Sighting) -> Photo | Sighting:
-    return source if isinstance(source, Sighting) else images.load(source, role=role)
+    return source if isinstance(source, Sighting) else load(source, role=role)
 
 
 class _Clock:

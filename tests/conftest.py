@@ -9,7 +9,7 @@ from gradio_client import Client
 # Before torch: test processes share the cores, and more threads than cores wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from siamese.faces import Alignment, FaceDetector
+from siamese.faces.detector import Alignment, FaceDetector
 from tests import app_server
 
 REPOSITORY = Path(__file__).parent.parent

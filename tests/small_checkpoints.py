@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from siamese import checkpoint as checkpoints
 from siamese.calibration import DecisionRule, FalseMatchCurve, OperatingPoint, Rate
 from siamese.checkpoint import CARD, CONFIG, WEIGHTS, CheckpointConfig
-from siamese.network import NetworkConfig, SiameseNetwork
+from siamese.network import NetworkConfig
+from siamese.pretrained import SiameseNetwork
 
 TINY = NetworkConfig("compact", 32, 3, 16)
 RULE = DecisionRule(

@@ -18,7 +18,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image, ImageOps
 
-from siamese.results import SCHEMA_VERSION
+from siamese.answers import SCHEMA_VERSION
 from tests import app_server, pictures
 from tests.visitor import data_url, eventually, get, post, rounded, upload, without_times
 
@@ -296,8 +296,8 @@ def test_gradio_starts_it_too_and_a_stopped_server_leaves_nothing() -> None:
 CLAIM = """
 import sys, time
 from pathlib import Path
-from ui import temporary
-folder = temporary.claim(Path(sys.argv[1]))
+from ui.server import uploads
+folder = uploads.claim(Path(sys.argv[1]))
 (folder / "photo.jpg").write_text("a photo")
 print(folder, flush=True)
 time.sleep(60)
@@ -332,11 +332,11 @@ def test_an_idle_visit_is_forgotten(photos: dict[str, str]) -> None:
 
     import app
     from siamese.verifier import Sighting
-    from ui import forget
+    from ui.server import forgetting
 
     page = app.build(app_server.verifier())
     options = app.launch_options()
-    options["app_kwargs"]["lifespan"] = forget.forgetting(app.UPLOADS, seconds=8, every=0.5)
+    options["app_kwargs"]["lifespan"] = forgetting.forgetting(app.UPLOADS, seconds=8, every=0.5)
     page.launch(**options, prevent_thread_lock=True, quiet=True, server_port=app_server.free_port())
     try:
         served = app_server.Server(page.local_url, None, app.UPLOADS, Path())  # type: ignore[arg-type]

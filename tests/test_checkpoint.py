@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from siamese import SiameseNetwork, Verifier
+from siamese import SiameseNetwork, Verifier, pretrained
 from siamese import checkpoint as checkpoints
 from siamese.backbones import BACKBONES
 from siamese.checkpoint import CARD, CONFIG, WEIGHTS, CheckpointConfig, dense, load_folder
@@ -110,11 +110,11 @@ def test_provenance_changes_no_answer(folder: Path) -> None:
 
 
 def test_embedded_checkpoint_is_the_default_source() -> None:
-    found = checkpoints.load()
+    found = pretrained.load()
     assert (found.origin, found.folder) == ("embedded", checkpoints.EMBEDDED)
     assert checkpoints.EMBEDDED.name == "weights"
     with pytest.raises(CheckpointError, match="of what"):
-        checkpoints.load(None, revision="main")
+        pretrained.load(None, revision="main")
 
 
 def test_answers_name_a_folder_and_not_where_it_lies(

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from siamese import Verifier, checkpoint, quality
+from siamese import Verifier, checkpoint
 from siamese import __main__ as cli
-from siamese.network import SiameseNetwork
+from siamese.commands import options
+from siamese.faces import quality
+from siamese.network import Siamese
 from tests.pictures import portrait
 from tests.test_verifier import tiny
 
@@ -74,16 +76,16 @@ def test_every_decision_has_its_exit_code(folder: Path) -> None:
         )  # fmt: skip
         return cli.main(["verify", dark, light, "--checkpoint", str(folder / "tiny")])
 
-    assert ask(-1e9, -2e9) == cli.SAME
-    assert ask(1e9, 1e9) == cli.DIFFERENT
-    assert ask(1e9, -1e9) == cli.UNCERTAIN
+    assert ask(-1e9, -2e9) == options.SAME
+    assert ask(1e9, 1e9) == options.DIFFERENT
+    assert ask(1e9, -1e9) == options.UNCERTAIN
 
 
 def test_pick_prints_the_name_and_says_none(folder: Path, capsys: pytest.CaptureFixture) -> None:
     words = [str(folder / "face.png"), str(folder / "people"), "--checkpoint", str(folder / "tiny")]
-    assert cli.main(["pick", *words]) == cli.SAME
+    assert cli.main(["pick", *words]) == options.SAME
     assert capsys.readouterr().out.splitlines()[0] == "face"
-    assert cli.main(["pick", *words, "--prior", "0.9999999"]) == cli.NONE
+    assert cli.main(["pick", *words, "--prior", "0.9999999"]) == options.NONE
     said, first, *_ = capsys.readouterr().out.splitlines()
     assert said == "none of these"
     assert first.split("  ") == ["over 99.9%", "(none of these)"], "nothing is called certain"
@@ -111,7 +113,7 @@ def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
         )
     finally:
         os.close(writing)
-    assert (found.returncode, found.stderr) == (cli.READER_GONE, b"")
+    assert (found.returncode, found.stderr) == (options.READER_GONE, b"")
 
 
 def test_a_gallery_answers_like_its_folder(folder: Path, capsys: pytest.CaptureFixture) -> None:
@@ -146,7 +148,7 @@ def test_a_gallery_goes_where_it_destroys_nothing_or_no_photo_is_read(
     target = folder / out
     before = target.read_bytes() if target.is_file() else None
     words = ["gallery", str(folder / "people"), str(target), "--checkpoint", str(folder / "tiny")]
-    assert cli.main(words) == cli.INPUT_ERROR
+    assert cli.main(words) == options.INPUT_ERROR
     said = capsys.readouterr().err
     assert said.startswith(f"error: {target} {reason}") and len(said.splitlines()) == 1
     assert before is None or target.read_bytes() == before
@@ -171,7 +173,7 @@ def test_pick_says_what_it_picks_from(
     support: str, reason: str, folder: Path, capsys: pytest.CaptureFixture
 ) -> None:
     words = [str(folder / "face.png"), str(folder / support), "--checkpoint", str(folder / "tiny")]
-    assert cli.main(["pick", *words]) == cli.INPUT_ERROR
+    assert cli.main(["pick", *words]) == options.INPUT_ERROR
     wanted = "please give a folder of photos, or a file saved by `gallery`."
     assert capsys.readouterr().err == f"error: {folder / support} {reason}; {wanted}\n"
 
@@ -211,16 +213,19 @@ def test_a_network_without_calibration_is_refused(
     folder: Path, capsys: pytest.CaptureFixture
 ) -> None:
     made = tiny(rule=None)
-    checkpoint.save(folder / "bare", SiameseNetwork(made.config.network), made.config)
+    checkpoint.save(folder / "bare", Siamese(made.config.network), made.config)
     dark = str(folder / "dark.png")
-    assert cli.main(["verify", dark, dark, "--checkpoint", str(folder / "bare")]) == cli.INPUT_ERROR
+    assert (
+        cli.main(["verify", dark, dark, "--checkpoint", str(folder / "bare")])
+        == options.INPUT_ERROR
+    )
     assert "not been calibrated" in capsys.readouterr().err
 
 
 def test_a_misspelt_option_shows_the_usage_of_its_command(capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["pick", "a.jpg", "people", "--tpo", "3"])
-    assert stop.value.code == cli.INPUT_ERROR
+    assert stop.value.code == options.INPUT_ERROR
     said = capsys.readouterr().err
     assert said.startswith("usage: siamese pick ") and "[--top TOP]" in said
     assert said.endswith("siamese pick: error: unrecognized arguments: --tpo 3\n")
@@ -230,7 +235,7 @@ def test_a_misspelt_option_shows_the_usage_of_its_command(capsys: pytest.Capture
 def test_pick_prints_at_least_one(count: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["pick", "a.jpg", "people", "--top", count])
-    assert stop.value.code == cli.INPUT_ERROR
+    assert stop.value.code == options.INPUT_ERROR
     wanted = f"argument --top: '{count}' is not a whole number of at least 1\n"
     assert capsys.readouterr().err.endswith(wanted)
 
@@ -253,7 +258,7 @@ def test_what_counts_something_is_a_count(
 ) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(words.split())
-    assert stop.value.code == cli.INPUT_ERROR
+    assert stop.value.code == options.INPUT_ERROR
     said = capsys.readouterr().err
     assert said.endswith(f"is not a whole number of at least {least}\n")
 

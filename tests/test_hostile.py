@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from siamese import __main__ as cli
-from siamese import images
+from siamese.commands import options
 from siamese.errors import ImageError, NoFaceError
+from siamese.photos import Caption, load
 from tests import app_server, hostile, pictures
 
 SECONDS = 10.0
@@ -72,7 +73,7 @@ def check(name: str, readable: bool | None, code: str, said: str) -> None:
 
 def assert_sentence(said: str, name: str) -> None:
     """One line of bounded length that ends as sentences do and names the photo."""
-    caption = images.Caption.of("photo", name)
+    caption = Caption.of("photo", name)
     assert caption.name in said, (name, said)
     assert said.endswith(".") and said.isprintable() and len(said) < SENTENCE, said
 
@@ -131,13 +132,13 @@ def test_each_on_the_command_line(
         # "--" because a name may look like an option.
         status = cli.main(["verify", "--json", "--", str(good), str(path)])
         shown = capsys.readouterr()
-        if status == cli.INPUT_ERROR:
+        if status == options.INPUT_ERROR:
             said = shown.err.strip()
             assert shown.out == "" and said.count("\n") == 0, said
             code = "no_face" if "No face" in said else "unreadable_image"
             check(path.name, file.readable, code, said)
         else:
-            assert status in (cli.SAME, cli.DIFFERENT, cli.UNCERTAIN)
+            assert status in (options.SAME, options.DIFFERENT, options.UNCERTAIN)
             assert file.readable is not False, file.name
             assert json.loads(shown.out)["photos"][1]["name"]
         path.unlink()
@@ -149,7 +150,7 @@ def test_a_hostile_file_in_a_process_of_its_own(tmp_path: Path) -> None:
     path = written(tmp_path, bomb)
     command = [sys.executable, "-m", "siamese", "verify", str(path), str(path)]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert found.returncode == cli.INPUT_ERROR and found.stdout == ""
+    assert found.returncode == options.INPUT_ERROR and found.stdout == ""
     assert len(found.stderr.splitlines()) == 1
     assert_sentence(found.stderr.strip(), path.name)
 
@@ -212,7 +213,7 @@ def goes_through(name: str, content: bytes) -> None:
     start = time.process_time()
     with contextlib.suppress(ImageError, NoFaceError):
         try:
-            photo = images.load(content, name)
+            photo = load(content, name)
             assert photo.at(min(1.0, 640 / max(photo.size))).mode == "RGB"
         except ImageError as error:
             assert_sentence(str(error), name)

@@ -20,7 +20,7 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import ImageEnhance, ImageOps
 
-from siamese.results import SCHEMA_VERSION
+from siamese.answers import SCHEMA_VERSION
 from tests import app_server, pictures
 from tests.visitor import data_url, get, post, rounded, upload, without_times
 

@@ -5,10 +5,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from siamese.backbones import BACKBONES, layer_decay
 from siamese.errors import CheckpointError
-from siamese.network import NetworkConfig, SiameseNetwork
+from siamese.network import NetworkConfig, Siamese, ready
 
 SMALL = {
     "compact": NetworkConfig("compact", 32, 3, 24),
@@ -19,15 +20,15 @@ SMALL = {
 
 
 @pytest.fixture(scope="module", params=sorted(BACKBONES))
-def network(request: pytest.FixtureRequest) -> SiameseNetwork:
+def network(request: pytest.FixtureRequest) -> Siamese:
     torch.manual_seed(0)
-    network = SiameseNetwork(SMALL[request.param]).eval()
+    network = Siamese(SMALL[request.param]).eval()
     with torch.no_grad():  # uneven weights: symmetry must not rest on equal ones
         network.head.weight.uniform_(-2, 0)
     return network
 
 
-def pictures(network: SiameseNetwork, count: int, seed: int = 1) -> torch.Tensor:
+def pictures(network: Siamese, count: int, seed: int = 1) -> torch.Tensor:
     config = network.config
     generator = torch.Generator().manual_seed(seed)
     shape = (count, config.channels, config.image_size, config.image_size)
@@ -39,14 +40,14 @@ def test_every_backbone_is_tested() -> None:
 
 
 @torch.no_grad()
-def test_order_of_the_pair_does_not_matter(network: SiameseNetwork) -> None:
+def test_order_of_the_pair_does_not_matter(network: Siamese) -> None:
     a, b = pictures(network, 4).chunk(2)
     ea, eb = network.embed(a), network.embed(b)
     assert torch.equal(network.compare(ea, eb), network.compare(eb, ea))
 
 
 @torch.no_grad()
-def test_identical_pictures_score_highest(network: SiameseNetwork) -> None:
+def test_identical_pictures_score_highest(network: Siamese) -> None:
     embeddings = network.embed(pictures(network, 6))
     logits = network.compare(embeddings[:, None], embeddings[None])
     assert torch.equal(logits.diagonal(), network.head.bias.expand(6))
@@ -57,14 +58,14 @@ def test_identical_pictures_score_highest(network: SiameseNetwork) -> None:
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 2**31), scale=st.floats(1e-3, 1e3))
 def test_no_embedding_beats_itself(seed: int, scale: float) -> None:
-    network = SiameseNetwork(SMALL["compact"])
+    network = Siamese(SMALL["compact"])
     a, b = torch.randn(2, 24, generator=torch.Generator().manual_seed(seed)) * scale
     assert float(network.compare(a, b)) <= float(network.compare(a, a))
     assert float(network.compare(a, b)) == float(network.compare(b, a))
 
 
 @torch.no_grad()
-def test_compare_is_a_weighted_l1_distance(network: SiameseNetwork) -> None:
+def test_compare_is_a_weighted_l1_distance(network: Siamese) -> None:
     a, b = network.embed(pictures(network, 2))
     weights, bias = network.head.weight[0].numpy(), float(network.head.bias)
     slow = bias + sum(
@@ -74,13 +75,13 @@ def test_compare_is_a_weighted_l1_distance(network: SiameseNetwork) -> None:
 
 
 @torch.no_grad()
-def test_an_embedding_does_not_depend_on_its_batch(network: SiameseNetwork) -> None:
+def test_an_embedding_does_not_depend_on_its_batch(network: Siamese) -> None:
     batch = pictures(network, 3)
     alone = network.embed(batch[1:2])[0]
     np.testing.assert_allclose(network.embed(batch)[1], alone, rtol=1e-3, atol=1e-5)
 
 
-def test_the_gradient_reaches_the_twins_from_both_pictures(network: SiameseNetwork) -> None:
+def test_the_gradient_reaches_the_twins_from_both_pictures(network: Siamese) -> None:
     a, b = (p.requires_grad_() for p in pictures(network, 2).chunk(2))
     network(a, b).sum().backward()
     assert a.grad is not None and float(a.grad.abs().sum()) > 0
@@ -88,7 +89,7 @@ def test_the_gradient_reaches_the_twins_from_both_pictures(network: SiameseNetwo
 
 
 @torch.no_grad()
-def test_constrain_puts_the_head_back_below_zero(network: SiameseNetwork) -> None:
+def test_constrain_puts_the_head_back_below_zero(network: Siamese) -> None:
     kept = network.head.weight.clone()
     network.head.weight[0, 0] = 3.0
     network.constrain()
@@ -99,7 +100,7 @@ def test_constrain_puts_the_head_back_below_zero(network: SiameseNetwork) -> Non
 
 @torch.no_grad()
 def test_folding_a_calibration_changes_the_logit_by_exactly_that() -> None:
-    network = SiameseNetwork(SMALL["compact"]).eval()
+    network = Siamese(SMALL["compact"]).eval()
     a, b = network.embed(pictures(network, 2))
     before = float(network.compare(a, b))
     network.fold(2.5, -0.75)
@@ -118,21 +119,21 @@ def test_koch_has_the_published_size() -> None:
     ]
     biases = [64, 128, 128, 256, 4096, 1]
     with torch.device("meta"):
-        network = SiameseNetwork(NetworkConfig("koch", 105, 1, 4096))
+        network = Siamese(NetworkConfig("koch", 105, 1, 4096))
     assert sum(p.numel() for p in network.parameters()) == sum(sizes) + sum(biases)
 
 
 def test_koch_has_its_own_l2_for_each_kind_of_layer() -> None:
-    koch = SiameseNetwork(SMALL["koch"]).backbone
+    koch = Siamese(SMALL["koch"]).backbone
     assert layer_decay(koch, "convolutions.0.weight", 9.0) == 2e-4
     assert layer_decay(koch, "fully_connected.weight", 9.0) == 1e-3
-    assert layer_decay(SiameseNetwork(SMALL["compact"]).backbone, "stem.0.weight", 9.0) == 9.0
+    assert layer_decay(Siamese(SMALL["compact"]).backbone, "stem.0.weight", 9.0) == 9.0
 
 
 def test_the_default_fits_its_budget() -> None:
     """At most 9 MB as 16-bit floats."""
     with torch.device("meta"):
-        network = SiameseNetwork(NetworkConfig())
+        network = Siamese(NetworkConfig())
     assert 2 * sum(p.numel() for p in network.parameters()) <= 9e6
 
 
@@ -142,7 +143,7 @@ def test_an_unknown_backbone_is_refused() -> None:
 
 
 @torch.no_grad()
-def test_a_picture_and_its_mirror_image_are_embedded_as_one(network: SiameseNetwork) -> None:
+def test_a_picture_and_its_mirror_image_are_embedded_as_one(network: Siamese) -> None:
     """The mean of the two plain embeddings, picture by picture, whichever of the two is given."""
     batch = pictures(network, 3)
     expected = (network.embed(batch) + network.embed(batch.flip(3))) / 2
@@ -156,10 +157,51 @@ def test_a_picture_and_its_mirror_image_are_embedded_as_one(network: SiameseNetw
 
 
 def test_training_sees_one_picture_at_a_time() -> None:
-    network = SiameseNetwork(SMALL["compact"]).with_mirror(True)
+    network = Siamese(SMALL["compact"]).with_mirror(True)
     seen = []
     network.backbone.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
     batch = pictures(network, 4)
     network.train().embed(batch)
     network.eval().embed(batch)
     assert seen == [4, 8]
+
+
+# The copy that answers is the network that was trained, in fewer steps
+
+
+def seasoned(backbone: str, size: int) -> Siamese:
+    """A network whose norms have seen pictures; else they would be the identity."""
+    torch.manual_seed(3)
+    network = Siamese(NetworkConfig(backbone, size, 3, 64))
+    for norm in network.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            nn.init.uniform_(norm.weight, 0.5, 1.5)
+            nn.init.uniform_(norm.bias, -0.5, 0.5)
+    with torch.no_grad():
+        for _ in range(2):
+            network.train().embed(torch.rand(4, 3, size, size))
+    return network.eval()
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size"),
+    [("compact", 32), ("compact", 50), ("koch", 105), ("inception_resnet_v1", 96)],
+)
+@torch.inference_mode()
+def test_the_embeddings_are_the_same(backbone: str, size: int) -> None:
+    network = seasoned(backbone, size)
+    pictures = torch.rand(4, 3, size, size)
+    expected = network.embed(pictures)
+    assert torch.allclose(ready(network).embed(pictures), expected, rtol=1e-4, atol=1e-5)
+    assert expected.std() > 0
+
+
+def test_no_norm_of_a_compact_network_is_left_and_the_original_keeps_all() -> None:
+    network = seasoned("compact", 32)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    fast = ready(network)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in fast.modules())
+    assert not any(parameter.requires_grad for parameter in fast.parameters())
+    after = network.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)

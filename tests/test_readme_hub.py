@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from siamese.publish import ROOT, VARIABLE
+from siamese.hub.publish import ROOT, VARIABLE
 from tests import small_checkpoints as small
+from tests.hub.test_repository import commands, shell, surroundings
 from tests.hub_server import HubServer
-from tests.test_hub import commands, shell, surroundings
 
 README = ROOT / "README.md"
 

@@ -18,10 +18,14 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from siamese import images
+from siamese.errors import ImageError
+from siamese.photos import MAX_BYTES, load
+from siamese.photos.decode import MAX_ISO_PIXELS, MAX_PIXELS
 from tests import app_server, hostile, pictures
 from tests.visitor import eventually, upload
-from ui import api, guard, text
+from ui import words
+from ui.api import routes
+from ui.server import guard
 
 SECRET = "a name that must not be logged"
 META = {"_type": "gradio.FileData"}
@@ -95,7 +99,7 @@ def test_what_nobody_needs_is_not_there(server: app_server.Server, path: str) ->
     for body in (None, b"{}"):
         status, answer = ask(server, path, body)
         assert status == 404
-        assert sentence(answer) == text.NOT_FOUND
+        assert sentence(answer) == words.NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -158,7 +162,7 @@ def test_only_uploads_can_be_named_not_what_lies_beside_them(server: app_server.
             server, "/gradio_api/call/verify", json.dumps({"data": [form, form]}).encode()
         )
         assert status == 400, guess
-        assert sentence(answer) == text.NOT_YOURS
+        assert sentence(answer) == words.NOT_YOURS
     assert (folder / "in-use.lock").is_file() and path.is_file()
     path.unlink()
 
@@ -211,12 +215,12 @@ def test_a_visit_is_out_of_reach_for_others(server: app_server.Server) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"", text.MALFORMED), (b"{", text.MALFORMED), (b"\xff\xfe\0", text.MALFORMED),
-        (b'{"data": ["\\ud800"]}', text.MALFORMED), (b'{"\\udfff": 1}', text.MALFORMED),
-        (b"[" * 50_000 + b"]" * 50_000, text.MALFORMED),
-        (b'{"data":' * 9000 + b"1" + b"}" * 9000, text.MALFORMED),
-        (b'{"data":[' + b"[]," * 200_000 + b"1]}", text.TOO_MANY_PARTS),
-        (b'{"data":["' + b"," * 200_000 + b'"]}', text.TOO_MANY_PARTS),
+        (b"", words.MALFORMED), (b"{", words.MALFORMED), (b"\xff\xfe\0", words.MALFORMED),
+        (b'{"data": ["\\ud800"]}', words.MALFORMED), (b'{"\\udfff": 1}', words.MALFORMED),
+        (b"[" * 50_000 + b"]" * 50_000, words.MALFORMED),
+        (b'{"data":' * 9000 + b"1" + b"}" * 9000, words.MALFORMED),
+        (b'{"data":[' + b"[]," * 200_000 + b"1]}", words.TOO_MANY_PARTS),
+        (b'{"data":["' + b"," * 200_000 + b'"]}', words.TOO_MANY_PARTS),
     ],
 )  # fmt: skip
 def test_strange_json(server: app_server.Server, body: bytes, said: str) -> None:
@@ -271,7 +275,7 @@ def test_its_sentence_names_the_photo(
     kind = {"Content-Type": f"multipart/form-data; boundary={edge}"}
     status, answer = ask(served, "/gradio_api/upload", body, **kind)
     assert status == 413
-    assert answer.decode() == text.FILE_TOO_LARGE.format(name="huge.jpg", megabytes=0)
+    assert answer.decode() == words.FILE_TOO_LARGE.format(name="huge.jpg", megabytes=0)
 
 
 def test_an_upload_that_says_it_is_too_large(server: app_server.Server) -> None:
@@ -321,13 +325,11 @@ def test_too_many_pixels_and_too_many_photos(client: Client, tmp_path: Path) -> 
     bomb = next(file for file in hostile.corpus() if "3,600 megapixels" in file.name)
     path = tmp_path / "bomb.png"
     path.write_bytes(bomb.content)
-    with pytest.raises(
-        AppError, match=rf'"bomb.png" has 3600 .* at most {images.MAX_PIXELS // 10**6}'
-    ):
+    with pytest.raises(AppError, match=rf'"bomb.png" has 3600 .* at most {MAX_PIXELS // 10**6}'):
         client.predict(handle_file(path), handle_file(path), api_name="/verify")
     small = f"data:image/png;base64,{'A' * 8}"
-    with pytest.raises(AppError, match=f"At most {api.MAX_SUPPORT} support photos"):
-        client.predict(small, [small] * (api.MAX_SUPPORT + 1), api_name="/pick")
+    with pytest.raises(AppError, match=f"At most {routes.MAX_SUPPORT} support photos"):
+        client.predict(small, [small] * (routes.MAX_SUPPORT + 1), api_name="/pick")
 
 
 @pytest.fixture(scope="module")
@@ -353,7 +355,7 @@ def served(page: Any) -> app_server.Server:
 def test_a_request_has_only_so_much_time(
     served: app_server.Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(api, "SECONDS", 0.0)
+    monkeypatch.setattr(routes, "SECONDS", 0.0)
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(JPEG)
     with pytest.raises(AppError, match="takes longer than the 0 seconds"):
@@ -367,7 +369,7 @@ def test_a_full_queue_says_so(
 ) -> None:
     monkeypatch.setattr(page._queue, "max_size", 0)
     status, answer = ask(served, "/gradio_api/call/verify", b'{"data": ["a", "b"]}')
-    assert (status, sentence(answer)) == (503, text.BUSY)
+    assert (status, sentence(answer)) == (503, words.BUSY)
 
 
 @pytest.mark.parametrize("limit", ["MAX_QUEUED", "MAX_DISK", "MAX_OPEN"])
@@ -377,7 +379,7 @@ def test_other_limits_say_the_same(
     monkeypatch.setattr(guard, limit, -1)
     path = "/gradio_api/upload" if limit == "MAX_DISK" else "/gradio_api/call/verify"
     status, answer = ask(served, path, b'{"data": []}')
-    assert (status, sentence(answer)) == (503, text.BUSY)
+    assert (status, sentence(answer)) == (503, words.BUSY)
 
 
 def test_a_slow_request_is_given_up(
@@ -397,18 +399,18 @@ def test_the_memory_of_visits_is_bounded() -> None:
 
     from gradio.state_holder import StateHolder
 
-    from ui import forget
+    from ui.server import forgetting
 
     holder = StateHolder()
-    photo = images.load(JPEG)
+    photo = load(JPEG)
     for visit in ("first", "second", "third"):
         shown = SimpleNamespace(photo=photo)
         holder.session_data[visit] = SimpleNamespace(state_data={1: shown, 2: False})  # type: ignore[assignment]
     app: Any = SimpleNamespace(state_holder=holder)
     assert photo.num_bytes <= len(JPEG)
-    forget.limit(app, 3 * photo.num_bytes)
+    forgetting.limit(app, 3 * photo.num_bytes)
     assert len(holder.session_data) == 3
-    forget.limit(app, 2 * photo.num_bytes)
+    forgetting.limit(app, 2 * photo.num_bytes)
     assert list(holder.session_data) == ["second", "third"]
 
 
@@ -416,27 +418,27 @@ def test_the_names_of_files_that_are_gone_are_forgotten(
     page: Any, served: app_server.Server
 ) -> None:
     import app
-    from ui import forget
+    from ui.server import forgetting
 
     paths = [Path(upload(served, f"{SECRET} {number}.jpg", JPEG)) for number in range(2)]
     paths[0].unlink()
-    forget.sweep(page.app, app.UPLOADS, seconds=60)
+    forgetting.sweep(page.app, app.UPLOADS, seconds=60)
     assert {name for names in page.temp_file_sets for name in names} == {str(paths[1])}
     paths[1].unlink()
-    forget.sweep(page.app, app.UPLOADS, seconds=60)
+    forgetting.sweep(page.app, app.UPLOADS, seconds=60)
     assert not any(page.temp_file_sets)
 
 
 def test_progress_that_nobody_asks_for_is_forgotten() -> None:
     from gradio.route_utils import FileUploadProgress
 
-    from ui import forget
+    from ui.server import forgetting
 
     uploads = FileUploadProgress()
     uploads.append("first", f"{SECRET}.jpg", b"half")
-    seen = forget.drop_progress(uploads, {}, seconds=60)
+    seen = forgetting.drop_progress(uploads, {}, seconds=60)
     assert set(seen) == set(uploads._statuses) == {"first"}
-    assert forget.drop_progress(uploads, {"first": seen["first"] - 61}, seconds=60) == {}
+    assert forgetting.drop_progress(uploads, {"first": seen["first"] - 61}, seconds=60) == {}
     assert not uploads._statuses and not uploads._signals
 
 
@@ -495,28 +497,29 @@ def pictures_below(root: Path) -> list[Path]:
     found = []
     for path in root.rglob("*"):
         if path.is_file():
-            with contextlib.suppress(images.ImageError, OSError):
-                images.load(path)
+            with contextlib.suppress(ImageError, OSError):
+                load(path)
                 found.append(path)
     return found
 
 
 def test_the_limits_are_those_that_are_documented() -> None:
     import app
-    from ui import parts, refusals
+    from ui.api import errors
+    from ui.tabs import options
 
     said = (app_server.REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
     for limit in (
-        f"{guard.MAX_FILE // 10**6} MB as an upload, {images.MAX_BYTES // 2**20} MB in the package",
-        f"{images.MAX_PIXELS // 10**6} megapixels, {images.MAX_ISO_PIXELS // 10**6} as AVIF",
+        f"{guard.MAX_FILE // 10**6} MB as an upload, {MAX_BYTES // 2**20} MB in the package",
+        f"{MAX_PIXELS // 10**6} megapixels, {MAX_ISO_PIXELS // 10**6} as AVIF",
         f"| {guard.MAX_UPLOAD // 2**20} MB |",
         f"| {guard.MAX_BODY // 2**20} MB, {guard.MAX_PARTS:,} values |",
-        f"| {api.MAX_SUPPORT} |",
-        f"{guard.SECONDS:.0f} seconds to arrive, {api.SECONDS:.0f} seconds of work",
+        f"| {routes.MAX_SUPPORT} |",
+        f"{guard.SECONDS:.0f} seconds to arrive, {routes.SECONDS:.0f} seconds of work",
         f"{app.MAX_WAITING} requests, {guard.MAX_QUEUED // 2**20} MB of them,"
         f" {guard.MAX_DISK // 2**30} GB of uploads",
-        f"{parts.POOL_SIZE} requests at work, {guard.MAX_OPEN:,} open",
-        f"{app.MAX_VISITS} visits, {refusals.MAX_REMEMBERED // 2**30} GB of their photos;"
+        f"{options.POOL_SIZE} requests at work, {guard.MAX_OPEN:,} open",
+        f"{app.MAX_VISITS} visits, {errors.MAX_REMEMBERED // 2**30} GB of their photos;"
         f" idle ones for {app.MINUTES} minutes",
     ):
         assert limit in said, limit

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from siamese.publish import space_files
+from siamese.hub.publish import space_files
 from tests import pictures
 
 pytestmark = pytest.mark.long

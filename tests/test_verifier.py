@@ -17,9 +17,9 @@ from siamese import Gallery, Verifier
 from siamese.calibration import DecisionRule, OperatingPoint, Rate, probability
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.errors import CheckpointError, ImageError, InputError, NoFaceError
-from siamese.faces import Face
-from siamese.images import Photo
-from siamese.network import NetworkConfig, SiameseNetwork
+from siamese.faces.detector import Face
+from siamese.network import NetworkConfig, Siamese
+from siamese.photos import Photo
 from tests.pictures import encoded, portrait
 
 RATE = Rate(30, 3000, 0.0068, 0.0142)
@@ -36,7 +36,7 @@ def tiny(detector: str = "none", rule: DecisionRule | None = RULE) -> Checkpoint
     """A network that tells pictures apart by their grey values; untrained, but real."""
     torch.manual_seed(0)
     config = NetworkConfig("compact", 32, 3, 16)
-    network = SiameseNetwork(config).eval()
+    network = Siamese(config).eval()
     network.fold(8.0, 0.0)
     return Checkpoint(network, CheckpointConfig(config, detector, decision=rule), "0" * 64, "tiny")
 

@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 
 from siamese.errors import ImageError, SiameseError
-from siamese.images import MAX_BYTES
-from ui import text
+from siamese.photos import MAX_BYTES
+from ui import words
 
 MAX_NAME = 120  # characters of a file name that are kept
 
@@ -58,18 +58,18 @@ def take(payload: dict[str, Any] | str) -> Upload:
             content = file.read(MAX_BYTES + 1)
         Path(path).unlink()
     except OSError as error:
-        raise TakenError(text.PHOTO_IS_GONE.format(name=name)) from error
+        raise TakenError(words.PHOTO_IS_GONE.format(name=name)) from error
     return Upload(name, content)
 
 
 def _from_url(url: str, name: str) -> Upload:
     head, _, body = url.partition(",")
     if not (head.startswith("data:") and head.endswith(";base64")):
-        raise ImageError(text.NO_ADDRESSES)
+        raise ImageError(words.NO_ADDRESSES)
     try:
         return Upload(name, base64.b64decode(body, validate=True))
     except (binascii.Error, ValueError) as error:
-        raise ImageError(text.BAD_DATA_URL.format(name=name or text.UNNAMED_PHOTO)) from error
+        raise ImageError(words.BAD_DATA_URL.format(name=name or words.UNNAMED_PHOTO)) from error
 
 
 def _text(value: Any) -> str:

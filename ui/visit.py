@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from siamese import Gallery, SiameseError, Verifier
-from siamese.images import Photo, load
-from siamese.verifier import Sighting, apart
-from ui import draw
+from siamese.photos import Photo, load
+from siamese.support import apart
+from siamese.verifier import Sighting
+from ui.html import draw
 from ui.photo import Upload
 
 CHUNK = 8  # photos between two reports of progress

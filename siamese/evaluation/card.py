@@ -24,7 +24,7 @@ from siamese.evaluation.card_parts import (
     trained_on,
     written_by,
 )
-from siamese.hub_card import mirrored
+from siamese.hub.card import mirrored
 
 LICENSE_REASON = (
     "The code is MIT. The weights were trained on the photographs below, and the terms under which"

@@ -24,8 +24,8 @@ from siamese.evaluation.card_parts import (
     trained_on,
     written_by,
 )
-from siamese.evaluation.omniglot import HUMAN, PAPER
-from siamese.hub_card import mirrored
+from siamese.evaluation.protocols.omniglot import HUMAN, PAPER
+from siamese.hub.card import mirrored
 
 NOTICE = """\
 Omniglot: Copyright (c) 2015 Brenden Lake, MIT licence. B. M. Lake, R. Salakhutdinov and J. B.

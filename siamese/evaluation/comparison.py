@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from siamese.network import SiameseNetwork
+from siamese.network import Siamese
 
 BLOCK = 4096  # pairs compared at a time, to bound memory
 
@@ -26,7 +26,7 @@ class Comparison:
     bias: float
 
     @classmethod
-    def of(cls, network: SiameseNetwork) -> "Comparison":
+    def of(cls, network: Siamese) -> "Comparison":
         """The comparison that `network` makes."""
         weights = -network.head.weight.detach().cpu().double().numpy()[0]
         return cls(weights, float(network.head.bias.detach()))

@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
 
+from siamese.data.pixels import _extend, _grid
+
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
@@ -161,7 +163,7 @@ def apply(
     """Carry out the decisions.
 
     `pixels` is uint8 (B, C + 1, H, W), the last plane telling where the picture is visible (as
-    `people.read_pixels` gives); `window` is the x0, y0, x1, y1 of the canonical crop in it, px.
+    `pixels.read_pixels` gives); `window` is the x0, y0, x1, y1 of the canonical crop in it, px.
     Returns float32 (B, C, size, size), values 0..1.
     """
     planes = pixels.float() / 255
@@ -172,32 +174,6 @@ def apply(
     pictures = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
     pictures = _erase(_recolour(pictures, draws), draws)
     return _jpeg(_lower_resolution(pictures, draws.shrink), draws.quality)
-
-
-def plain(pixels: Tensor, window: tuple[float, float, float, float], size: int) -> Tensor:
-    """The canonical crop without any change: what the product shows the network.
-
-    The product continues a photo beyond its edge, so a black border is filled with a smooth
-    extension here. Shapes and ranges as in `apply`.
-    """
-    planes = pixels.float() / 255
-    pictures, visible = planes[:, :-1], planes[:, -1:]
-    pictures = pictures * visible + (1 - visible) * _extend(pictures * visible, visible)
-    identity = torch.eye(2, 3).expand(len(pictures), 2, 3)
-    grid = _grid(identity, window, pictures.shape[-2:], size)
-    return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
-
-
-def _grid(
-    matrix: Tensor, window: tuple[float, float, float, float], shape: torch.Size, size: int
-) -> Tensor:
-    """Sampling positions (B, size, size, 2) in grid_sample's units for a window and a matrix."""
-    height, width = shape
-    x0, y0, x1, y1 = window
-    half = torch.tensor([(x1 - x0) / width, (y1 - y0) / height])
-    centre = torch.tensor([(x0 + x1) / width - 1, (y0 + y1) / height - 1])
-    grid = F.affine_grid(matrix, [len(matrix), 1, size, size], align_corners=False)
-    return grid * half + centre
 
 
 def _inside(cut: Tensor, like: Tensor) -> Tensor:
@@ -228,22 +204,6 @@ def _fill_borders(pictures: Tensor, visible: Tensor, draws: Draws) -> Tensor:
             mixed = pictures[rows] + (1 - visible[rows]) * filling(rows)
             filled = filled.index_copy(0, rows, mixed)
     return filled
-
-
-def _extend(pictures: Tensor, visible: Tensor) -> Tensor:
-    """Continue a picture smoothly into its border: averages of what is visible, coarse to fine."""
-    shape = pictures.shape[-2:]
-    levels: list[tuple[Tensor, Tensor]] = []
-    while len(levels) < 5 and min(pictures.shape[-2:]) > 1:
-        pictures, visible = F.avg_pool2d(pictures, 2), F.avg_pool2d(visible, 2)
-        levels.append((pictures, visible))
-    share = visible.mean((2, 3), keepdim=True).clamp(min=1e-3)
-    extension = pictures.mean((2, 3), keepdim=True) / share
-    for pictures, visible in reversed(levels):
-        extension = F.interpolate(extension, pictures.shape[-2:], mode="bilinear")
-        known = (visible * 4).clamp(max=1)
-        extension = extension * (1 - known) + pictures / visible.clamp(min=1e-3) * known
-    return F.interpolate(extension, shape, mode="bilinear")
 
 
 def _recolour(pictures: Tensor, draws: Draws) -> Tensor:

@@ -17,8 +17,8 @@ from torch import Tensor
 from siamese import checkpoint as checkpoints
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.errors import InputError
-from siamese.network import SiameseNetwork
-from siamese.training.stage import made_by
+from siamese.network import Siamese
+from siamese.training.provenance import made_by
 
 Record = Mapping[str, Any]
 
@@ -43,7 +43,7 @@ def average(folders: Sequence[Path], out: Path, shares: Sequence[float] = ()) ->
     parents = [checkpoints.load_folder(folder) for folder in folders]
     first = parents[0].config
     _check_related(parents)
-    network = SiameseNetwork(first.network)
+    network = Siamese(first.network)
     network.load_state_dict(mean([parent.network.state_dict() for parent in parents], shares))
     record = {
         "objective": "average",

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from siamese.training import people
-from siamese.training.people import Picture
+from siamese.data import people
+from siamese.data.people import Picture
 
 
 class ShuffledBatches:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from siamese.backbones import layer_decay
 from siamese.errors import InputError
-from siamese.network import SiameseNetwork
+from siamese.network import Siamese
 from siamese.training.augment import Augmentation, apply, draw
 from siamese.training.objectives import Batch
 
@@ -83,7 +83,7 @@ class Data:
         )
 
 
-def parameter_groups(network: SiameseNetwork, weight_decay: float) -> list[dict[str, object]]:
+def parameter_groups(network: Siamese, weight_decay: float) -> list[dict[str, object]]:
     """Parameters by their L2 factor: none on biases and norms, a layer's own where it has one."""
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
@@ -97,12 +97,12 @@ def parameter_groups(network: SiameseNetwork, weight_decay: float) -> list[dict[
 
 def run_stage(
     objective: nn.Module,
-    network: SiameseNetwork,
+    network: Siamese,
     data: Data,
     batches: Batches,
     schedule: Schedule,
     folder: Path,
-    validate: Callable[[SiameseNetwork], dict[str, float]] | None = None,
+    validate: Callable[[Siamese], dict[str, float]] | None = None,
     cpu: bool = False,
     identity: str = "",
 ) -> bool:
@@ -192,7 +192,7 @@ def _batch(
     schedule: Schedule,
     step: int,
     accelerator: Accelerator,
-    network: SiameseNetwork,
+    network: Siamese,
 ) -> Batch:
     """This process's slice of a batch, augmented; the draws are the same for any slicing."""
     generator = torch.Generator().manual_seed((schedule.seed << 32) + step)
@@ -214,7 +214,7 @@ class _State:
     def __init__(
         self,
         path: Path,
-        network: SiameseNetwork,
+        network: Siamese,
         optimizer: torch.optim.Optimizer,
         stage: str,
     ) -> None:

@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_gather
 from torch.nn import functional as F
 
-from siamese.network import SiameseNetwork
+from siamese.data.targets import SAME_PERSON
+from siamese.network import Siamese
 
 Parts = dict[str, Tensor]
-
-SAME_PERSON = 0.5  # cosine of target embeddings; random people exceed 0.37 once in 100,000 pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Distillation(nn.Module):
     distance).
     """
 
-    def __init__(self, network: SiameseNetwork, similarity_weight: float = 2.0) -> None:
+    def __init__(self, network: Siamese, similarity_weight: float = 2.0) -> None:
         super().__init__()
         self.network = network
         self.similarity_weight = similarity_weight
@@ -66,7 +65,7 @@ class Verification(nn.Module):
     """
 
     def __init__(
-        self, network: SiameseNetwork, hard_weight: float = 0.5, distillation_weight: float = 1.0
+        self, network: Siamese, hard_weight: float = 0.5, distillation_weight: float = 1.0
     ) -> None:
         super().__init__()
         self.network = network

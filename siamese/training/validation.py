@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from siamese.checkpoint import CheckpointConfig
+from siamese.data import people
+from siamese.data.people import Part
+from siamese.data.pixels import embed_stored, read_stored, stored_window
+from siamese.data.split import Split
 from siamese.evaluation.comparison import Comparison
-from siamese.evaluation.identification import first_of_family
 from siamese.evaluation.metrics import Scores, equal_error_rate, tar_at_far
-from siamese.network import SiameseNetwork
-from siamese.training import people
-from siamese.training.people import Part
-from siamese.training.split import Split
-from siamese.training.stored import embed_stored, read_stored, stored_window
+from siamese.evaluation.protocols.identification import first_of_family
+from siamese.network import Siamese
 
 
 class Validation:
@@ -60,7 +60,7 @@ class Validation:
             families if split.impostors_within else None,
         )
 
-    def __call__(self, network: SiameseNetwork) -> dict[str, float]:
+    def __call__(self, network: Siamese) -> dict[str, float]:
         """EER and the genuine rate at 1 % and 0.1 % false matches over all pairs.
 
         With families, over the impostors inside them, and how often one picture each of all members

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import FileChooser, Page, expect
 
-from ui import examples
+from ui.tabs import examples
 
 Visit = Callable[..., Page]
 

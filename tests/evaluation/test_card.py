@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from siamese import hub_card
 from siamese.checkpoint import Checkpoint, CheckpointConfig
-from siamese.evaluation import card, report
-from siamese.network import NetworkConfig, SiameseNetwork
+from siamese.evaluation import card, evaluate
+from siamese.hub import card as model_card
+from siamese.network import NetworkConfig, Siamese
 
 FACES = CheckpointConfig(NetworkConfig(image_size=32, embedding_size=16))
 DRAWINGS = CheckpointConfig(dataclasses.replace(FACES.network, channels=1), "none")
@@ -22,16 +22,16 @@ NOTHING: dict[str, Any] = {"protocols": {}, "data": {}, "software": {}, "command
 
 def rendered(config: CheckpointConfig) -> str:
     """The card of an untrained network of which nothing was measured."""
-    loaded = Checkpoint(SiameseNetwork(config.network), config, "0" * 64, "untrained")
-    return report.render(loaded, NOTHING, Path("nowhere"))
+    loaded = Checkpoint(Siamese(config.network), config, "0" * 64, "untrained")
+    return evaluate.render(loaded, NOTHING, Path("nowhere"))
 
 
 @KINDS
 def test_only_a_licence_without_a_name_is_given_one(config: CheckpointConfig) -> None:
-    header, _ = hub_card.split(rendered(config))
+    header, _ = model_card.split(rendered(config))
     assert (header["license"], header["license_name"]) == ("other", "see-below")
     mit = dataclasses.replace(config, license="mit")
-    header, text = hub_card.split(rendered(mit))
+    header, text = model_card.split(rendered(mit))
     assert header["license"] == "mit"
     assert "license_name" not in header and "license_link" not in header
     assert "bind the weights" not in text
@@ -39,15 +39,15 @@ def test_only_a_licence_without_a_name_is_given_one(config: CheckpointConfig) ->
 
 def test_weights_of_research_photographs_say_so() -> None:
     trained = dataclasses.replace(FACES, training=({"sources": {"train_fiw.zip": "0"}},))
-    header, text = hub_card.split(rendered(trained))
+    header, text = model_card.split(rendered(trained))
     assert header["license_name"] == "research-only"
     assert "bind the weights" in text and "few of them are in the training pictures" in text
 
 
 @KINDS
 def test_the_hub_is_told_the_same_library_by_every_card(config: CheckpointConfig) -> None:
-    header, _ = hub_card.split(rendered(config))
-    assert header["library_name"] == hub_card.metadata(config, "o/n")["library_name"] == "siamese"
+    header, _ = model_card.split(rendered(config))
+    assert header["library_name"] == model_card.metadata(config, "o/n")["library_name"] == "siamese"
 
 
 @KINDS
@@ -80,7 +80,7 @@ def test_limits_speak_of_what_was_measured_and_used() -> None:
         assert word not in rendered(FACES), word
     assert "liveness" in rendered(FACES) and "a prior of one half" in rendered(FACES)
     known = {name for subjects, _ in card.LIMITS for name in subjects}
-    assert known <= set(report.ALL) | set(card.DATA_NOTES)
+    assert known <= set(evaluate.ALL) | set(card.DATA_NOTES)
 
 
 def test_other_drawings_are_not_called_omniglot() -> None:

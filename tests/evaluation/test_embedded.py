@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from siamese import checkpoint
-from siamese.evaluation import audit, explaining, occurring, report
+from siamese.evaluation import evaluate
+from siamese.evaluation.metrics_file import read_metrics
+from siamese.evaluation.protocols import audit, explanations, unusual_photos
 
 FOLDERS = (checkpoint.EMBEDDED, checkpoint.DRAWINGS)
 
@@ -29,23 +31,23 @@ def test_weights_config_metrics_and_card_are_of_one_network(folder: Path) -> Non
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_the_card_is_what_the_figures_say_and_nothing_else(folder: Path) -> None:
     """Rendering again gives the same text, so no figure in it was typed by hand."""
-    found = report.read_metrics(folder)
+    found = read_metrics(folder)
     assert found is not None
     loaded = checkpoint.load_folder(folder)
     written = (folder / checkpoint.CARD).read_text(encoding="utf-8")
-    assert written == report.render(loaded, found, folder)
+    assert written == evaluate.render(loaded, found, folder)
 
 
 def test_the_figures_are_of_this_code() -> None:
     """Of explanations as they are made and checked, and of warnings as they are raised."""
-    found = report.read_metrics(checkpoint.EMBEDDED)
+    found = read_metrics(checkpoint.EMBEDDED)
     assert found is not None
     protocols = found["protocols"]
-    assert set(protocols["explanations"]["fillings"]) == set(explaining.FILLINGS)
+    assert set(protocols["explanations"]["fillings"]) == set(explanations.FILLINGS)
     flags = {
         name: measure["flag"] for name, measure in protocols["unusual_photos"]["measures"].items()
     }
-    assert flags == {name: measure.flag for name, measure in occurring.MEASURES.items()}
+    assert flags == {name: measure.flag for name, measure in unusual_photos.MEASURES.items()}
 
 
 def test_the_one_for_drawings_is_small_and_looks_for_no_face() -> None:

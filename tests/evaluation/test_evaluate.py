@@ -19,15 +19,25 @@ from siamese import __main__ as cli
 from siamese import checkpoint
 from siamese.calibration import DecisionRule, OperatingPoint
 from siamese.checkpoint import Checkpoint, CheckpointConfig
+from siamese.commands import options
+from siamese.data.collection import embed_pictures
+from siamese.data.pairs import draw_pairs
+from siamese.data.people import Part
+from siamese.data.split import calibration_pictures, fits
+from siamese.data.targets import read_targets
 from siamese.errors import CheckpointError, InputError
-from siamese.evaluation import audit, fitting, pipeline, protocols, report
-from siamese.evaluation.calibrate import REPORTED_ON, calibrate, calibration_pictures
+from siamese.evaluation import bench, evaluate, fitting
+from siamese.evaluation.bench import Bench, PhotoSet
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.metrics import rate
-from siamese.evaluation.stored import embed_pictures
-from siamese.faces import FaceDetector
-from siamese.network import NetworkConfig, SiameseNetwork
-from siamese.training.people import Part, read_targets
+from siamese.evaluation.protocols import audit, explanations, identification, worse_photos
+from siamese.evaluation.protocols.families import family_pairs
+from siamese.evaluation.protocols.identification import run_one_shot, run_pick
+from siamese.evaluation.protocols.own_pairs import read_pair_list
+from siamese.evaluation.protocols.unusual_photos import upright_face
+from siamese.faces.detector import FaceDetector
+from siamese.network import NetworkConfig, Siamese
+from siamese.training.calibrate import REPORTED_ON, calibrate
 from siamese.verifier import Verifier
 from tests import small_checkpoints
 from tests.evaluation import world
@@ -61,20 +71,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 def measured(place: Place) -> dict[str, Any]:
     """metrics.json of everything that is quick; config.json and the card are written too."""
     names = ["lfw", "open_set", "calibration_people", "families", "groups", "robustness", "audit"]
-    return report.evaluate(place.calibrated, place.data, None, names, place.cache)
+    return evaluate.evaluate(place.calibrated, place.data, None, names, place.cache)
 
 
 def test_an_uncalibrated_checkpoint_is_not_measured(place: Place) -> None:
     with pytest.raises(CheckpointError, match="siamese calibrate"):
-        report.evaluate(place.raw, place.data, None, ["lfw"], place.cache)
+        evaluate.evaluate(place.raw, place.data, None, ["lfw"], place.cache)
 
 
 def test_the_saved_network_is_calibrated_on_the_half_that_fits(place: Place) -> None:
     """Fitting again finds nothing left to correct."""
     loaded = place.load()
     pictures = calibration_pictures([place.data / "train_fiw.zip"], Part.CALIBRATION)
-    half = embed_pictures(loaded, pictures, place.cache).of(fitting.fits)
-    scores = fitting.draw_pairs(half.labels).scores(Comparison.of(loaded.network), half.vectors)
+    half = embed_pictures(loaded, pictures, place.cache).of(fits)
+    scores = draw_pairs(half.labels).scores(Comparison.of(loaded.network), half.vectors)
     again = fitting.fit_platt(scores)
     assert again.scale == pytest.approx(1, abs=0.01)
     assert again.offset == pytest.approx(0, abs=0.02)
@@ -102,14 +112,14 @@ def test_mirror_images_are_a_choice_of_calibration(place: Place, tmp_path: Path)
     found = calibrate(place.raw, sources, [], tmp_path / "m", place.cache, mirrored=True)
     half = embed_pictures(
         found, calibration_pictures(sources, Part.CALIBRATION), place.cache
-    ).of(fitting.fits)  # fmt: skip
-    scores = fitting.draw_pairs(half.labels).scores(Comparison.of(found.network), half.vectors)
+    ).of(fits)  # fmt: skip
+    scores = draw_pairs(half.labels).scores(Comparison.of(found.network), half.vectors)
     again = fitting.fit_platt(scores)
     assert (again.scale, again.offset) == (pytest.approx(1, abs=0.01), pytest.approx(0, abs=0.02))
     one_by_one = embed_pictures(place.load(), half.pictures, place.cache).vectors
     assert not np.allclose(half.vectors, one_by_one, rtol=1e-3)
     assert found.config.network.mirrored and found.network.config.mirrored
-    report.evaluate(tmp_path / "m", place.data, None, ["lfw"], place.cache)
+    evaluate.evaluate(tmp_path / "m", place.data, None, ["lfw"], place.cache)
     assert "its mirror image's" in (tmp_path / "m" / "README.md").read_text()
     for name, value in place.load().network.backbone.state_dict().items():
         assert torch.equal(value, found.network.backbone.state_dict()[name])
@@ -148,8 +158,8 @@ def test_too_few_people_who_report_leave_the_old_rule(place: Place, tmp_path: Pa
     """In place, with enough people to fit on: what was there stays, byte for byte."""
     shutil.copytree(place.calibrated, tmp_path / "made")
     known = world.people_of(Part.CALIBRATION, 60, "F{:04d}")
-    fit = [who for who in known if fitting.fits(who)][:22]
-    report_on = [who for who in known if not fitting.fits(who)][:5]
+    fit = [who for who in known if fits(who)][:22]
+    report_on = [who for who in known if not fits(who)][:5]
     people = [*fit, *report_on, *world.people_of(Part.VALIDATION, 2, "F{:04d}")]
     names = {f"{who}/{number}.webp": (who, number) for who in people for number in (1, 2)}
     world.write_zip(tmp_path / "few.zip", names, 128)
@@ -164,7 +174,7 @@ def test_too_few_people_who_report_leave_the_old_rule(place: Place, tmp_path: Pa
 def test_a_reason_for_no_licence_is_refused(place: Place, tmp_path: Path) -> None:
     source = str(place.data / "train_fiw.zip")
     words = ["calibrate", str(place.raw), str(tmp_path / "out"), "--data", source]
-    assert cli.main([*words, "--license-reason", "They are mine."]) == cli.INPUT_ERROR
+    assert cli.main([*words, "--license-reason", "They are mine."]) == options.INPUT_ERROR
     assert not (tmp_path / "out").exists()
 
 
@@ -182,7 +192,7 @@ def test_the_cache_is_where_one_says(place: Place, tmp_path: Path) -> None:
 
 
 def test_metrics_are_of_these_weights_and_files(place: Place, measured: dict[str, Any]) -> None:
-    on_disk = json.loads((place.calibrated / report.METRICS).read_text())
+    on_disk = json.loads((place.calibrated / checkpoint.METRICS).read_text())
     assert on_disk == json.loads(json.dumps(measured))
     assert on_disk["weights_sha256"] == place.load().sha256
     assert set(on_disk["data"]) == {
@@ -196,8 +206,8 @@ def test_the_figures_are_those_of_the_product(place: Place, measured: dict[str, 
     """Scores of a few pairs through Verifier, threshold by threshold, give the same counts."""
     assert measured
     verifier = Verifier.from_pretrained(place.calibrated)
-    bench = protocols.Bench(place.load(), place.data, place.calibrated, place.cache)
-    photos = dict(pipeline.PhotoSet(place.data / "lfw.zip", bench.lfw.names).read())
+    bench = Bench(place.load(), place.data, place.calibrated, place.cache)
+    photos = dict(PhotoSet(place.data / "lfw.zip", bench.lfw.names).read())
     for row in (0, 11, 12, 30):
         pair = bench.pairs[row]
         answer = verifier.verify(photos[pair.a], photos[pair.b])
@@ -237,7 +247,7 @@ def test_the_audit_finds_nothing_wrong_until_there_is(
     assert found["changed_files"] == found["stages_of_other_pictures"] == []
     assert found["look_alikes"]["training_pictures"] == 80
     assert audit.check_folder(place.calibrated) == []
-    path = place.calibrated / report.METRICS
+    path = place.calibrated / checkpoint.METRICS
     before = path.read_text()
     try:
         changed = json.loads(before)
@@ -283,24 +293,24 @@ def test_look_alikes_by_slow_loops() -> None:
 
 
 def test_one_protocol_again_keeps_the_others(place: Place, tmp_path: Path) -> None:
-    first = report.evaluate(place.calibrated, place.data, tmp_path, ["lfw"], place.cache)
-    second = report.evaluate(place.calibrated, place.data, tmp_path, ["groups"], place.cache)
+    first = evaluate.evaluate(place.calibrated, place.data, tmp_path, ["lfw"], place.cache)
+    second = evaluate.evaluate(place.calibrated, place.data, tmp_path, ["groups"], place.cache)
     assert set(second["protocols"]) == {"lfw", "groups"}
     assert second["protocols"]["lfw"] == first["protocols"]["lfw"]
-    other = json.loads((tmp_path / report.METRICS).read_text()) | {"weights_sha256": "0" * 64}
-    (tmp_path / report.METRICS).write_text(json.dumps(other))
-    third = report.evaluate(place.calibrated, place.data, tmp_path, ["groups"], place.cache)
+    other = json.loads((tmp_path / checkpoint.METRICS).read_text()) | {"weights_sha256": "0" * 64}
+    (tmp_path / checkpoint.METRICS).write_text(json.dumps(other))
+    third = evaluate.evaluate(place.calibrated, place.data, tmp_path, ["groups"], place.cache)
     assert set(third["protocols"]) == {"groups"}
 
 
 def test_one_shot_and_pick_run_from_files(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocols, "WAYS", (5,))
-    monkeypatch.setattr(protocols, "TRIALS", 500)
-    bench = protocols.Bench(place.load(), place.data, place.calibrated, place.cache)
-    one, three = protocols.one_shot(bench)
+    monkeypatch.setattr(identification, "WAYS", (5,))
+    monkeypatch.setattr(identification, "TRIALS", 500)
+    bench = Bench(place.load(), place.data, place.calibrated, place.cache)
+    one, three = run_one_shot(bench)
     assert (one["ways"], one["shots"], three["shots"]) == (5, 1, 3)
     assert one["correct"]["value"] > 2 * one["chance"]
-    for row in protocols.pick(bench):
+    for row in run_pick(bench):
         shares = [row[name]["value"] for name in ("right_name", "wrong_name", "none")]
         assert sum(shares) == pytest.approx(1)
 
@@ -308,18 +318,20 @@ def test_one_shot_and_pick_run_from_files(place: Place, monkeypatch: pytest.Monk
 def test_only_an_upright_face_is_an_upright_face() -> None:
     """A lying one would be measured against landmarks that lie."""
     detector, photo = FaceDetector(), np.asarray(portrait())
-    assert protocols.upright_face(detector, photo) is not None
-    assert protocols.upright_face(detector, np.rot90(photo).copy()) is None
-    assert protocols.upright_face(detector, np.full_like(photo, 128)) is None
+    assert upright_face(detector, photo) is not None
+    assert upright_face(detector, np.rot90(photo).copy()) is None
+    assert upright_face(detector, np.full_like(photo, 128)) is None
 
 
 def test_quality_and_explanations_run_from_files(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocols, "SPOILED", 12)
-    monkeypatch.setattr(protocols, "EXPLAINED", 1)
+    monkeypatch.setattr(worse_photos, "SPOILED", 12)
+    monkeypatch.setattr(explanations, "EXPLAINED", 1)
     names = ["worse_photos", "unusual_photos", "warnings", "explanations"]
-    found = report.evaluate(place.calibrated, place.data, tmp_path, names, place.cache)["protocols"]
+    found = evaluate.evaluate(place.calibrated, place.data, tmp_path, names, place.cache)[
+        "protocols"
+    ]
     assert found["worse_photos"]["untouched"]["fnmr"]["trials"] == 12
     assert found["unusual_photos"]["photos"] >= found["unusual_photos"]["without_face"] > 0
     assert found["warnings"]["none"]["photos"] == found["warnings"]["photos"] > 40
@@ -335,7 +347,7 @@ def test_quality_and_explanations_run_from_files(
 
 def test_families_pair_relatives_and_nobody_else() -> None:
     names = ["F1_MID1", "F1_MID1", "F1_MID2", "F2_MID1", "F1_MID2"]
-    kin, genuine = protocols.family_pairs(names)
+    kin, genuine = family_pairs(names)
     assert {tuple(row) for row in kin.tolist()} == {(0, 2), (0, 4), (1, 2), (1, 4)}
     assert {tuple(row) for row in genuine.tolist()} == {(0, 1), (2, 4)}
 
@@ -356,7 +368,7 @@ def test_a_list_of_ones_own(place: Place, tmp_path: Path) -> None:
     with (tmp_path / "pairs.csv").open("w", newline="", encoding="utf-8-sig") as file:
         csv.writer(file).writerows([("photo_a", "photo_b", "same"), *rows])
     out = tmp_path / "out"
-    found = report.evaluate(place.calibrated, tmp_path, out, ["pairs"], place.cache)
+    found = evaluate.evaluate(place.calibrated, tmp_path, out, ["pairs"], place.cache)
     assert found["protocols"]["pairs"]["failures"]["photos"] == ["photos/broken.jpg"]
     with (out / "pair_scores.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
@@ -365,7 +377,7 @@ def test_a_list_of_ones_own(place: Place, tmp_path: Path) -> None:
     verifier = Verifier.from_pretrained(place.calibrated)
     answer = verifier.verify(tmp_path / rows[0][0], tmp_path / rows[0][1])
     assert float(written[0]["probability"]) == pytest.approx(answer.probability, abs=1e-4)
-    assert [pair.same for pair in protocols.read_pair_list(tmp_path / "pairs.csv")][7:9] == [1, 0]
+    assert [pair.same for pair in read_pair_list(tmp_path / "pairs.csv")][7:9] == [1, 0]
     for line, content in (
         (2, b"photo_a,photo_b\nx,y\n"),
         (3, b"photo_a,photo_b,same\nx,y,1\nx,z,-1\n"),  # which is an impostor pair to others
@@ -373,25 +385,25 @@ def test_a_list_of_ones_own(place: Place, tmp_path: Path) -> None:
     ):
         (tmp_path / "pairs.csv").write_bytes(content)
         with pytest.raises(InputError, match=f"Line {line} of .* is not a pair"):
-            protocols.read_pair_list(tmp_path / "pairs.csv")
+            read_pair_list(tmp_path / "pairs.csv")
     (tmp_path / "pairs.csv").write_text("photo_a,photo_b,same\nphotos/a1.webp,gone.jpg,1\n")
     with pytest.raises(InputError, match=r"gone\.jpg"):
-        report.evaluate(place.calibrated, tmp_path, out, ["pairs"], place.cache)
+        evaluate.evaluate(place.calibrated, tmp_path, out, ["pairs"], place.cache)
 
 
 def test_what_cannot_be_run_is_said(place: Place, tmp_path: Path) -> None:
     config = place.load().config
     with pytest.raises(InputError, match="Unknown protocol 'juggling'"):
-        report.choose(["juggling"], place.data, config)
+        evaluate.choose(["juggling"], place.data, config)
     with pytest.raises(InputError, match=r"needs lfw\.zip"):
-        report.choose(["one_shot"], tmp_path, config)
+        evaluate.choose(["one_shot"], tmp_path, config)
     with pytest.raises(InputError, match="none of the test sets"):
-        report.choose(None, tmp_path, config)
+        evaluate.choose(None, tmp_path, config)
     with pytest.raises(InputError, match="does not exist"):
-        report.choose(None, tmp_path / "nowhere", config)
-    assert report.choose(["groups", "lfw"], place.data, config) == ["lfw", "groups"]
-    everything = set(report.choose(None, place.data, config))
-    assert everything == set(report.ALL) - {"pairs", "omniglot"}
+        evaluate.choose(None, tmp_path / "nowhere", config)
+    assert evaluate.choose(["groups", "lfw"], place.data, config) == ["lfw", "groups"]
+    everything = set(evaluate.choose(None, place.data, config))
+    assert everything == set(evaluate.ALL) - {"pairs", "omniglot"}
 
 
 def test_tests_alone_are_enough(
@@ -403,13 +415,13 @@ def test_tests_alone_are_enough(
     for name in ("lfw.zip", "lfw_pairs.txt"):
         (data / name).symlink_to(place.data / name)
     quick = ("lfw", "calibration_people", "worse_photos", "unusual_photos", "audit")
-    monkeypatch.setattr(report, "ALL", {name: report.ALL[name] for name in quick})
-    found = report.evaluate(place.calibrated, data, out, cache=place.cache)
+    monkeypatch.setattr(evaluate, "ALL", {name: evaluate.ALL[name] for name in quick})
+    found = evaluate.evaluate(place.calibrated, data, out, cache=place.cache)
     assert set(found["protocols"]) == {"lfw", "audit"}
     assert set(found["data"]) == {"lfw.zip", "lfw_pairs.txt"}
     for name in ("calibration_people", "worse_photos", "unusual_photos"):
         with pytest.raises(InputError) as raised:
-            report.evaluate(place.calibrated, data, out, [name], place.cache)
+            evaluate.evaluate(place.calibrated, data, out, [name], place.cache)
         assert str(raised.value) == (
             f"Protocol {name} needs a source that the checkpoint was calibrated on"
             f" (train_fiw.zip) in {data}."
@@ -423,9 +435,9 @@ def test_the_sources_that_were_read_are_named(place: Place, tmp_path: Path) -> N
     (data / "people.zip").symlink_to(place.data / "train_fiw.zip")
     calibrate(place.raw, [data / "people.zip"], [], made, place.cache)
     config = checkpoint.load_folder(made).config
-    assert {"calibration_people", "worse_photos"} <= set(report.choose(None, data, config))
+    assert {"calibration_people", "worse_photos"} <= set(evaluate.choose(None, data, config))
     names = ["calibration_people"]
-    found = report.evaluate(made, data, tmp_path / "out", names, place.cache)
+    found = evaluate.evaluate(made, data, tmp_path / "out", names, place.cache)
     assert found["data"] == config.calibration["sources"]
 
 
@@ -435,30 +447,30 @@ def test_the_sources_that_were_read_are_named(place: Place, tmp_path: Path) -> N
 )
 def test_what_a_checkpoint_compares(detector: str, channels: int, subject: str) -> None:
     config = CheckpointConfig(NetworkConfig(channels=channels), detector)
-    assert report.subject_of(config) == subject
+    assert evaluate.subject_of(config) == subject
 
 
 def test_a_killed_run_goes_on_where_it_stopped(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "PIECE", 10)
+    monkeypatch.setattr(bench, "PIECE", 10)
     loaded = place.load()
     names = tuple(f"Star_{who}/Star_{who}_0001.jpg" for who in range(25))
-    photos = pipeline.PhotoSet(place.data / "lfw.zip", names)
-    whole = pipeline.find_crops(loaded, photos, tmp_path / "whole")
-    part = pipeline.find_crops(loaded, photos, tmp_path / "part")
+    photos = bench.PhotoSet(place.data / "lfw.zip", names)
+    whole = bench.find_crops(loaded, photos, tmp_path / "whole")
+    part = bench.find_crops(loaded, photos, tmp_path / "part")
     pieces = sorted((tmp_path / "part").glob("*.npz"))
     assert len(pieces) == 3
     pieces[1].unlink()
     seen: list[str] = []
-    real = pipeline.find_face
+    real = bench.find_face
     monkeypatch.setattr(
-        pipeline, "find_face", lambda d, s, name: (seen.append(name), real(d, s, name))[1]
+        bench, "find_face", lambda d, s, name: (seen.append(name), real(d, s, name))[1]
     )
-    part = pipeline.find_crops(loaded, photos, tmp_path / "part")
+    part = bench.find_crops(loaded, photos, tmp_path / "part")
     assert seen == list(names[10:20])
     np.testing.assert_array_equal(part.pixels, whole.pixels)
-    changed = pipeline.find_crops(
+    changed = bench.find_crops(
         loaded, photos, tmp_path / "part", ("black", lambda p: p.point(lambda _: 0))
     )
     assert not changed.pixels.any()
@@ -467,15 +479,15 @@ def test_a_killed_run_goes_on_where_it_stopped(
 def test_photos_take_the_road_of_the_product(tmp_path: Path) -> None:
     """A real portrait, twice as large as LFW's, and a picture without a face, by the detector."""
     torch.manual_seed(0)
-    network = SiameseNetwork(NetworkConfig(embedding_size=32)).eval()
+    network = Siamese(NetworkConfig(embedding_size=32)).eval()
     point = OperatingPoint("balanced", 0.0, rate(1, 10), rate(1, 10), "nothing")
     config = CheckpointConfig(network.config, decision=DecisionRule((point,), -1.0))
     checkpoint.save(tmp_path / "checkpoint", network, config)
     (tmp_path / "portrait.png").write_bytes(encoded(portrait()))
     (tmp_path / "corners.png").write_bytes(encoded(corners()))
-    photos = pipeline.PhotoSet(tmp_path, ("portrait.png", "corners.png"))
+    photos = bench.PhotoSet(tmp_path, ("portrait.png", "corners.png"))
     loaded = checkpoint.load_folder(tmp_path / "checkpoint")
-    found = pipeline.embed_photos(loaded, photos, tmp_path / "cache")
+    found = bench.embed_photos(loaded, photos, tmp_path / "cache")
     assert found.failures() == ["corners.png"]
     expected = Verifier(loaded).embed([tmp_path / "portrait.png"])
     np.testing.assert_allclose(found.vectors[:1], expected, atol=1e-6)
@@ -484,17 +496,17 @@ def test_photos_take_the_road_of_the_product(tmp_path: Path) -> None:
 def test_warnings_of_cached_crops_are_those_of_the_product(tmp_path: Path) -> None:
     portrait().transpose(Image.Transpose.ROTATE_90).save(tmp_path / "lying.png")
     (tmp_path / "corners.png").write_bytes(encoded(corners()))
-    photos = pipeline.PhotoSet(tmp_path, ("lying.png", "corners.png"))
-    network = SiameseNetwork(NetworkConfig(embedding_size=32)).eval()
+    photos = bench.PhotoSet(tmp_path, ("lying.png", "corners.png"))
+    network = Siamese(NetworkConfig(embedding_size=32)).eval()
     point = OperatingPoint("balanced", 0.0, rate(1, 10), rate(1, 10), "nothing")
     config = CheckpointConfig(network.config, decision=DecisionRule((point,), -1.0))
     loaded = checkpoint.Checkpoint(network, config, "0" * 64, "untrained")
-    first = pipeline.find_crops(loaded, photos, tmp_path / "cache")
+    first = bench.find_crops(loaded, photos, tmp_path / "cache")
     verifier = Verifier(loaded)
     seen = verifier.find(tmp_path / "lying.png")
     expected = verifier.verify(seen, seen).first.warnings
     assert "turned" in {warning.flag.value for warning in expected}
-    for crops in (first, pipeline.find_crops(loaded, photos, tmp_path / "cache")):
+    for crops in (first, bench.find_crops(loaded, photos, tmp_path / "cache")):
         assert crops.warnings(0) == expected
         assert crops.warnings(1) == ()
 
@@ -504,8 +516,8 @@ def test_comments_do_not_empty_the_cache_and_code_does(tmp_path: Path) -> None:
     path.write_text(
         '"""One."""\n\ndef f(x: int) -> int:\n    """Two."""\n    return x + 1  # three\n'
     )
-    first = pipeline._code(path)
+    first = bench._code(path)
     path.write_text('"""Other."""\ndef f(x: int) -> int:\n    """Words."""\n    return x + 1\n')
-    assert pipeline._code(path) == first
+    assert bench._code(path) == first
     path.write_text('"""Other."""\ndef f(x: int) -> int:\n    """Words."""\n    return x + 2\n')
-    assert pipeline._code(path) != first
+    assert bench._code(path) != first

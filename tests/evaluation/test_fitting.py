@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from siamese.data.pairs import GENUINE_PER_PERSON, IMPOSTOR_PAIRS, Labels, draw_pairs
+from siamese.data.people import family
+from siamese.data.split import fits
+from siamese.data.targets import contradicted
 from siamese.errors import InputError
 from siamese.evaluation import fitting, metrics
 from siamese.evaluation.comparison import Comparison
-from siamese.evaluation.fitting import Labels, Support
+from siamese.evaluation.fitting import Support
 from siamese.evaluation.metrics import Scores
-from siamese.training.people import family
 from tests.evaluation.toys import comparison, people
 
 
@@ -71,7 +74,7 @@ def test_fits_of_nothing_are_refused(genuine: list[int], impostor: list[int], wh
 
 def test_pairs_are_of_the_kind_they_say() -> None:
     identities = [f"F{i // 9:03d}_MID{i // 3 % 3}" for i in range(450)]  # 50 families of 3
-    pairs = fitting.draw_pairs(Labels(identities), impostors=20_000)
+    pairs = draw_pairs(Labels(identities), impostors=20_000)
     names = np.array(identities)
     assert (names[pairs.genuine[:, 0]] == names[pairs.genuine[:, 1]]).all()
     assert (pairs.genuine[:, 0] != pairs.genuine[:, 1]).all()
@@ -79,18 +82,18 @@ def test_pairs_are_of_the_kind_they_say() -> None:
     families = np.array([family(name) for name in identities])
     assert len(pairs.impostor) == 20_000
     assert (families[pairs.impostor[:, 0]] != families[pairs.impostor[:, 1]]).all()
-    again = fitting.draw_pairs(Labels(identities), impostors=20_000)
+    again = draw_pairs(Labels(identities), impostors=20_000)
     assert (again.impostor == pairs.impostor).all()
-    assert len(fitting.draw_pairs(Labels(identities), impostors=None).impostor) == 450
+    assert len(draw_pairs(Labels(identities), impostors=None).impostor) == 450
 
 
 def test_people_are_drawn_uniformly_whatever_their_number_of_pictures() -> None:
     """One person has 500 pictures of 598, and is still one of 50 people."""
     identities = ["busy"] * 500 + [f"person{i // 2}" for i in range(98)]
-    pairs = fitting.draw_pairs(Labels(identities), impostors=50_000)
+    pairs = draw_pairs(Labels(identities), impostors=50_000)
     share = np.mean((pairs.impostor < 500).any(axis=1))
     assert share == pytest.approx(2 / 50, abs=0.005)
-    assert np.count_nonzero((pairs.genuine < 500).all(axis=1)) == fitting.GENUINE_PER_PERSON
+    assert np.count_nonzero((pairs.genuine < 500).all(axis=1)) == GENUINE_PER_PERSON
     for person in range(49):  # and each picture of a person is as likely as the other
         counts = [np.count_nonzero(pairs.impostor == 500 + 2 * person + i) for i in (0, 1)]
         assert 0.8 < counts[0] / counts[1] < 1.25
@@ -101,7 +104,7 @@ def test_impostors_are_of_one_source_and_each_source_by_its_people() -> None:
     identities = [f"F{i // 4}_MID{i // 2 % 2}" for i in range(80)]
     sources = np.array(["old.zip"] * 60 + ["new.zip"] * 20)
     labels = Labels(identities, sources.tolist())
-    first, second = fitting.draw_pairs(labels, impostors=50_000).impostor.T
+    first, second = draw_pairs(labels, impostors=50_000).impostor.T
     assert (sources[first] == sources[second]).all()
     assert np.mean(sources[first] == "old.zip") == pytest.approx(30 / 40, abs=0.02)
     vectors = np.zeros((80, 16), np.float32)
@@ -114,22 +117,22 @@ def test_a_source_of_one_family_has_no_impostors() -> None:
     identities = [f"person{i // 2}" for i in range(60)] + ["F1_MID1", "F1_MID2"]
     labels = Labels(identities, ["many.zip"] * 60 + ["folder/one family.zip"] * 2)
     with pytest.raises(InputError, match=r"All people of one family\.zip in this half"):
-        fitting.draw_pairs(labels)
+        draw_pairs(labels)
 
 
 def test_halves_keep_families_together_and_are_halves() -> None:
     names = [f"F{i:04d}_MID{j}" for i in range(2000) for j in range(3)]
-    half = [fitting.fits(name) for name in names]
+    half = [fits(name) for name in names]
     assert half[::3] == half[1::3] == half[2::3]
     assert 0.45 < np.mean(half) < 0.55
 
 
 def test_the_half_is_independent_of_the_part() -> None:
     """Both are hashes of the family; the same bytes would put whole parts into one half."""
-    from siamese.training.people import Part, part_of
+    from siamese.data.people import Part, part_of
 
     kept = [n for n in map(str, range(20_000)) if part_of(n) is Part.CALIBRATION]
-    assert 0.45 < np.mean([fitting.fits(name) for name in kept]) < 0.55
+    assert 0.45 < np.mean([fits(name) for name in kept]) < 0.55
 
 
 def test_thresholds_keep_their_promises() -> None:
@@ -148,7 +151,7 @@ def test_thresholds_keep_their_promises() -> None:
 def test_several_photos_are_calibrated(method: Support) -> None:
     """Raw logits of three photos are overconfident or not confident enough; the fit mends that."""
     vectors, identities = people(400, 6, noise=0.9)
-    pairs = fitting.draw_pairs(Labels(identities), impostors=20_000).scores(comparison(), vectors)
+    pairs = draw_pairs(Labels(identities), impostors=20_000).scores(comparison(), vectors)
     platt, raw = fitting.fit_platt(pairs), comparison()
     compare = Comparison(platt.scale * raw.weights, platt.scale * raw.bias + platt.offset)
     scales = fitting.fit_support(compare, vectors, Labels(identities), method)
@@ -180,31 +183,31 @@ def test_too_few_people_fall_back_or_are_said() -> None:
     with pytest.raises(InputError, match="needs 20 people with 4 pictures"):
         fitting.support_scores(comparison(), vectors, Labels(identities), 3, Support.MEAN_LOGIT)
     with pytest.raises(InputError, match="there are 3"):
-        fitting.draw_pairs(Labels(["a", "a", "b", "b", "c", "c"]))
+        draw_pairs(Labels(["a", "a", "b", "b", "c", "c"]))
 
 
 def test_wrong_labels_are_found_and_right_ones_kept() -> None:
     """Twenty people of five pictures; one picture each of two people shows somebody else."""
     vectors, identities = people(20, 5, noise=0.3)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    assert not fitting.contradicted(vectors, identities).any()
+    assert not contradicted(vectors, identities).any()
     vectors[[7, 51]] = -vectors[[7, 51]]
-    assert np.flatnonzero(fitting.contradicted(vectors, identities)).tolist() == [7, 51]
+    assert np.flatnonzero(contradicted(vectors, identities)).tolist() == [7, 51]
 
 
 def test_of_two_pictures_that_disagree_nobody_knows_which_is_wrong() -> None:
     vectors = np.eye(3)[[0, 1, 2]]
-    found = fitting.contradicted(vectors, ["a", "a", "b"])
+    found = contradicted(vectors, ["a", "a", "b"])
     assert found.tolist() == [True, True, False]
     unknown = np.zeros((2, 3))
-    assert not fitting.contradicted(unknown, ["a", "a"]).any()
+    assert not contradicted(unknown, ["a", "a"]).any()
 
 
 def test_each_impostor_pair_counts_once() -> None:
     """20 people with two pictures have 760 pairs of strangers, however many are drawn."""
-    drawn = fitting.draw_pairs(fitting.Labels([str(number // 2) for number in range(40)]))
+    drawn = draw_pairs(Labels([str(number // 2) for number in range(40)]))
     pairs = drawn.distinct().impostor
-    assert len(drawn.impostor) == fitting.IMPOSTOR_PAIRS
+    assert len(drawn.impostor) == IMPOSTOR_PAIRS
     assert len(pairs) == len({frozenset(pair) for pair in pairs.tolist()}) == 760
 
 
@@ -212,4 +215,4 @@ def test_the_halves_never_move() -> None:
     """Whoever changes the hash lets people who fitted a probability report on it."""
     fitted = ["F0006_MID1", "F0013_MID1", "F0039_MID1", "9", "46", "49"]
     reports = ["F0011_MID1", "F0023_MID1", "F0029_MID1", "F0068_MID1", "50"]
-    assert [fitting.fits(name) for name in fitted + reports] == [True] * 6 + [False] * 5
+    assert [fits(name) for name in fitted + reports] == [True] * 6 + [False] * 5

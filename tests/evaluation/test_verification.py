@@ -14,12 +14,12 @@ from siamese.evaluation import metrics, verification
 from siamese.evaluation.comparison import BLOCK, Comparison, Embeddings
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.verification import Pair
-from siamese.network import NetworkConfig, SiameseNetwork
+from siamese.network import NetworkConfig, Siamese
 from tests.evaluation.toys import SIZE, comparison, people
 
 
 def test_comparison_is_the_one_of_the_network() -> None:
-    network = SiameseNetwork(NetworkConfig(embedding_size=SIZE)).eval()
+    network = Siamese(NetworkConfig(embedding_size=SIZE)).eval()
     with torch.no_grad():
         network.head.weight.copy_(-torch.rand(1, SIZE))
         network.head.bias.fill_(3.5)

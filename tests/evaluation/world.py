@@ -14,8 +14,8 @@ from PIL import Image
 
 from siamese import checkpoint
 from siamese.checkpoint import CheckpointConfig
-from siamese.network import NetworkConfig, SiameseNetwork
-from siamese.training.people import Part, part_of
+from siamese.data.people import Part, part_of
+from siamese.network import NetworkConfig, Siamese
 
 
 def picture(who: str, number: int, side: int) -> bytes:
@@ -82,6 +82,6 @@ def make(folder: Path) -> None:
 def raw_checkpoint(folder: Path) -> None:
     """A network that nobody trained, which tells textures apart well enough."""
     torch.manual_seed(0)
-    network = SiameseNetwork(NetworkConfig(image_size=32, embedding_size=32)).eval()
+    network = Siamese(NetworkConfig(image_size=32, embedding_size=32)).eval()
     config = CheckpointConfig(network.config, detector="none")
     checkpoint.save(folder, network, config)

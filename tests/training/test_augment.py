@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 import torch
 
-from siamese.training.augment import Augmentation, Drawings, apply, draw, plain
+from siamese.data.pixels import plain
+from siamese.training.augment import Augmentation, Drawings, apply, draw
 
 NOTHING = Augmentation(**{field.name: 0.0 for field in dataclasses.fields(Augmentation)})
 WINDOW = (16.0, 28.0, 112.0, 124.0)

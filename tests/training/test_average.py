@@ -9,10 +9,10 @@ import torch
 from siamese import __main__ as cli
 from siamese import checkpoint
 from siamese.checkpoint import CheckpointConfig
+from siamese.data.split import split_of
 from siamese.errors import InputError
 from siamese.network import NetworkConfig
 from siamese.training.average import average
-from siamese.training.split import split_of
 from tests import small_checkpoints
 from tests.small_checkpoints import RULE, TINY
 

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import torch
 
+from siamese.data.people import Picture
 from siamese.errors import InputError
-from siamese.network import NetworkConfig, SiameseNetwork
+from siamese.network import NetworkConfig, Siamese
 from siamese.training.augment import Augmentation
 from siamese.training.batches import RelatedBatches, ShuffledBatches, nearest_people
 from siamese.training.loop import Batches, Data, Schedule, parameter_groups, run_stage
 from siamese.training.objectives import Distillation, Verification
-from siamese.training.people import Picture
 from siamese.training.validation import Validation
 
 CALM = Augmentation(rotation=0, scale=0, colour=0, low_resolution=0, jpeg=0, erase=0, grey=0)
@@ -42,12 +42,12 @@ def toy_data(people: int = 8, each: int = 4, side: int = 32) -> Data:
     return Data(pixels, targets[identities].astype(np.float16), identities, window)
 
 
-def toy_network(backbone: str = "compact") -> SiameseNetwork:
+def toy_network(backbone: str = "compact") -> Siamese:
     torch.manual_seed(1)
-    return SiameseNetwork(NetworkConfig(backbone, 32, 3, 24))
+    return Siamese(NetworkConfig(backbone, 32, 3, 24))
 
 
-def train(folder: Path, schedule: Schedule = SCHEDULE, kind: type = Distillation) -> SiameseNetwork:
+def train(folder: Path, schedule: Schedule = SCHEDULE, kind: type = Distillation) -> Siamese:
     network, data = toy_network(), toy_data()
     batches = ShuffledBatches(len(data.pixels), schedule.batch_size, schedule.seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -178,12 +178,12 @@ from siamese.training import loop
 from siamese.training.loop import run_stage
 from siamese.training.objectives import Distillation, Verification
 from tests.training.test_loop import SCHEDULE, toy_data
-from siamese.network import NetworkConfig, SiameseNetwork
+from siamese.network import NetworkConfig, Siamese
 
 loop._precision = lambda cpu: "no"  # rounding to 16 bits would hide what is compared here
 torch.manual_seed(1)
 torch.set_num_threads(1)
-network, data = SiameseNetwork(NetworkConfig("koch", 68, 3, 24)), toy_data(side=68)
+network, data = Siamese(NetworkConfig("koch", 68, 3, 24)), toy_data(side=68)
 batches = ShuffledBatches(len(data.pixels), SCHEDULE.batch_size, SCHEDULE.seed)
 folder = Path(sys.argv[1])
 kind = Distillation if sys.argv[2] == "distill" else Verification
@@ -213,7 +213,7 @@ def test_two_processes_reproduce_one(tmp_path: Path, kind: str) -> None:
         assert [process.wait(300) for process in processes] == [0] * world
         found.append(torch.load(folder / "weights.pt", weights_only=True))
     torch.manual_seed(1)
-    start = SiameseNetwork(NetworkConfig("koch", 68, 3, 24)).state_dict()
+    start = Siamese(NetworkConfig("koch", 68, 3, 24)).state_dict()
     # Adam turns the sign of a vanishing gradient into a whole step, so single weights may differ;
     # what was learned as a whole may not.
     for name, one in found[0].items():
@@ -225,7 +225,7 @@ def test_l2_is_layer_by_layer_and_spares_biases() -> None:
     groups = parameter_groups(toy_network(), 0.02)
     factors = {group["weight_decay"]: len(group["params"]) for group in groups}  # type: ignore[arg-type]
     assert set(factors) == {0.0, 0.02}
-    koch = SiameseNetwork(NetworkConfig("koch", 68, 3, 24))
+    koch = Siamese(NetworkConfig("koch", 68, 3, 24))
     assert {group["weight_decay"] for group in parameter_groups(koch, 0.02)} == {
         0,
         2e-4,

@@ -1,0 +1,182 @@
+"""Subcommands that make weights and measure them: align, train, average, calibrate, evaluate."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from siamese.commands.options import SAME, command, count, count_or_none
+
+
+def add(commands: Any) -> None:
+    """Declare these subcommands."""
+
+    def cached(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--cache",
+            type=Path,
+            help="where decoded pictures and faces are kept; default: ~/.cache/siamese",
+        )
+
+    parser = command(commands, align)
+    parser.add_argument("source", type=Path, help="raw photos: IDENTITY/photo.jpg")
+    parser.add_argument("out", type=Path, help="the training folder to write, with report.csv")
+
+    parser = command(commands, train)
+    parser.add_argument("out", type=Path, help="the checkpoint folder to write")
+    parser.add_argument("--objective", choices=("distill", "verify"), default="verify")
+    sources: dict[str, Any] = {"type": Path, "nargs": "+", "metavar": "FOLDER_OR_ZIP"}
+    parser.add_argument("--data", required=True, help="people: IDENTITY/picture.webp", **sources)
+    parser.add_argument(
+        "--unlabelled", default=[], help="pictures of nobody in particular", **sources
+    )
+    parser.add_argument("--targets", type=Path, nargs="+", default=[], metavar="NPZ")
+    parser.add_argument("--init", type=Path, help="start from this checkpoint")
+    parser.add_argument("--pictures", type=count, required=True, help="how many to show in total")
+    parser.add_argument("--batch-size", type=count, default=128)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--weight-decay", type=float, default=0.02)
+    parser.add_argument("--seed", type=count_or_none, default=0)
+    parser.add_argument("--backbone", help="default: that of --init, else compact")
+    parser.add_argument("--image-size", type=count, help="px; default: that of --init, else 96")
+    parser.add_argument("--embedding-size", type=count, help="default: that of --init, else 512")
+    parser.add_argument(
+        "--drawings",
+        action="store_true",
+        default=None,
+        help="grey pictures, compared whole and as they are: no faces to find, no photos to spoil",
+    )
+    parser.add_argument(
+        "--split",
+        help="which pictures train: 'people' by a hash of the name, or 'alphabets' (Omniglot);"
+        " default: that of --init, else people",
+    )
+    parser.add_argument(
+        "--turns", action="store_true", help="pictures turned by quarters, as further classes"
+    )
+    parser.add_argument("--group", type=count, default=4, help="people who meet in a batch")
+    parser.add_argument(
+        "--kin", type=count_or_none, default=2, help="relatives among them, at most"
+    )
+    parser.add_argument("--per-person", type=count, default=4, help="pictures of each in a batch")
+    cached(parser)
+    parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
+
+    parser = command(commands, average)
+    parser.add_argument("out", type=Path, help="the checkpoint folder to write")
+    parser.add_argument("checkpoints", type=Path, nargs="+", metavar="checkpoint")
+    parser.add_argument(
+        "--shares", type=float, nargs="+", default=[], help="of each, in order; by default equal"
+    )
+
+    parser = command(commands, calibrate)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("out", type=Path, help="the checkpoint folder to write")
+    parser.add_argument("--data", required=True, help="the sources it was trained on", **sources)
+    parser.add_argument("--targets", type=Path, nargs="+", default=[], metavar="NPZ")
+    parser.add_argument(
+        "--mirrored",
+        action=argparse.BooleanOptionalAction,
+        help="embed pictures together with their mirror images; by default as before",
+    )
+    parser.add_argument("--license", help="of the weights, e.g. mit; by default as before")
+    parser.add_argument("--license-reason", default="", help="one sentence why")
+    cached(parser)
+
+    parser = command(commands, evaluate)
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint folder")
+    parser.add_argument("--data", type=Path, required=True, help="the folder of the test sets")
+    parser.add_argument("--out", type=Path, help="default: the checkpoint's folder")
+    parser.add_argument("--protocol", nargs="+", help="some protocols only")
+    cached(parser)
+
+
+def align(options: argparse.Namespace) -> int:
+    """Find, align and cut out the faces of raw photos, as a folder to train on."""
+    from collections import Counter
+
+    from siamese.data.align import align as run
+
+    counts = Counter(found.outcome for found in run(options.source, options.out))
+    print(", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()))
+    return SAME
+
+
+def train(options: argparse.Namespace) -> int:
+    """Run one stage of a recipe."""
+    from siamese.training.loop import Schedule
+    from siamese.training.recipe import StageOptions, Wanted
+    from siamese.training.train import train as run
+
+    schedule = Schedule(
+        pictures=options.pictures,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay,
+        seed=options.seed,
+    )
+    wanted = Wanted(
+        options.backbone,
+        options.image_size,
+        options.embedding_size,
+        options.drawings,
+        options.split,
+    )
+    stage = StageOptions(
+        objective=options.objective,
+        data=tuple(options.data),
+        schedule=schedule,
+        unlabelled=tuple(options.unlabelled),
+        targets=tuple(options.targets),
+        init=options.init,
+        wanted=wanted,
+        turns=options.turns,
+        group=options.group,
+        kin=options.kin,
+        per_person=options.per_person,
+        cpu=options.cpu,
+        cache=_cache(options),
+    )
+    if run(stage, options.out):
+        print(f"trained: {options.out}")
+    return SAME
+
+
+def average(options: argparse.Namespace) -> int:
+    """Average the weights of checkpoints that were trained on from the same one."""
+    from siamese.training.average import average as run
+
+    run(options.checkpoints, options.out, options.shares)
+    print(f"averaged, to be calibrated: {options.out}")
+    return SAME
+
+
+def calibrate(options: argparse.Namespace) -> int:
+    """Fit the probability and the operating points on calibration people."""
+    from siamese.training.calibrate import calibrate as run
+
+    run(
+        options.checkpoint,
+        tuple(options.data),
+        tuple(options.targets),
+        options.out,
+        _cache(options),
+        license=options.license,
+        license_reason=options.license_reason,
+        mirrored=options.mirrored,
+    )
+    print(f"calibrated: {options.out}")
+    return SAME
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Measure a checkpoint and write its metrics, plots and model card."""
+    from siamese.evaluation.evaluate import evaluate as run
+
+    run(options.checkpoint, options.data, options.out, options.protocol, _cache(options))
+    return SAME
+
+
+def _cache(options: argparse.Namespace) -> Path:
+    from siamese.data.pixels import CACHE
+
+    return options.cache or CACHE

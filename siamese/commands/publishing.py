@@ -1,0 +1,94 @@
+"""Subcommands that publish: publish, publish-space; and convert, for what others published."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from siamese.commands.options import SAME, command, count
+
+
+def add(commands: Any) -> None:
+    """Declare these subcommands."""
+
+    def shared(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--private", action="store_true", help="create it for your eyes only")
+        parser.add_argument("--dry-run", action="store_true", help="check and list, send nothing")
+
+    parser = command(commands, publish)
+    parser.add_argument("folder", type=Path, help="a calibrated checkpoint")
+    parser.add_argument("repo", help="owner/name; created if needed")
+    parser.add_argument("--revision", help="a branch; created if needed")
+    parser.add_argument("--create-pr", action="store_true", help="propose it to its owner instead")
+    shared(parser)
+
+    parser = command(commands, publish_space, "publish-space")
+    parser.add_argument("repo", help="owner/name; created if needed")
+    parser.add_argument("--checkpoint", help="owner/name@revision that it is to answer with")
+    shared(parser)
+
+    parser = command(commands, convert)
+    parser.add_argument("source", type=Path, help="the pickle, or a folder with one")
+    parser.add_argument("out", type=Path, help="the checkpoint folder to write")
+    parser.add_argument("--backbone", help="default: what the config.json beside the pickle says")
+    parser.add_argument("--image-size", type=count, default=96)
+    parser.add_argument("--channels", type=count, default=3)
+    parser.add_argument("--embedding-size", type=count, default=512)
+
+
+def publish(options: argparse.Namespace) -> int:
+    """Upload a checkpoint to the Hugging Face Hub."""
+    from siamese.hub.publish import publish as run
+
+    done = run(
+        options.folder,
+        options.repo,
+        private=options.private,
+        revision=options.revision,
+        create_pr=options.create_pr,
+        dry_run=options.dry_run,
+    )
+    _print_files(done)
+    if done.commit is None:
+        print(f"nothing was sent; it would go to {done.url}")
+    elif done.commit.pull_request:
+        print(f"proposed: {done.commit.pull_request}")
+    else:
+        print(f"published: {done.url}")
+        print(f"use it as: --checkpoint {options.repo}@{done.commit.commit}")
+    return SAME
+
+
+def publish_space(options: argparse.Namespace) -> int:
+    """Upload the app to a Hugging Face Space."""
+    from siamese.hub.publish import publish_space as run
+
+    done = run(
+        options.repo,
+        checkpoint=options.checkpoint,
+        private=options.private,
+        dry_run=options.dry_run,
+    )
+    _print_files(done)
+    print(done.url if done.commit else f"nothing was sent; it would go to {done.url}")
+    return SAME
+
+
+def convert(options: argparse.Namespace) -> int:
+    """Turn a pickled PyTorch file that you trust into a checkpoint folder."""
+    from siamese.hub.convert import convert as run
+    from siamese.network import NetworkConfig
+
+    network = None
+    if options.backbone:
+        network = NetworkConfig(
+            options.backbone, options.image_size, options.channels, options.embedding_size
+        )
+    print(f"converted: {options.out}, weights {run(options.source, options.out, network)}")
+    return SAME
+
+
+def _print_files(published: Any) -> None:
+    for name, size in published.sizes.items():
+        print(f"{size:12,}  {name}", file=sys.stderr)
+    print(f"{published.total_bytes:12,}  bytes", file=sys.stderr)

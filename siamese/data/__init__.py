@@ -1,0 +1,1 @@
+"""Pictures to train and evaluate on, and what is known of them."""

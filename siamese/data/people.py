@@ -1,0 +1,154 @@
+"""Folders and zips of people -> pictures with an identity, a split, and pixels in one array.
+
+A source is a folder or a zip with one folder per identity: `IDENTITY/picture.webp`. The identity is
+the path of that folder, so `Alphabet/character01/0709_01.png` has identity `Alphabet/character01`.
+A folder named `FAMILY_MIDn` is a member of `FAMILY`; relatives always fall into the same part.
+"""
+
+import dataclasses
+import hashlib
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from siamese.errors import InputError
+from siamese.photos import files_below, is_hidden
+
+SUFFIXES = {".webp", ".jpg", ".jpeg", ".png"}
+VALIDATION_SHARE = 0.05
+CALIBRATION_SHARE = 0.10
+
+
+class Part(StrEnum):
+    """Which use a person is kept for; the three never share one."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    CALIBRATION = "calibration"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture of a source: its path in there, and who it shows ("" where nobody knows).
+
+    `turn` counts quarter turns against the clock: a turned drawing is a picture of another class.
+    """
+
+    source: str
+    name: str
+    identity: str
+    turn: int = 0
+
+
+def family(identity: str) -> str:
+    """The family an identity belongs to; itself where the name tells of none."""
+    return identity.partition("_MID")[0]
+
+
+def part_of(identity: str) -> Part:
+    """The part an identity belongs to: a hash of its family decides, so it never moves."""
+    digest = hashlib.sha256(family(identity).encode()).digest()
+    share = int.from_bytes(digest[:8], "big") / 2**64
+    if share < VALIDATION_SHARE:
+        return Part.VALIDATION
+    if share < VALIDATION_SHARE + CALIBRATION_SHARE:
+        return Part.CALIBRATION
+    return Part.TRAIN
+
+
+def list_pictures(source: Path, labelled: bool = True) -> list[Picture]:
+    """All pictures of a folder or zip, in the order of their names.
+
+    Raises InputError where there is nothing to train on.
+    """
+    names = sorted(
+        name for name in _names(source) if PurePosixPath(name).suffix.lower() in SUFFIXES
+    )
+    if not names:
+        raise InputError(f"{source} holds no pictures; expected IDENTITY/picture.webp inside.")
+    pictures = [Picture(str(source), name, _identity(name) if labelled else "") for name in names]
+    if labelled and any(not picture.identity for picture in pictures):
+        raise InputError(f"{source} holds pictures outside any person's folder.")
+    return pictures
+
+
+def list_people(sources: Sequence[Path]) -> list[Picture]:
+    """All pictures of several folders or zips of people.
+
+    Raises InputError where two sources have the same name, by which records tell them apart, or
+    name a person alike: nothing says whether that is one person or two.
+    """
+    name = _twice([source.name for source in sources])
+    if name:
+        raise InputError(f"Two sources are called '{name}'; rename one of them.")
+    found = [list_pictures(source) for source in sources]
+    name = _twice([name for own in found for name in {picture.identity for picture in own}])
+    if name:
+        raise InputError(
+            f"Two sources have a person called '{name}', who may be two people; rename one of them."
+        )
+    return [picture for own in found for picture in own]
+
+
+def _twice(names: Sequence[str]) -> str | None:
+    """The first name that occurs more than once, in order of the names."""
+    return min((name for name, count in Counter(names).items() if count > 1), default=None)
+
+
+def turned(pictures: Sequence[Picture]) -> list[Picture]:
+    """The pictures, and each turned by one, two and three quarters, as pictures of other classes.
+
+    Usual for Omniglot since Santoro et al. 2016, "Meta-Learning with Memory-Augmented Neural
+    Networks", section 4.1: four times as many classes, where characters are scarcer than pictures.
+    """
+    return [
+        dataclasses.replace(
+            picture, identity=picture.identity + f" turned {90 * turn}" * (turn > 0), turn=turn
+        )
+        for turn in range(4)
+        for picture in pictures
+    ]
+
+
+def numbers(names: Sequence[str]) -> np.ndarray:
+    """A number for each different name, -1 for "": int64 (N,)."""
+    number: dict[str, int] = {"": -1}
+    return np.array([number.setdefault(name, len(number) - 1) for name in names], np.int64)
+
+
+def fingerprint(source: Path) -> str:
+    """SHA-256 of a file's bytes, or of the names and bytes of a folder's files."""
+    if source.is_dir():
+        listing = "\n".join(f"{fingerprint(source / name)} {name}" for name in _names(source))
+        return hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _identity(name: str) -> str:
+    parent = str(PurePosixPath(name).parent)
+    return "" if parent == "." else parent
+
+
+def _names(source: Path) -> list[str]:
+    """The paths of all files of a folder or zip within it, but for those of a system's own."""
+    if source.is_dir():
+        return [path.relative_to(source).as_posix() for path in files_below(source)]
+    if zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+        return [name for name in names if not is_hidden(name)]
+    raise InputError(f"{source} is neither a folder nor a zip file.")
+
+
+def photos_of(identities: Sequence[str]) -> dict[str, np.ndarray]:
+    """Row numbers of each identity's photos, in the order of first appearance."""
+    rows: dict[str, list[int]] = {}
+    for row, identity in enumerate(identities):
+        rows.setdefault(identity, []).append(row)
+    return {identity: np.array(found, np.int64) for identity, found in rows.items()}

@@ -1,0 +1,150 @@
+"""Which pictures of a source train, choose, and calibrate; and who counts as related to whom.
+
+Two fixed rules, by name. "people": a hash of the family decides, so a person never moves
+(`people.part_of`). "alphabets" is for Omniglot,
+`Alphabet/characterNN/NNNN_MM.png` with MM the drawer: alphabets named here are kept for validation
+and calibration, and the pictures of four drawers of every other alphabet are used for nothing, so
+neither the characters nor the hands numbered so have been seen. Characters of one alphabet are the
+impostors that matter there: telling them apart is the task, telling alphabets apart is easy.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from siamese.checkpoint import CheckpointConfig
+from siamese.data import people
+from siamese.data.people import Part, Picture, family
+from siamese.data.targets import (
+    SAME_PERSON,
+    close_to_any,
+    read_targets,
+)
+from siamese.errors import InputError
+
+VALIDATION_ALPHABETS = ("Bengali", "Hebrew")
+CALIBRATION_ALPHABETS = ("Anglo-Saxon_Futhorc", "Mkhedruli_(Georgian)", "Tagalog")
+HELD_OUT_DRAWERS = ("17", "18", "19", "20")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A rule by name. `part` is None for a picture that is used for nothing.
+
+    `family` maps an identity to who it is related to. `impostors_within`: the task is to tell the
+    members of a family apart, so a calibration draws its impostor pairs there.
+    """
+
+    name: str
+    part: Callable[[Picture], Part | None]
+    family: Callable[[str], str]
+    impostors_within: bool
+
+    def of(self, pictures: Sequence[Picture], part: Part) -> list[Picture]:
+        """The pictures of one part, in their order."""
+        return [picture for picture in pictures if self.part(picture) is part]
+
+    def collection(self, picture: Picture) -> str:
+        """Where a picture's impostors come from: its source, or its family."""
+        return self.family(picture.identity) if self.impostors_within else picture.source
+
+
+def alphabet(identity: str) -> str:
+    """The alphabet of `Alphabet/characterNN`; turned by a quarter it is another alphabet."""
+    name, _, character = identity.partition("/")
+    _, turned, angle = character.partition(" turned")
+    return name + turned + angle
+
+
+def _part_of_character(picture: Picture) -> Part | None:
+    name = picture.identity.partition("/")[0]
+    if name in VALIDATION_ALPHABETS:
+        return Part.VALIDATION
+    if name in CALIBRATION_ALPHABETS:
+        return Part.CALIBRATION
+    drawer = picture.name.rpartition(".")[0].rpartition("_")[2]
+    return None if drawer in HELD_OUT_DRAWERS else Part.TRAIN
+
+
+PEOPLE = Split("people", lambda picture: people.part_of(picture.identity), people.family, False)
+ALPHABETS = Split("alphabets", _part_of_character, alphabet, True)
+SPLITS = {split.name: split for split in (PEOPLE, ALPHABETS)}
+
+
+def split_named(name: str) -> Split:
+    """The rule of that name; InputError if there is none."""
+    if name not in SPLITS:
+        raise InputError(f"Unknown split '{name}'; this version has {', '.join(SPLITS)}.")
+    return SPLITS[name]
+
+
+def split_of(config: CheckpointConfig) -> Split:
+    """The rule by which the network's training kept identities aside; its own record says."""
+    named = {record.get("split", PEOPLE.name) for record in config.training}
+    if len(named) > 1:
+        raise InputError("The stages of this checkpoint kept different people aside; start afresh.")
+    return split_named(named.pop()) if named else PEOPLE
+
+
+MIN_PEOPLE = 20
+
+
+def fits(identity: str) -> bool:
+    """Whether a calibration person is of the half that fits; a hash of the family decides."""
+    digest = hashlib.sha256(f"calibration half of {family(identity)}".encode()).digest()
+    return digest[0] < 128
+
+
+def training_pictures(
+    data: Sequence[Path],
+    unlabelled: Sequence[Path],
+    targets: Sequence[Path],
+    split: Split,
+    turns: bool = False,
+) -> list[Picture]:
+    """Labelled pictures of the training part, and all unlabelled ones where targets teach them.
+
+    Where there are targets, they also find people who stand in two sources under two names: whoever
+    has a picture that close to a held-out person's is left out. With `turns`, labelled pictures are
+    there turned by quarters too, as pictures of other classes. Raises InputError where there are
+    too few people, or unlabelled pictures and no targets.
+    """
+    everyone = people.list_people(data)
+    labelled = split.of(everyone, Part.TRAIN)
+    if turns:
+        labelled = people.turned(labelled)
+    count = len({picture.identity for picture in labelled})
+    if count < MIN_PEOPLE:
+        raise InputError(
+            f"Training needs at least {MIN_PEOPLE} people in its training part; there are {count}."
+        )
+    if not targets:
+        if unlabelled:
+            raise InputError("Pictures without identity teach nothing without --targets.")
+        return labelled
+    free = [p for source in unlabelled for p in people.list_pictures(source, False)]
+    held_out = [p for p in everyone if split.part(p) is not Part.TRAIN]
+    return _without_held_out(labelled + free, held_out, targets)
+
+
+def _without_held_out(
+    pictures: Sequence[Picture], held_out: Sequence[Picture], files: Sequence[Path]
+) -> list[Picture]:
+    targets = read_targets(files, [*pictures, *held_out])
+    close = close_to_any(targets[: len(pictures)], targets[len(pictures) :], SAME_PERSON)
+    suspects = {p.identity for p, hit in zip(pictures, close, strict=True) if hit and p.identity}
+    return [
+        picture
+        for picture, hit in zip(pictures, close, strict=True)
+        if not hit and picture.identity not in suspects
+    ]
+
+
+def calibration_pictures(data: Sequence[Path], part: Part, split: Split = PEOPLE) -> list[Picture]:
+    """The pictures of one part of these sources; InputError where there are none."""
+    found = split.of(people.list_people(data), part)
+    if not found:
+        names = ", ".join(source.name for source in data)
+        raise InputError(f"No {part} people in {names} by the split '{split.name}'.")
+    return found

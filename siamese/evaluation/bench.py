@@ -1,0 +1,300 @@
+"""A checkpoint on the bench: each test set once through the whole product pipeline.
+
+decode -> detect -> choose -> align -> embed. Finding the faces takes nearly all of the time and
+does not depend on the weights, so the aligned crops are kept in a cache folder, in pieces: a run
+that was killed goes on where it stopped, and another checkpoint of the same crop starts at the
+network. The key of the cache covers the photos, the crop, and the source code and libraries that
+find faces, so a stale piece is never used; comments and docstrings may change.
+"""
+
+import ast
+import hashlib
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from siamese.calibration import DecisionRule
+from siamese.checkpoint import Checkpoint, CheckpointConfig
+from siamese.data import people
+from siamese.data.collection import People, embed_pictures
+from siamese.data.people import Part
+from siamese.data.split import calibration_pictures, fits
+from siamese.errors import CheckpointError, ImageError
+from siamese.evaluation import verification
+from siamese.evaluation.comparison import Comparison, Embeddings
+from siamese.evaluation.metrics import Scores
+from siamese.evaluation.verification import Pair
+from siamese.faces import Detector, detector_for
+from siamese.faces.detector import Face
+from siamese.faces.quality import Warning, warnings_for
+from siamese.network import Siamese
+from siamese.photos import Source, load
+
+Change = Callable[[Image.Image], Image.Image]
+
+
+PIECE = 512  # photos to a file of the cache
+BATCH = 128  # crops to a batch of the network
+FACTS = 9 + 10  # box, score, turned, faces, width and height of the photo; landmarks
+FINDS_FACES = (
+    "photos/__init__.py", "photos/containers.py", "photos/decode.py", "photos/files.py",
+    "photos/photo.py", "faces/__init__.py", "faces/alignment.py", "faces/detector.py",
+    "faces/mtcnn.py", "faces/mtcnn_networks.py", "faces/whole_picture.py",
+)  # fmt: skip
+LIBRARIES = ("facenet-pytorch", "pillow", "pillow-heif", "numpy", "torch", "torchvision")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crops:
+    """The default face of each photo: uint8 (N, S, S, C); `found` bool (N,), black where not.
+
+    `facts` float64 (N, FACTS) is what else is known of it, NaN where there is no face.
+    """
+
+    names: tuple[str, ...]
+    pixels: np.ndarray
+    found: np.ndarray
+    facts: np.ndarray
+
+    def warnings(self, row: int) -> tuple[Warning, ...]:
+        """What the product warns of in this photo; nothing where there is no face."""
+        if not self.found[row]:
+            return ()
+        *box, score, turned, num_faces, width, height = self.facts[row, :9].tolist()
+        points = self.facts[row, 9:].reshape(5, 2)
+        landmarks = () if np.isnan(points).any() else tuple((x, y) for x, y in points.tolist())
+        face = Face((*box,), landmarks, score, self.pixels[row], int(turned))
+        return warnings_for(face, int(num_faces), (int(width), int(height)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """The face that the product would compare, and of how many in a photo of which size (px)."""
+
+    face: Face
+    num_faces: int
+    size: tuple[int, int]
+
+    def facts(self) -> np.ndarray:
+        """As a row of `Crops.facts`; a picture taken as a whole has no landmarks."""
+        face, landmarks = self.face, self.face.landmarks or [(np.nan, np.nan)] * 5
+        known = (*face.box, face.score, face.turned, self.num_faces, *self.size)
+        return np.array([*known, *np.ravel(landmarks)])
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoSet:
+    """Photos of a zip or a folder, by their names inside."""
+
+    source: Path
+    names: tuple[str, ...]
+
+    def read(self) -> Iterator[tuple[str, bytes]]:
+        """Name and encoded bytes of each photo, one after the other."""
+        if self.source.is_dir():
+            yield from ((name, (self.source / name).read_bytes()) for name in self.names)
+            return
+        with zipfile.ZipFile(self.source) as archive:
+            yield from ((name, archive.read(name)) for name in self.names)
+
+
+def embed_photos(
+    checkpoint: Checkpoint, photos: PhotoSet, cache: Path, changed: tuple[str, Change] | None = None
+) -> Embeddings:
+    """Embeddings of the default face of each photo, as `Verifier.embed` makes them.
+
+    `changed` is a name and what to do to each photo first; the name must change with the deed. A
+    photo without a face, or one that cannot be read, has a row of NaN.
+    """
+    return embed_crops(checkpoint.network, find_crops(checkpoint, photos, cache, changed))
+
+
+def find_crops(
+    checkpoint: Checkpoint, photos: PhotoSet, cache: Path, changed: tuple[str, Change] | None = None
+) -> Crops:
+    """The aligned default face of each photo, from the cache where it is there."""
+    cache.mkdir(parents=True, exist_ok=True)
+    key = _key(checkpoint, photos, changed[0] if changed else "")
+    starts = range(0, len(photos.names), PIECE)
+    detector: Detector | None = None
+    pieces = []
+    title = f"faces{f' ({changed[0]})' if changed else ''}"
+    with tqdm(total=len(photos.names), desc=title, unit="photo", disable=None) as bar:
+        for start in starts:
+            path = cache / f"crops-{key}-{start:06d}.npz"
+            piece = PhotoSet(photos.source, photos.names[start : start + PIECE])
+            if not path.exists():
+                detector = detector or detector_for(*checkpoint.config.compared)
+                found = [_shown(detector, name, blob, changed) for name, blob in piece.read()]
+                _save(path, found, checkpoint)
+            with np.load(path) as content:
+                pieces.append((content["pixels"], content["found"], content["facts"]))
+            bar.update(len(piece.names))
+    return Crops(photos.names, *(np.concatenate(parts) for parts in zip(*pieces, strict=True)))
+
+
+def embed_crops(network: Siamese, crops: Crops) -> Embeddings:
+    """Embeddings of crops, a row of NaN where there is none."""
+    vectors = np.full((len(crops.names), network.config.embedding_size), np.nan, np.float32)
+    vectors[crops.found] = embed_pixels(network, crops.pixels[crops.found], "embedding")
+    return Embeddings(crops.names, vectors)
+
+
+@torch.inference_mode()
+def embed_pixels(network: Siamese, pixels: np.ndarray, title: str = "") -> np.ndarray:
+    """Embeddings (N, D) of aligned crops, uint8 (N, S, S, C); a `title` shows progress."""
+    network.eval()
+    vectors = np.empty((len(pixels), network.config.embedding_size), np.float32)
+    for start in tqdm(range(0, len(pixels), BATCH), title, disable=None if title else True):
+        batch = torch.from_numpy(pixels[start : start + BATCH]).permute(0, 3, 1, 2).float() / 255
+        vectors[start : start + BATCH] = network.embed(batch.contiguous()).numpy()
+    return vectors
+
+
+def find_face(detector: Detector, source: Source, name: str) -> Shown | None:
+    """The face that the product would compare; None where there is none or the photo is broken."""
+    try:
+        photo = load(source, name)
+        faces = detector.detect([photo])[0]
+        if not faces:
+            return None
+        return Shown(detector.sharpen(photo, faces[0]), len(faces), photo.size)
+    except ImageError:
+        return None
+
+
+def _shown(
+    detector: Detector, name: str, blob: bytes, changed: tuple[str, Change] | None
+) -> Shown | None:
+    source: Source = changed[1](load(blob, name).at(1.0)) if changed else blob
+    return find_face(detector, source, name)
+
+
+def _save(path: Path, photos: Sequence[Shown | None], checkpoint: Checkpoint) -> None:
+    network = checkpoint.config.network
+    black = np.zeros((network.image_size, network.image_size, network.channels), np.uint8)
+    unknown = np.full(FACTS, np.nan)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez(
+            file,
+            pixels=np.stack([photo.face.crop if photo else black for photo in photos]),
+            found=np.array([photo is not None for photo in photos]),
+            facts=np.stack([photo.facts() if photo else unknown for photo in photos]),
+        )
+    part.replace(path)
+
+
+def _key(checkpoint: Checkpoint, photos: PhotoSet, change: str) -> str:
+    config = checkpoint.config
+    digest = hashlib.sha256(people.fingerprint(photos.source).encode())
+    parts = (config.detector, config.window, config.network.image_size, config.network.channels)
+    digest.update(repr((parts, photos.names, change, FACTS)).encode())
+    package = Path(__file__).parents[1]
+    for name in FINDS_FACES:
+        digest.update(_code(package / name).encode())
+    for library in LIBRARIES:
+        digest.update(version(library).encode())
+    return digest.hexdigest()[:16]
+
+
+def _code(path: Path) -> str:
+    """A module without its comments and docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            value = body[0].value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                body[0].value = ast.Constant(value="")
+    return ast.dump(tree)
+
+
+LFW, LFW_PAIRS = "lfw.zip", "lfw_pairs.txt"
+
+
+class Bench:
+    """A checkpoint, the folder of test sets, and what has been embedded of them so far."""
+
+    def __init__(self, checkpoint: Checkpoint, data: Path, out: Path, cache: Path) -> None:
+        if checkpoint.config.decision is None:
+            raise CheckpointError(
+                f"The network in {checkpoint.origin} has not been calibrated; run"
+                " `python -m siamese calibrate` on it first."
+            )
+        self.checkpoint, self.data, self.out, self.cache = checkpoint, data, out, cache
+        self.rule: DecisionRule = checkpoint.config.decision
+        self.compare = Comparison.of(checkpoint.network)
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """The pairs of LFW's View 2."""
+        return verification.read_lfw_pairs(self.data / LFW_PAIRS)
+
+    @cached_property
+    def lfw_crops(self) -> Crops:
+        """The default face of all photos of LFW that the zip holds."""
+        names = [p.name for p in people.list_pictures(self.data / LFW, labelled=False)]
+        return find_crops(self.checkpoint, PhotoSet(self.data / LFW, tuple(names)), self.cache)
+
+    @cached_property
+    def lfw(self) -> Embeddings:
+        """All photos of LFW that the zip holds, through the whole pipeline."""
+        return embed_crops(self.checkpoint.network, self.lfw_crops)
+
+    def embed(self, pixels: np.ndarray) -> np.ndarray:
+        """Embeddings (N, D) of aligned crops, uint8 (N, S, S, C)."""
+        return embed_pixels(self.checkpoint.network, pixels)
+
+    @cached_property
+    def lfw_people(self) -> list[str]:
+        """Who each photo of LFW shows."""
+        return [name.partition("/")[0] for name in self.lfw.names]
+
+    @cached_property
+    def lfw_scores(self) -> np.ndarray:
+        """Logits of View 2's pairs, NaN where a photo has no face: float64 (6000,)."""
+        return pair_scores(self.compare, self.lfw, self.lfw, self.pairs)
+
+    @property
+    def lfw_known(self) -> Scores:
+        """View 2's scores without the pairs that have none."""
+        return Scores.from_labels(self.lfw_scores, np.array([pair.same for pair in self.pairs]))
+
+    @cached_property
+    def reporting(self) -> People:
+        """Calibration people of the half that reports, as labelled."""
+        pictures = calibration_pictures(self.sources(), Part.CALIBRATION)
+        kept = [picture for picture in pictures if not fits(picture.identity)]
+        return embed_pictures(self.checkpoint, kept, self.cache)
+
+    def sources(self) -> list[Path]:
+        """The files at hand of those that the checkpoint was calibrated on."""
+        return [self.data / name for name in sources_in(self.data, self.checkpoint.config)]
+
+
+def sources_in(data: Path, config: CheckpointConfig) -> list[str]:
+    """Names of the sources in `data` that the checkpoint was calibrated on."""
+    return [name for name in sources_of(config) if (data / name).exists()]
+
+
+def sources_of(config: CheckpointConfig) -> list[str]:
+    """Names of the sources that the checkpoint was calibrated on."""
+    return list(config.calibration.get("sources", {}))
+
+
+def pair_scores(
+    compare: Comparison, first: Embeddings, second: Embeddings, pairs: list[Pair]
+) -> np.ndarray:
+    """Logits of pairs, `a` from one set of embeddings and `b` from the other: float64 (N,)."""
+    a = first.vectors[first.rows([pair.a for pair in pairs])]
+    b = second.vectors[second.rows([pair.b for pair in pairs])]
+    return compare(a, b)

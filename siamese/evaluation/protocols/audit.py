@@ -1,0 +1,170 @@
+"""Claims that can be checked again from what lies on disk.
+
+- each training stage used as many people and pictures as the training part has, counted again from
+  the files, the split and the target embeddings: nobody of the other parts
+- the data files are those that the checkpoint's stages and its calibration name (SHA-256)
+- training pictures that the network itself takes for a face of LFW, counted and listed
+- metrics.json was made from exactly the weights beside it
+"""
+
+from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siamese import checkpoint as checkpoints
+from siamese.checkpoint import CheckpointConfig
+from siamese.data import people
+from siamese.data.collection import embed_once
+from siamese.data.people import Part, Picture
+from siamese.data.split import PEOPLE, split_named, training_pictures
+from siamese.evaluation.bench import LFW, Bench
+from siamese.evaluation.comparison import Comparison
+
+LISTED = 50  # look-alikes named in the report, most alike first
+BLOCK = 256  # training pictures compared with all of LFW at a time
+
+
+def audit(bench: Bench) -> dict[str, Any]:
+    """Everything above; keys whose value is an empty list or mapping are claims that hold."""
+    files = named_files(bench.checkpoint.config)
+    found = {name: bench.data / name for name in files if (bench.data / name).exists()}
+    pictures = known_pictures(bench.checkpoint.config, bench.data)
+    counted, other = recounted_stages(bench.checkpoint.config, bench.data)
+    report: dict[str, Any] = {
+        "stages_counted": counted,
+        "stages_of_other_pictures": other,
+        "changed_files": changed_files(files, found),
+        "missing_files": sorted(set(files) - set(found)),
+    }
+    if (bench.data / LFW).exists():
+        report["look_alikes"] = _look_alikes(bench, pictures)
+    return report
+
+
+def check_folder(folder: Path) -> list[str]:
+    """What is wrong between weights, config.json and metrics.json of a folder; empty if nothing."""
+    from siamese.evaluation.metrics_file import pairs_of, read_metrics
+
+    loaded = checkpoints.load_folder(folder)  # compares the weights with config.json
+    content = read_metrics(folder)
+    if content is None:
+        return [f"{folder} has no metrics.json."]
+    wrong = []
+    if content["weights_sha256"] != loaded.sha256:
+        wrong.append(f"metrics.json is of other weights ({content['weights_sha256'][:12]}...).")
+    rule, report = loaded.config.decision, pairs_of(content["protocols"])
+    for point in rule.operating_points if rule and report else ():
+        measured = report["operating_points"].get(point.name)
+        if measured != point.to_dict():
+            wrong.append(f"Operating point {point.name} differs between the two files.")
+    card = folder / checkpoints.CARD
+    if not card.exists() or loaded.sha256 not in card.read_text(encoding="utf-8"):
+        wrong.append("The model card is missing or of other weights.")
+    return wrong
+
+
+def named_files(config: CheckpointConfig) -> dict[str, str]:
+    """Data files that config.json names, with the SHA-256 it gives."""
+    files: dict[str, str] = {}
+    for record in (*config.training, config.calibration):
+        files |= record.get("sources", {})
+    return files
+
+
+def changed_files(named: Mapping[str, str], found: Mapping[str, Path]) -> list[str]:
+    """Names of files whose SHA-256 is not the one given."""
+    return sorted(name for name, path in found.items() if people.fingerprint(path) != named[name])
+
+
+def known_pictures(config: CheckpointConfig, data: Path) -> list[Picture]:
+    """All pictures of the sources that config.json names, of all parts; people's first.
+
+    Sources that it was calibrated on show known people, the others nobody in particular.
+    """
+    named = [name for name in named_files(config) if not name.endswith(".npz")]
+    labelled = [name for name in named if name in config.calibration.get("sources", {})]
+    rest = [name for name in named if name not in labelled]
+    return [
+        picture
+        for name in (*labelled, *rest)
+        if (data / name).exists()
+        for picture in people.list_pictures(data / name, labelled=name in labelled)
+    ]
+
+
+def recounted_stages(config: CheckpointConfig, data: Path) -> tuple[int, list[str]]:
+    """How many training stages could be counted again, and the commands of those that differ.
+
+    A stage differs where its record has not as many people and pictures as training on its sources
+    would use now. Averages have no sources; stages with a source that `data` lacks are left out.
+    """
+    labelled = config.calibration.get("sources", {})
+    sizes: dict[tuple[str, ...], tuple[int, int]] = {}  # most stages have the same sources
+    counted, other = 0, []
+    for record in config.training:
+        names = tuple(record.get("sources", {}))
+        if not names or not all((data / name).exists() for name in names):
+            continue
+        if names not in sizes:
+            sizes[names] = _training_size(record, data, labelled)
+        counted += 1
+        if sizes[names] != (record["people"], record["pictures"]):
+            other.append(record["command"])
+    return counted, other
+
+
+def _training_size(
+    record: Mapping[str, Any], data: Path, labelled: Container[str]
+) -> tuple[int, int]:
+    """People and pictures that a stage with this record uses; `labelled` sources show people."""
+    targets = tuple(data / name for name in record["sources"] if name.endswith(".npz"))
+    sources = [data / name for name in record["sources"] if not name.endswith(".npz")]
+    pictures = training_pictures(
+        [source for source in sources if source.name in labelled],
+        [source for source in sources if source.name not in labelled],
+        targets,
+        split_named(record.get("split", PEOPLE.name)),
+    )
+    return len({p.identity for p in pictures if p.identity}), len(pictures)
+
+
+def nearest(compare: Comparison, rows: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, ...]:
+    """For each row (N, D) the greatest logit to `others` (M, D) and whose it is: (N,), (N,)."""
+    best, which = np.empty(len(rows)), np.empty(len(rows), np.int64)
+    for start in range(0, len(rows), BLOCK):
+        logits = compare.matrix(rows[start : start + BLOCK], others)
+        best[start : start + BLOCK] = logits.max(axis=1)
+        which[start : start + BLOCK] = logits.argmax(axis=1)
+    return best, which
+
+
+def _look_alikes(bench: Bench, pictures: Sequence[Picture]) -> dict[str, Any]:
+    """Training pictures whose best logit to any LFW face reaches the FMR 0.1 % threshold.
+
+    With thousands of LFW faces to be compared with, chance alone lets nearly every picture reach
+    it once in a thousand comparisons; so the report also says how many reach it per comparison.
+    """
+    trained = [p for p in pictures if not p.identity or people.part_of(p.identity) is Part.TRAIN]
+    vectors = embed_once(bench.checkpoint, trained)
+    known = np.flatnonzero(bench.lfw.found)
+    best, which = nearest(bench.compare, vectors, bench.lfw.vectors[known])
+    threshold = bench.rule.point("fmr_0_1").threshold
+    above = np.flatnonzero(best >= threshold)
+    listed = above[np.argsort(-best[above])][:LISTED]
+    return {
+        "threshold": threshold,
+        "training_pictures": len(trained),
+        "lfw_photos": len(known),
+        "count": len(above),
+        "expected_by_chance": float(len(trained) * (1 - 0.999 ** len(known))),
+        "most_alike": [
+            {
+                "picture": f"{Path(trained[row].source).name}/{trained[row].name}",
+                "lfw": bench.lfw.names[known[which[row]]],
+                "logit": float(best[row]),
+            }
+            for row in listed
+        ],
+    }

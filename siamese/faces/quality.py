@@ -1,0 +1,261 @@
+"""What may make an answer less reliable: warnings about the chosen face of a photo. Pure.
+
+Each limit is about where half as many genuine pairs again are missed, at the operating point of 1 %
+false matches, as with ordinary photos of people the network never saw; it holds for a network like
+the embedded one. Size, blur, light, covering and cut-off: their crops were spoiled step by step
+(`worse_photos`). Pose and score: their crops as they are (`unusual_photos`). What
+all of them do on LFW, where none was fitted but when a photo is looked at turned, is measured too
+(`warnings`). The tables stand in the model card.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from PIL import Image, ImageFilter
+from typing_extensions import TypedDict  # typing's own cannot be read by pydantic before 3.12
+
+from siamese.errors import documented
+from siamese.faces.alignment import Alignment, Point, crop_scale, similarity
+from siamese.faces.detector import Face
+
+
+@documented
+class WarningDict(TypedDict):
+    """What may make the answer less reliable."""
+
+    code: str
+    message: str
+
+
+Size = tuple[int, int]  # width, height of the photo, px
+
+SMALL_FACE = 26.0  # px, see `width`
+BLURRED = 0.085  # see `sharpness`
+TOO_DARK = 28.0  # see `light`
+TOO_BRIGHT = 235.0  # see `light`
+COVERED = 0.6  # see `detail`
+TURNED_AWAY = 0.4  # see `nose_offset`; about 40 degrees to the side
+CUT_OFF = 0.28  # see `outside`
+LOW_SCORE = 0.97  # the detector's; it takes nothing below 0.9 for a face
+
+# Parts of the crop, as shares of its side: x0, y0, x1, y1.
+MIDDLE = (0.15, 0.15, 0.85, 0.85)
+EYES_AND_MOUTH = (
+    (0.21, 0.25, 0.43, 0.42),
+    (0.57, 0.25, 0.79, 0.42),
+    (0.31, 0.67, 0.69, 0.85),
+)
+
+
+class Flag(StrEnum):
+    """The stable names of the warnings."""
+
+    SEVERAL_FACES = "several_faces"
+    SMALL_FACE = "small_face"
+    BLURRED = "blurred"
+    TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+    TURNED_AWAY = "turned_away"
+    CUT_OFF = "cut_off"
+    COVERED = "covered"
+    LOW_SCORE = "low_score"
+    TURNED = "turned"
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """A flag with one sentence on why it was raised and what to do."""
+
+    flag: Flag
+    message: str
+
+    def to_dict(self) -> WarningDict:
+        """The warning as data: `code` and `message`."""
+        return {"code": self.flag.value, "message": self.message}
+
+
+def warnings_for(face: Face, num_faces: int, size: Size) -> tuple[Warning, ...]:
+    """The warnings for the chosen face of a photo of `size` that shows `num_faces` faces.
+
+    A picture compared as a whole has no landmarks, and nothing to warn of.
+    """
+    if not face.landmarks:
+        return ()
+    found = [(flag, check(face, size)) for flag, check in CHECKS.items()]
+    several = (Flag.SEVERAL_FACES, _several_faces(num_faces))
+    return tuple(Warning(flag, message) for flag, message in [several, *found] if message)
+
+
+def width(landmarks: Sequence[Point]) -> float:
+    """How wide the face is in the photo, from ear to ear, px: what a crop of 96 px shows."""
+    alignment = Alignment()
+    return alignment.size / crop_scale(landmarks, alignment)
+
+
+def sharpness(crop: np.ndarray) -> float:
+    """How much of the middle's detail is fine: 0 for none; an ordinary sharp crop has 0.3.
+
+    The spread of what a blur of 1 % of the side takes away, by that of what one of 4 % takes away:
+    light and contrast cancel out.
+    """
+    grey, side = _stretched(_grey(crop)), crop.shape[0]
+    fine, coarse = (_middle(np.abs(grey - _blur(grey, share * side))) for share in (0.0104, 0.0417))
+    return float(np.sqrt(np.mean(fine**2)) / (np.sqrt(np.mean(coarse**2)) + 1e-3))
+
+
+def light(crop: np.ndarray) -> float:
+    """The median grey level of the middle of the crop, 0 to 255."""
+    return float(np.median(_middle(_grey(crop))))
+
+
+def detail(crop: np.ndarray) -> float:
+    """How much there is to see at the eyes and the mouth, by the middle of the crop.
+
+    The least of the three; ordinary faces have 1 to 2, a plain thing before one of them makes it 0.
+    """
+    grey = _stretched(_grey(crop))
+    change = np.abs(grey - _blur(grey, 0.0208 * crop.shape[0]))
+    parts = [float(_part(change, part).mean()) for part in EYES_AND_MOUTH]
+    return min(parts) / (float(_middle(change).mean()) + 0.3)
+
+
+def nose_offset(landmarks: Sequence[Point]) -> float:
+    """How far the nose is from the middle of eyes and mouth, sideways, in distances of the eyes.
+
+    0 from the front; a nose stands out by nearly half that distance, so 0.3 is some 35 degrees.
+    """
+    left_eye, right_eye, nose, *mouth = _upright(landmarks)
+    middle = (left_eye.real + right_eye.real + mouth[0].real + mouth[1].real) / 4
+    return float((nose.real - middle) / max(1e-6, right_eye.real - left_eye.real))
+
+
+def nose_height(landmarks: Sequence[Point]) -> float:
+    """Where the nose is between the line of the eyes (0) and that of the mouth (1); about 0.5.
+
+    No warning hangs on it: faces that look up or down are missed no more often than others.
+    """
+    left_eye, right_eye, nose, *mouth = _upright(landmarks)
+    eyes, lips = (left_eye.imag + right_eye.imag) / 2, (mouth[0].imag + mouth[1].imag) / 2
+    return float((nose.imag - eyes) / max(1e-6, lips - eyes))
+
+
+def outside(landmarks: Sequence[Point], size: Size) -> float:
+    """The share of the aligned crop that lies beyond the edge of the photo, 0 to 1."""
+    alignment = Alignment()
+    a, b = similarity(landmarks, alignment.target)
+    line = (np.arange(24) + 0.5) * alignment.size / 24
+    points = (line[None] + 1j * line[:, None] - b) / a
+    inside = (points.real >= 0) & (points.real <= size[0])
+    inside &= (points.imag >= 0) & (points.imag <= size[1])
+    return float(1 - inside.mean())
+
+
+def _several_faces(num_faces: int) -> str:
+    if num_faces < 2:
+        return ""
+    return f"{num_faces} faces were found; the largest near the centre is used unless you choose."
+
+
+def _small_face(face: Face, size: Size) -> str:
+    found = width(face.landmarks)
+    if found >= SMALL_FACE:
+        return ""
+    return f"The face is only {found:.0f} pixels wide; use a larger or closer photo."
+
+
+def _blurred(face: Face, size: Size) -> str:
+    if sharpness(face.crop) >= BLURRED:
+        return ""
+    return "The face is blurred; use a photo in focus, taken with a steady hand."
+
+
+def _too_dark(face: Face, size: Size) -> str:
+    if light(face.crop) >= TOO_DARK:
+        return ""
+    return "The face is too dark; use a photo with light on the face."
+
+
+def _too_bright(face: Face, size: Size) -> str:
+    if light(face.crop) <= TOO_BRIGHT:
+        return ""
+    return "The face is too bright; use a photo with softer light or less exposure."
+
+
+def _turned_away(face: Face, size: Size) -> str:
+    if abs(nose_offset(face.landmarks)) <= TURNED_AWAY:
+        return ""
+    return "The face is turned to the side; use a photo taken from the front."
+
+
+def _cut_off(face: Face, size: Size) -> str:
+    share = outside(face.landmarks, size)
+    if share <= CUT_OFF:
+        return ""
+    return f"{100 * share:.0f} % of the face is outside the photo; use one that shows all of it."
+
+
+def _covered(face: Face, size: Size) -> str:
+    if detail(face.crop) >= COVERED:
+        return ""
+    return "An eye or the mouth seems to be covered; use a photo that shows the whole face."
+
+
+def _low_score(face: Face, size: Size) -> str:
+    if face.score >= LOW_SCORE:
+        return ""
+    return "This may not be a face, or it is hidden in part; try a clearer photo."
+
+
+def _turned(face: Face, size: Size) -> str:
+    if not face.turned:
+        return ""
+    return (
+        f"The photo was turned by {face.turned} degrees to find the face; if that is wrong, turn it"
+        " upright before."
+    )
+
+
+CHECKS: dict[Flag, Callable[[Face, Size], str]] = {
+    Flag.SMALL_FACE: _small_face,
+    Flag.BLURRED: _blurred,
+    Flag.TOO_DARK: _too_dark,
+    Flag.TOO_BRIGHT: _too_bright,
+    Flag.TURNED_AWAY: _turned_away,
+    Flag.CUT_OFF: _cut_off,
+    Flag.COVERED: _covered,
+    Flag.LOW_SCORE: _low_score,
+    Flag.TURNED: _turned,
+}
+
+
+def _upright(landmarks: Sequence[Point]) -> np.ndarray:
+    """The landmarks (5,) as complex numbers, turned so that the eyes lie on a level."""
+    points = np.array([complex(x, y) for x, y in landmarks])
+    across = points[1] - points[0]
+    return np.asarray(points * np.conj(across) / max(1e-6, abs(across)))
+
+
+def _grey(crop: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(crop).convert("L"), np.float32)
+
+
+def _stretched(grey: np.ndarray) -> np.ndarray:
+    """From 0 to 255, so that rounding does not eat the detail of a dark picture."""
+    low, high = float(grey.min()), float(grey.max())
+    return np.asarray((grey - low) * (255 / max(1.0, high - low)), np.float32)
+
+
+def _blur(grey: np.ndarray, radius: float) -> np.ndarray:
+    image = Image.fromarray(np.rint(grey).astype(np.uint8))
+    return np.asarray(image.filter(ImageFilter.GaussianBlur(radius)), np.float32)
+
+
+def _middle(grey: np.ndarray) -> np.ndarray:
+    return _part(grey, MIDDLE)
+
+
+def _part(grey: np.ndarray, part: tuple[float, float, float, float]) -> np.ndarray:
+    x0, y0, x1, y1 = (round(share * grey.shape[0]) for share in part)
+    return grey[y0:y1, x0:x1]

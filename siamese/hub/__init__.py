@@ -1,0 +1,1 @@
+"""The Hugging Face Hub: names of checkpoints there, fetching, publishing, model cards."""

@@ -1,0 +1,19 @@
+"""Photos from outside: any picture a person would upload -> an upright RGB picture."""
+
+from siamese.photos.decode import MAX_BYTES, load
+from siamese.photos.files import file_name, files_below, is_hidden, photos_below, readable
+from siamese.photos.photo import Box, Caption, Photo, Source
+
+__all__ = [
+    "MAX_BYTES",
+    "Box",
+    "Caption",
+    "Photo",
+    "Source",
+    "file_name",
+    "files_below",
+    "is_hidden",
+    "load",
+    "photos_below",
+    "readable",
+]

@@ -1,0 +1,258 @@
+"""Photos from outside: any picture a person would upload -> an upright RGB picture of bounded size.
+
+Only this file and `photo` decode pictures. What arrives is not trusted: formats come from a fixed
+list and are recognised by their first bytes, never by the file's name; the number of bytes and of
+pixels is limited before anything is decoded; whatever a decoder trips over becomes an ImageError.
+"""
+
+import contextlib
+import io
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from siamese.errors import ImageError
+from siamese.photos import containers
+from siamese.photos.files import (
+    file_name,
+)
+from siamese.photos.photo import (
+    DECODER_ERRORS,
+    Caption,
+    Photo,
+    Source,
+)
+
+# 108-megapixel phones and 102-megapixel cameras exist; a decoded picture takes 3-4 bytes a pixel.
+MAX_PIXELS = 110_000_000
+# The decoders of AVIF and HEIC take 12 bytes a pixel.
+MAX_ISO_PIXELS = 64_000_000
+# An uncompressed TIFF of 100 megapixels has 300 MB. Larger files are read no further than this.
+MAX_BYTES = 320 * 2**20
+# WebP pictures with more pixels than this are decoded by a thriftier library than Pillow.
+LARGE_WEBP = 16_000_000
+
+_Open = Callable[[BinaryIO], Image.Image]
+_ORIENTATION_TAG = 0x0112
+
+
+def _open_heif(file: BinaryIO) -> Image.Image:
+    """Open HEIC through pillow-heif without registering it with Pillow for everybody else."""
+    # Imported here: the library takes 50 ms to load and most photos are not HEIC.
+    from pillow_heif.as_plugin import HeifImageFile
+
+    # A lazy picture: the header is read now, the pixels at load().
+    picture: Image.Image = HeifImageFile(file)
+    return picture
+
+
+# The classes are called directly, not through Image.open: its decompression-bomb guard warns and
+# fails by limits that are global to the process, and it would try every decoder Pillow has.
+_OPENERS: tuple[tuple[re.Pattern[bytes], _Open], ...] = (
+    (re.compile(rb"\xff\xd8\xff"), JpegImagePlugin.JpegImageFile),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), PngImagePlugin.PngImageFile),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), WebPImagePlugin.WebPImageFile),
+    (re.compile(rb"GIF8[79]a"), GifImagePlugin.GifImageFile),
+    (re.compile(rb"II\*\0|MM\0\*|II\+\0|MM\0\+"), TiffImagePlugin.TiffImageFile),
+    (re.compile(rb"BM"), BmpImagePlugin.BmpImageFile),
+    # "mif1" is only the container; the list of compatible brands says what is inside.
+    (
+        re.compile(rb"....ftyp(avi[fs]|m[is]f1.{4}(....){0,14}avi[fs])", re.DOTALL),
+        AvifImagePlugin.AvifImageFile,
+    ),
+    (re.compile(rb"....ftyp(hei[cxms]|hev[cxms]|m[is]f1)", re.DOTALL), _open_heif),
+)
+_ACCEPTED = "JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP"
+
+
+def load(source: Source, name: str | None = None, role: str = "photo") -> Photo:
+    """Take a photo in; reads the header, not yet the pixels.
+
+    Args:
+        source: a path, the bytes of a file, an open binary file, a PIL picture (its EXIF
+            counts) or an array: (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA; uint8, uint16
+            (0-65535), bool, or floats from 0 to 1.
+        name: what to call it in messages; by default the file's name, where there is one.
+        role: what the photo is in what is being done, as "second photo"; named in messages too.
+
+    Raises:
+        ImageError: it is no picture of a known format, is damaged, or is too large. Damage in the
+            pixels shows later, in `Photo.at`.
+    """
+    caption = Caption.of(role, name or file_name(source))
+    if isinstance(source, Image.Image):
+        return _from_picture(source, caption)
+    if isinstance(source, np.ndarray):
+        return _from_picture(_from_array(source, caption), caption)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _from_bytes(bytes(source[: MAX_BYTES + 1]), caption)
+    if isinstance(source, str | os.PathLike):
+        return _from_bytes(_read_path(Path(source), caption), caption)
+    return _from_bytes(_read_file(source, caption), caption)
+
+
+def _read_path(path: Path, caption: Caption) -> bytes:
+    try:
+        if path.is_dir():
+            raise ImageError(f"{caption.start} is a folder; please choose one photo in it.")
+        # Not for devices and pipes: reading one may never end.
+        if not path.is_file():
+            raise ImageError(f"{caption.start} does not exist; please check the path.")
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{caption.start} cannot be opened; please check it.") from error
+
+
+def _read_file(file: BinaryIO, caption: Caption) -> bytes:
+    try:
+        content = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError, AttributeError) as error:
+        raise ImageError(f"{caption.start} cannot be read; please give it again.") from error
+    if not isinstance(content, bytes):
+        raise ImageError(f"{caption.start} was opened as text; please open it in binary mode.")
+    return content
+
+
+def _from_bytes(content: bytes, caption: Caption) -> Photo:
+    if not content:
+        raise ImageError(f"{caption.start} is an empty file; please choose another one.")
+    if len(content) > MAX_BYTES:
+        raise ImageError(
+            f"{caption.start} has more than {MAX_BYTES // 2**20} MB; please make it smaller."
+        )
+    opener = next((opener for pattern, opener in _OPENERS if pattern.match(content)), None)
+    if opener is None:
+        raise ImageError(
+            f"{caption.start} {_looks_like(content)}; please give a picture as {_ACCEPTED}."
+        )
+    try:
+        content, orientation = containers.strip(content)
+    except containers.Laborious as error:
+        raise ImageError(
+            f"{caption.start} is built so that it would take far too long to read; "
+            "please save it as a JPEG and try again."
+        ) from error
+    try:
+        picture = opener(io.BytesIO(content))
+    except DECODER_ERRORS as error:
+        raise ImageError(
+            f"{caption.start} is damaged or of an unusual kind and cannot be opened; "
+            "please save it as a JPEG and try again."
+        ) from error
+    size = picture.size
+    _check_size(caption, size, MAX_ISO_PIXELS if content[4:8] == b"ftyp" else MAX_PIXELS)
+    # Of an AVIF, Pillow writes here which side its own boxes say is up, but turns nothing itself.
+    if isinstance(picture, WebPImagePlugin.WebPImageFile | AvifImagePlugin.AvifImageFile):
+        orientation = containers.orientation_of(picture.info.get("exif"))
+    if isinstance(picture, WebPImagePlugin.WebPImageFile) and size[0] * size[1] > LARGE_WEBP:
+        if picture.is_animated:
+            raise ImageError(
+                f"{caption.start} is a very large animation; please give a single picture."
+            )
+        mode = picture.mode
+        return Photo(caption, size, orientation, lambda: _large_webp(content, mode), len(content))
+    return Photo(caption, size, orientation, lambda: opener(io.BytesIO(content)), len(content))
+
+
+def _large_webp(content: bytes, mode: str) -> Image.Image:
+    """Decode a still WebP at 4 bytes a pixel; Pillow's decoder, made for animations, takes 16."""
+    # Imported here: only these pictures need it.
+    import torch
+    from torchvision.io import ImageReadMode, decode_webp
+
+    encoded = torch.from_numpy(np.frombuffer(content, dtype=np.uint8).copy())
+    pixels = decode_webp(encoded, ImageReadMode.RGB_ALPHA).permute(1, 2, 0).contiguous().numpy()
+    size = (pixels.shape[1], pixels.shape[0])
+    wanted = "RGBA" if mode == "RGBA" else "RGBX"
+    return Image.frombuffer(wanted, size, pixels, "raw", wanted, 0, 1)
+
+
+def _looks_like(content: bytes) -> str:
+    head = content[:1024].lstrip().lower()
+    for start, kind in ((b"%pdf", "a PDF document"), (b"pk\x03\x04", "a zip archive")):
+        if head.startswith(start):
+            return f"is {kind}, not a picture"
+    if b"<svg" in head:
+        return "is an SVG drawing, not a photo"
+    if b"<html" in head or b"<!doctype" in head:
+        return "is a web page, not a picture"
+    if content[4:8] == b"ftyp":
+        return "is a video or an unknown kind of picture"
+    return "is not a picture of a known kind"
+
+
+def _from_picture(picture: Image.Image, caption: Caption) -> Photo:
+    _check_size(caption, picture.size)
+    try:
+        # A snapshot: what the caller does to the picture later does not matter.
+        snapshot = picture.copy()
+    except DECODER_ERRORS as error:
+        raise ImageError(
+            f"{caption.start} is damaged and cannot be read; please open it again."
+        ) from error
+    num_bytes = len(snapshot.getbands()) * snapshot.width * snapshot.height
+    return Photo(caption, picture.size, _orientation(picture), lambda: snapshot, num_bytes)
+
+
+def _from_array(array: np.ndarray, caption: Caption) -> Image.Image:
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
+        raise ImageError(
+            f"{caption.start} is an array of shape {array.shape}; "
+            "please give (H, W), (H, W, 3) or (H, W, 4)."
+        )
+    if 0 in array.shape:
+        raise ImageError(f"{caption.start} is an empty array; please give one with pixels.")
+    _check_size(caption, (array.shape[1], array.shape[0]))
+    kind = array.dtype
+    if kind == np.uint16:
+        array = array // 257
+    elif kind == np.bool_:
+        array = array * np.uint8(255)
+    elif np.issubdtype(kind, np.floating):
+        array = np.nan_to_num(np.clip(array, 0.0, 1.0)) * 255.0 + 0.5
+    elif kind != np.uint8:
+        raise ImageError(
+            f"{caption.start} is an array of {kind}; please give uint8 (0-255), uint16 or floats "
+            "from 0 to 1."
+        )
+    return Image.fromarray(np.ascontiguousarray(array, dtype=np.uint8))
+
+
+def _check_size(caption: Caption, size: tuple[int, int], most: int = MAX_PIXELS) -> None:
+    pixels = size[0] * size[1]
+    if pixels > most:
+        raise ImageError(
+            f"{caption.start} has {pixels / 1e6:.0f} megapixels and at most "
+            f"{most // 1_000_000} are accepted; please make it smaller."
+        )
+    if pixels < 1:
+        raise ImageError(f"{caption.start} has no pixels; please choose another one.")
+
+
+def _orientation(picture: Image.Image) -> int:
+    """EXIF orientation 1-8 of an open picture; 1 where there is none or it makes no sense."""
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return 1  # Pillow turns these by itself, and counts that into their size
+    # A broken EXIF block is no reason to refuse a picture that can be decoded.
+    with contextlib.suppress(*DECODER_ERRORS):
+        value = picture.getexif().get(_ORIENTATION_TAG, 1)
+        if isinstance(value, int) and 1 <= value <= 8:
+            return value
+    return 1

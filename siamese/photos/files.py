@@ -1,0 +1,50 @@
+"""Files that may be photos: which ones a folder holds, and what to call them."""
+
+import mimetypes
+import os
+from pathlib import Path, PurePosixPath
+
+from PIL import (
+    Image,
+)
+
+from siamese.photos.photo import Source
+
+_SYSTEM_FILES = {"__MACOSX", "Thumbs.db", "desktop.ini"}
+
+
+def file_name(source: Source) -> str | None:
+    """The name of the file that a source is; None where it is none (bytes, arrays)."""
+    if isinstance(source, str | os.PathLike):
+        return readable(Path(source).name)
+    if isinstance(source, Image.Image):
+        return None  # that of a copy or a crop would be the original's
+    name = getattr(source, "name", None)
+    return readable(Path(name).name) if isinstance(name, str) else None
+
+
+def readable(name: str) -> str:
+    """A file's name with "?" for every byte that is not UTF-8, which nobody could print or save."""
+    return name.encode(errors="replace").decode()
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files below a folder, but for those that a system keeps out of sight, in order."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [path for path in found if not is_hidden(path.relative_to(folder).as_posix())]
+
+
+def photos_below(folder: Path) -> list[Path]:
+    """The files below a folder that may be photos: by their names they are not something else."""
+
+    def something_else(path: Path) -> bool:
+        kind, _ = mimetypes.guess_type(path.name)
+        return kind is not None and not kind.startswith("image/")
+
+    return [path for path in files_below(folder) if not something_else(path)]
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a path is a system's own: `.git/a.png`, `__MACOSX/ann/._1.jpg`, `ann/Thumbs.db`."""
+    parts = PurePosixPath(name).parts
+    return any(part.startswith(".") or part in _SYSTEM_FILES for part in parts)

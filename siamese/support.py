@@ -1,0 +1,169 @@
+"""Support sets: who may be in a query photo, as photos, or as a gallery of embeddings."""
+
+import itertools
+import os
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from siamese.errors import InputError
+from siamese.photos import Source, file_name, photos_below, readable
+
+Support = Mapping[str, Source | Sequence[Source]] | Sequence[Source] | str | Path
+
+
+def read_support(support: Support) -> list[tuple[str, Source]]:
+    """A support set as (identity, photo) pairs.
+
+    A folder's files are identities by file name; its sub-folders are identities with all the files
+    below them. Files that may be photos by their names and are none are reported where they are
+    read. Photos in a list are identities of their own, by file name (the second "image" is
+    "image 2", since some phones call every photo so), or "person 1", ... where they have none.
+    Names of files and folders are made readable (`photos.readable`), and people stay apart.
+    Raises InputError where there is no photo, a person without a name, or no support set at all.
+    """
+    if isinstance(support, (str, Path)):
+        support = _support_folder(Path(support))
+    pairs: list[tuple[str, Source]] = []
+    if isinstance(support, Mapping):
+        for identity, photos in support.items():
+            if not isinstance(identity, str) or not identity.strip():
+                raise InputError("Each person of a support set needs a name, as text.")
+            several = isinstance(photos, Sequence) and not isinstance(photos, str | bytes)
+            listed = cast(Sequence[Source], photos if several else [photos])
+            pairs.extend((identity, photo) for photo in listed)
+    elif not isinstance(support, Sequence) or isinstance(support, bytes):
+        raise InputError(
+            "The support set must be a folder, a list of photos, or a mapping from each person's"
+            f" name to photos, not {type(support).__name__}."
+        )
+    else:
+        taken: set[str] = set()
+        for number, photo in enumerate(support, 1):
+            name = file_name(photo)
+            identity = apart(Path(name).stem if name else f"person {number}", taken)
+            taken.add(identity)
+            pairs.append((identity, photo))
+    if not pairs:
+        raise InputError("The support set is empty; add at least one photo.")
+    return pairs
+
+
+def apart(name: str, taken: Container[str]) -> str:
+    """A name that is not taken: this one, or with the first number from 2 on that makes it new."""
+    numbered = (f"{name} {number}" for number in itertools.count(2))
+    return next(new for new in itertools.chain([name], numbered) if new not in taken)
+
+
+def _support_folder(folder: Path) -> dict[str, list[Source]]:
+    if not folder.is_dir():
+        raise InputError(f"The support set {folder} is not a folder.")
+    found: dict[str, list[Source]] = {}
+    for path in photos_below(folder):
+        inside = path.relative_to(folder).parts
+        found.setdefault(inside[0] if len(inside) > 1 else path.stem, []).append(path)
+    if not found:
+        raise InputError(f"The support set {folder} holds no pictures.")
+    named: dict[str, list[Source]] = {}
+    for name, listed in found.items():
+        named[apart(readable(name), named)] = listed
+    return named
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gallery:
+    """Identities with the embeddings of their photos; immutable, so it can be shared by threads.
+
+    `photos` maps an identity to float32 (num_photos, D). `sha256` names the weights that made the
+    embeddings; those of other weights cannot be compared with them.
+    """
+
+    photos: Mapping[str, np.ndarray]
+    sha256: str
+    # What `means` returned, so that the second search of the same people does without.
+    _summary: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list, init=False)
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def add(self, identity: str, embeddings: np.ndarray) -> "Gallery":
+        """A gallery with these photos (N, D) added to that identity, which may be new."""
+        rows = np.atleast_2d(np.asarray(embeddings, dtype=np.float32))
+        known = self.photos.get(identity)
+        joined = rows if known is None else np.concatenate([known, rows])
+        return Gallery({**self.photos, identity: joined}, self.sha256)
+
+    def remove(self, identity: str) -> "Gallery":
+        """A gallery without that identity; InputError if it is not in there."""
+        if identity not in self.photos:
+            raise InputError(f"'{identity}' is not in the gallery.")
+        left = {name: rows for name, rows in self.photos.items() if name != identity}
+        return Gallery(left, self.sha256)
+
+    def means(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean embeddings (K, D) float32 and numbers of photos (K,) int64, in order of names."""
+        if not self._summary:
+            counts = np.array([len(rows) for rows in self.photos.values()])
+            rows = np.concatenate(list(self.photos.values()))
+            if len(rows) > len(counts):
+                sums = np.add.reduceat(rows, np.cumsum(counts) - counts, axis=0)
+                rows = (sums / counts[:, None]).astype(np.float32)
+            self._summary.append((rows, counts))
+        return self._summary[0]
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file; it holds embeddings and names, no photos.
+
+        It is written beside an older file, then replaces it: a kill never leaves half a gallery.
+        Raises InputError where the file cannot be written, or a name is no valid text.
+        """
+        part = Path(f"{path}.part")
+        names = {f"{number:08d}": name for number, name in enumerate(self.photos)}
+        tensors = {key: self.photos[name] for key, name in names.items()}
+        try:
+            save_file(tensors, str(part), metadata={"sha256": self.sha256, **names})
+            part.replace(path)
+        except (OSError, SafetensorError, UnicodeEncodeError) as error:
+            raise InputError(f"{path} cannot be written ({error}).") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Gallery":
+        """Read what `save` wrote; InputError where the file is something else."""
+        if not is_gallery(path):
+            raise InputError(f"{path} is not a gallery saved by this program.")
+        with safe_open(str(path), framework="numpy") as file:
+            meta = file.metadata()
+            photos = {meta[key]: file.get_tensor(key) for key in sorted(file.keys())}
+        if any(rows.ndim != 2 or not len(rows) for rows in photos.values()):
+            raise InputError(f"{path} holds a person without a photo, so it is damaged.")
+        return cls(photos, meta["sha256"])
+
+
+def is_gallery(path: str | Path) -> bool:
+    """Whether `Gallery.save` wrote this file, by its head: every row of it has a name."""
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            return {"sha256", *file.keys()} <= set(file.metadata() or {})
+    except PermissionError:
+        raise
+    except (OSError, SafetensorError):
+        return False
+
+
+def check_target(path: Path) -> None:
+    """InputError where a gallery cannot be saved here, or would destroy something else."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; please name the gallery file to write.")
+    if not path.parent.is_dir():
+        raise InputError(f"{path} cannot be written; there is no folder {path.parent}.")
+    if not all(os.access(place, os.W_OK) for place in (path.parent, path) if place.exists()):
+        raise InputError(f"{path} cannot be written; please choose a place where you may.")
+    if path.exists() and not (path.is_file() and is_gallery(path)):
+        raise InputError(
+            f"{path} exists and is not a gallery saved by this program; please name another file."
+        )

@@ -1,0 +1,142 @@
+"""`python -m siamese calibrate`: make the sigmoid a probability, and fit the thresholds.
+
+The calibration people of the given sources, whom no training stage has used, are split by a hash:
+one half fits, the other half reports. The Platt correction is folded into the linear layer and the
+checkpoint is saved; what config.json keeps of the fit is provenance, no answer depends on it.
+"""
+
+import dataclasses
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siamese import checkpoint as checkpoints
+from siamese.calibration import DecisionRule
+from siamese.checkpoint import Checkpoint
+from siamese.data import people
+from siamese.data.collection import People, embed_pictures
+from siamese.data.pairs import draw_pairs
+from siamese.data.people import Part
+from siamese.data.pixels import CACHE
+from siamese.data.split import calibration_pictures, fits, split_of
+from siamese.data.targets import contradicted_names
+from siamese.errors import InputError
+from siamese.evaluation import fitting
+from siamese.evaluation.comparison import Comparison
+from siamese.evaluation.fitting import Platt, Support
+from siamese.evaluation.verification import false_match_curve, measured_point
+from siamese.training.provenance import made_by
+
+REPORTED_ON = "calibration people, the half that reports"
+RUNTIME_METHOD = Support.MEAN_EMBEDDING  # what `Gallery.means` does
+
+
+def calibrate(
+    folder: Path,
+    data: Sequence[Path],
+    targets: Sequence[Path],
+    out: Path,
+    cache: Path = CACHE,
+    license: str | None = None,
+    license_reason: str = "",
+    mirrored: bool | None = None,
+) -> Checkpoint:
+    """Calibrate the checkpoint in `folder` on `data` and save it in `out`, which may be the same.
+
+    `targets` are embeddings of an independent reference network (.npz, as for training); given
+    these, pictures whose label it contradicts are left out, and config.json lists them. `license`
+    is what the weights may be used under, with one sentence why; `mirrored` whether pictures are
+    embedded together with their mirror images. None leaves either as config.json says.
+    Raises InputError with what is missing where there are too few people, or where there is a
+    reason for no licence; `out` is then as it was.
+    """
+    if license_reason and not license:
+        raise InputError("A reason for a licence was given without the licence; add --license.")
+    raw = checkpoints.load_folder(folder)
+    if mirrored is not None:
+        raw = _with_mirror(raw, mirrored)
+    split = split_of(raw.config)
+    pictures = calibration_pictures(data, Part.CALIBRATION, split)
+    excluded = contradicted_names(pictures, targets)
+    kept = [picture for picture in pictures if picture.name not in excluded]
+    found = embed_pictures(raw, kept, cache, split)
+    others = calibration_pictures(data, Part.VALIDATION, split)
+    validation = embed_pictures(raw, others, cache, split)
+    # The linear layer as rounded to 16 bits: thresholds must fit that one. Not in `out` yet, whose
+    # rule may be all that is left where there turn out to be too few people.
+    with tempfile.TemporaryDirectory() as rounded:
+        platt = _fold(raw, found.of(fits), Path(rounded))
+        folded = checkpoints.load_folder(Path(rounded))
+    rule, losses = _decision(Comparison.of(folded.network), found, validation)
+    provenance = {
+        **made_by(),
+        "split": split.name,
+        **_counts(found.of(fits)),
+        "sources": {source.name: people.fingerprint(source) for source in data},
+        "excluded": sorted(excluded),
+        "platt": {"scale": platt.scale, "offset": platt.offset},
+        "support_method": RUNTIME_METHOD.value,
+        "support_log_loss_on_validation": losses,
+    }
+    config = dataclasses.replace(folded.config, decision=rule, calibration=provenance)
+    if license:
+        config = dataclasses.replace(config, license=license, license_reason=license_reason)
+    checkpoints.save(out, folded.network, config)
+    return checkpoints.load_folder(out)
+
+
+def _with_mirror(raw: Checkpoint, mirrored: bool) -> Checkpoint:
+    """The checkpoint with that setting; the weights are the same."""
+    network = raw.network.with_mirror(mirrored)
+    config = dataclasses.replace(raw.config, network=network.config)
+    return dataclasses.replace(raw, network=network, config=config)
+
+
+def _fold(raw: Checkpoint, found: People, out: Path) -> Platt:
+    """Fit the probability, fold it into the network, and save that in `out`."""
+    pairs = draw_pairs(found.labels)
+    platt = fitting.fit_platt(pairs.scores(Comparison.of(raw.network), found.vectors))
+    raw.network.fold(platt.scale, platt.offset)
+    config = dataclasses.replace(raw.config, decision=None, calibration={})
+    checkpoints.save(out, raw.network, config)
+    return platt
+
+
+def _decision(
+    compare: Comparison, calibration: People, validation: People
+) -> tuple[DecisionRule, dict[str, float]]:
+    """The decision rule, and the log loss on validation people of both ways with several photos."""
+    fit, report = calibration.of(fits), calibration.of(lambda who: not fits(who))
+    thresholds = fitting.fit_thresholds(draw_pairs(fit.labels).scores(compare, fit.vectors))
+    measured = draw_pairs(report.labels).distinct().scores(compare, report.vectors)
+    points = tuple(
+        measured_point(name, threshold, measured, REPORTED_ON)
+        for name, threshold in thresholds.points.items()
+    )
+    scales, losses = {}, {}
+    for method in Support:
+        scales[method] = fitting.fit_support(compare, fit.vectors, fit.labels, method)
+        losses[method.value] = fitting.support_loss(
+            compare, validation.vectors, validation.labels, method, scales[method]
+        )
+    rule = DecisionRule(
+        points,
+        thresholds.different_below,
+        scales[RUNTIME_METHOD],
+        false_match_curve(measured.impostor, REPORTED_ON),
+    )
+    known = {name: loss for name, loss in losses.items() if np.isfinite(loss)}
+    return rule, known
+
+
+def _counts(found: People) -> dict[str, Any]:
+    pairs = draw_pairs(found.labels)
+    return {
+        "people": len(set(found.identities)),
+        "pictures": len(found.pictures),
+        "genuine_pairs": len(pairs.genuine),
+        "impostor_pairs": len(pairs.impostor),
+    }

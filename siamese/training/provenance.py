@@ -1,0 +1,31 @@
+"""What config.json says of how weights were made."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def made_by() -> dict[str, Any]:
+    """What config.json says of how weights were made: the command and the code that it ran."""
+    words = " ".join(_portable(word) for word in sys.argv[1:])
+    return {
+        "command": f"python -m siamese {words}",
+        "commit": _commit(),
+        "torch": torch.__version__,
+    }
+
+
+def _portable(word: str) -> str:
+    """A command-line word without the folders of the machine it was typed on."""
+    option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    return option + equals + (Path(value).name if Path(value).is_absolute() else value)
+
+
+def _commit() -> str | None:
+    root = Path(__file__).resolve().parent
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None

@@ -1,0 +1,189 @@
+"""One stage of a recipe, from files to a checkpoint: `python -m siamese train`.
+
+A recipe is a chain of such stages. Each starts from the checkpoint of the one before (`init`) with
+a schedule of its own, and appends itself to the `training` list of config.json.
+"""
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from siamese import checkpoint
+from siamese.checkpoint import Checkpoint, CheckpointConfig
+from siamese.data import people
+from siamese.data.pairs import Labels, draw_pairs
+from siamese.data.people import Picture
+from siamese.data.pixels import CACHE, embed_stored, read_stored, stored_window
+from siamese.data.split import Split, training_pictures
+from siamese.data.targets import read_targets
+from siamese.errors import InputError
+from siamese.evaluation import fitting
+from siamese.evaluation.comparison import Comparison
+from siamese.network import Siamese
+from siamese.training.batches import RelatedBatches, ShuffledBatches, centroids_of
+from siamese.training.loop import STATE, Batches, Data, Schedule, run_stage
+from siamese.training.objectives import Distillation, Verification
+from siamese.training.provenance import made_by
+from siamese.training.recipe import StageOptions, Wanted, augmentation_for, settled
+from siamese.training.validation import Validation
+
+
+def train(options: StageOptions, folder: Path) -> bool:
+    """Run a stage and write its checkpoint into `folder`, which also keeps the log and the state.
+
+    Where several processes share the work, the first one writes; returns whether this is it.
+
+    Raises InputError with what is missing or contradicts `options.init`, before anything is
+    trained.
+    """
+    parent = checkpoint.load_folder(options.init) if options.init else None
+    config, split = settled(options.wanted, parent.config if parent else None)
+    schedule = dataclasses.replace(options.schedule, augmentation=augmentation_for(config))
+    options = dataclasses.replace(options, schedule=schedule)
+    torch.manual_seed(schedule.seed)
+    network = parent.network if parent else Siamese(config.network)
+    pictures = training_pictures(
+        options.data, options.unlabelled, options.targets, split, options.turns
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    data = load_data(pictures, options, config)
+    if options.objective == "distill":
+        objective, batches = _distillation(network, data, schedule)
+    else:
+        objective, batches = _verification(network, pictures, data, options, split)
+    validation = Validation.load(options.data, config, split, options.cache)
+    sources = (*options.data, *options.unlabelled, *options.targets)
+    hashes = {source: people.fingerprint(source) for source in sources}
+    record = _record(options, split, pictures, parent, hashes)
+    identity = _identity(options, config, split, parent, hashes)
+    writes = run_stage(
+        objective, network, data, batches, schedule, folder, validation, options.cpu, identity
+    )
+    if not writes:
+        return False
+    trained = dataclasses.replace(
+        config, decision=None, calibration={}, training=(*config.training, record)
+    )
+    checkpoint.save(folder, network, trained)
+    (folder / STATE).unlink(missing_ok=True)
+    return True
+
+
+def load_data(pictures: Sequence[Picture], options: StageOptions, config: CheckpointConfig) -> Data:
+    """Pixels, targets and numbers of identities for these pictures."""
+    pixels = read_stored(pictures, config, options.cache)
+    targets = np.zeros((len(pictures), 1), np.float16)
+    if options.targets:
+        targets = read_targets(options.targets, pictures)
+    return Data(
+        pixels,
+        targets,
+        people.numbers([picture.identity for picture in pictures]),
+        stored_window(config),
+    )
+
+
+def _distillation(network: Siamese, data: Data, schedule: Schedule) -> tuple[nn.Module, Batches]:
+    if not np.abs(data.targets[:, :8]).sum(1).all():
+        raise InputError("Some pictures have no target embedding; check --targets.")
+    if data.targets.shape[1] != network.config.embedding_size:
+        raise InputError(
+            f"The targets have {data.targets.shape[1]} numbers each, the network's embedding"
+            f" {network.config.embedding_size}; set --embedding-size to match."
+        )
+    batches = ShuffledBatches(len(data.pixels), schedule.batch_size, schedule.seed)
+    return Distillation(network), batches
+
+
+def _verification(
+    network: Siamese,
+    pictures: Sequence[Picture],
+    data: Data,
+    options: StageOptions,
+    split: Split,
+) -> tuple[nn.Module, Batches]:
+    named = [picture for picture in pictures if picture.identity]
+    pixels = data.pixels[: len(named)]  # the labelled pictures come first
+    schedule, centroids = options.schedule, None
+    if options.init:  # a fresh network's idea of who looks alike is worth nothing
+        plain = network.with_mirror(False)  # as training embeds
+        embeddings = embed_stored(plain, pixels, data.window, "look-alikes")
+        _start_head(network, Labels.of(named, split), embeddings)
+        centroids = centroids_of(named, embeddings)
+    batches = RelatedBatches(
+        named,
+        centroids,
+        schedule.batch_size,
+        schedule.seed,
+        options.per_person,
+        options.group,
+        options.kin,
+        split.family,
+        nameless=len(pictures) - len(named),
+    )
+    weight = 1.0 if options.targets else 0.0
+    return Verification(network, distillation_weight=weight), batches
+
+
+def _start_head(network: Siamese, labels: Labels, embeddings: np.ndarray) -> None:
+    """Scale the head as the training pairs have it, so that it need only be refined.
+
+    Where they say nothing (perfectly told apart, or not at all) the head starts as it is.
+    """
+    with contextlib.suppress(InputError):
+        pairs = draw_pairs(labels, impostors=None)
+        platt = fitting.fit_platt(pairs.scores(Comparison.of(network), embeddings))
+        network.fold(platt.scale, platt.offset)
+
+
+def _identity(
+    options: StageOptions,
+    config: CheckpointConfig,
+    split: Split,
+    parent: Checkpoint | None,
+    hashes: Mapping[Path, str],
+) -> str:
+    """All that the weights of a stage depend on; where its files lie is nothing of that."""
+    files = (options.data, options.unlabelled, options.targets)
+    contents = [[hashes[path] for path in paths] for paths in files]
+    start = (config.network, config.detector, config.window, parent and parent.sha256)
+    rest = dataclasses.replace(
+        options,
+        data=(),
+        unlabelled=(),
+        targets=(),
+        init=None,
+        wanted=Wanted(),
+        cache=CACHE,
+        cpu=False,
+    )
+    return repr((rest, start, split.name, contents))
+
+
+def _record(
+    options: StageOptions,
+    split: Split,
+    pictures: Sequence[Picture],
+    parent: Checkpoint | None,
+    hashes: Mapping[Path, str],
+) -> dict[str, Any]:
+    """What config.json says of this stage."""
+    schedule = dataclasses.asdict(options.schedule)
+    return {
+        "objective": options.objective,
+        "split": split.name,
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
+        "schedule": {k: v for k, v in schedule.items() if not k.endswith("_every")},
+        "people": len({p.identity for p in pictures if p.identity}),
+        "pictures": len(pictures),
+        "sources": {source.name: sha256 for source, sha256 in hashes.items()},
+        "parent_sha256": parent.sha256 if parent else None,
+        **made_by(),
+    }

@@ -1,0 +1,255 @@
+"""A chain of two stages from files to a checkpoint, through the command line."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from siamese import __main__ as cli
+from siamese import checkpoint
+from siamese.commands import options
+from siamese.data import people
+from siamese.data.people import Part
+from siamese.data.split import PEOPLE as BY_NAME
+from siamese.data.split import training_pictures
+from siamese.errors import InputError
+from siamese.training.loop import STATE, Schedule
+from siamese.training.provenance import made_by
+from siamese.training.recipe import StageOptions
+from siamese.training.train import train
+from tests.data.alphabets import write_alphabets
+
+PEOPLE, EACH = 60, 4
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """People that are patterns of 8 x 8 squares, and a reference network that knows them apart."""
+    folder = tmp_path_factory.mktemp("world")
+    random = np.random.default_rng(0)
+    names, rows = [], []
+    for person in range(PEOPLE):
+        pattern = random.integers(0, 256, (8, 8, 3)).repeat(16, 0).repeat(16, 1)
+        direction = random.normal(size=16)
+        (folder / "people" / f"p{person}").mkdir(parents=True)
+        for number in range(EACH):
+            noisy = (pattern + random.normal(0, 15, pattern.shape)).clip(0, 255).astype(np.uint8)
+            name = f"p{person}/{number}.png"
+            Image.fromarray(noisy).save(folder / "people" / name)
+            names.append(name)
+            rows.append(direction * 50)
+    np.savez(folder / "targets.npz", names=names, embedding=np.array(rows).astype(np.int16))
+    return folder
+
+
+def stage(world: Path, out: Path, *words: str) -> int:
+    return cli.main([*command(world, out, world / "cache"), "--cpu", *words])
+
+
+def command(world: Path, out: Path, cache: Path) -> list[str]:
+    sizes = ["--image-size", "32", "--embedding-size", "16", "--batch-size", "32"]
+    return ["train", str(out), "--data", str(world / "people"), "--cache", str(cache), *sizes]
+
+
+def test_two_stages_make_a_chain(world: Path, tmp_path: Path) -> None:
+    targets = ["--targets", str(world / "targets.npz")]
+    first, second = tmp_path / "1", tmp_path / "2"
+    assert stage(world, first, "--objective", "distill", "--pictures", "320", *targets) == 0
+    more = ["--pictures", "160", "--init", str(first), "--learning-rate", "1e-4"]
+    assert stage(world, second, *targets, *more) == 0
+    made = checkpoint.load_folder(second)
+    assert made.config.decision is None and made.config.network.mirrored
+    records = made.config.training
+    assert [record["objective"] for record in records] == ["distill", "verify"]
+    assert records[1]["parent_sha256"] == checkpoint.load_folder(first).sha256
+    assert records[0]["schedule"]["pictures"] == 320
+    assert set(records[0]["sources"]) == {"people", "targets.npz"}
+    assert str(tmp_path) not in str(records)
+    assert (second / "log.csv").read_text().startswith("step,pictures,loss,genuine")
+
+
+def test_a_kill_before_the_checkpoint_is_written_loses_nothing(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--pictures", "160", "--seed", "3"]
+    assert stage(world, tmp_path / "whole", *words) == 0
+    assert not (tmp_path / "whole" / STATE).exists()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "killed"
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", killed)
+        assert stage(world, folder, *words) == 130
+    assert not (folder / checkpoint.WEIGHTS).exists() and (folder / STATE).exists()
+
+    def trained_again(*_: object) -> None:
+        pytest.fail("a step was done again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("siamese.training.loop._batch", trained_again)
+        assert stage(world, folder, *words) == 0
+    assert (
+        checkpoint.load_folder(folder).sha256 == checkpoint.load_folder(tmp_path / "whole").sha256
+    )
+    logs = [(tmp_path / name / "log.csv").read_text() for name in ("whole", "killed")]
+    assert logs[0] == logs[1] and not (folder / STATE).exists()
+
+
+def killed_at_the_end(
+    world: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str
+) -> None:
+    """A stage of one step whose checkpoint was not written any more; its state is there."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", killed)
+        assert stage(world, folder, "--pictures", "32", *words) == 130
+    assert (folder / STATE).exists()
+
+
+def test_a_killed_stage_goes_on_only_as_what_it_was(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    folder, targets = tmp_path / "out", str(world / "targets.npz")
+    killed_at_the_end(world, folder, monkeypatch)
+    others = [["--turns"], ["--group", "2"], ["--kin", "1"], ["--backbone", "slim"]]
+    others += [["--targets", targets], ["--targets", targets, "--objective", "distill"]]
+    for words in others:
+        assert stage(world, folder, "--pictures", "32", *words) == options.INPUT_ERROR, words
+        assert "an unfinished stage with other settings" in capsys.readouterr().err, words
+    shutil.copytree(world / "people", tmp_path / "people")
+    assert not (folder / checkpoint.WEIGHTS).exists()
+    moved = command(tmp_path, folder, tmp_path / "cache")  # the same pictures in another place
+    assert cli.main([*moved, "--cpu", "--pictures", "32"]) == 0
+    (tmp_path / "people" / "p0" / "0.png").unlink()
+    killed_at_the_end(world, tmp_path / "again", monkeypatch)
+    fewer = command(tmp_path, tmp_path / "again", tmp_path / "cache")
+    assert cli.main([*fewer, "--cpu", "--pictures", "32"]) == options.INPUT_ERROR
+    assert "an unfinished stage with other settings" in capsys.readouterr().err
+
+
+def test_a_killed_stage_goes_on_only_from_its_parent(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for name, seed in (("1", "1"), ("2", "2")):
+        assert stage(world, tmp_path / name, "--pictures", "32", "--seed", seed) == 0
+    folder = tmp_path / "out"
+    killed_at_the_end(world, folder, monkeypatch, "--init", str(tmp_path / "1"))
+    other = ["--pictures", "32", "--init", str(tmp_path / "2")]
+    assert stage(world, folder, *other) == options.INPUT_ERROR
+    assert "an unfinished stage with other settings" in capsys.readouterr().err
+    shutil.copytree(tmp_path / "1", tmp_path / "copy")
+    same = ["--pictures", "32", "--init", str(tmp_path / "copy")]
+    assert stage(world, folder, *same) == 0
+
+
+def test_a_chain_of_drawings_stays_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the second stage is not told it has from the first; nothing is mirrored or held out."""
+    source = write_alphabets(tmp_path / "drawn.zip", {"Greek": 24, "Bengali": 3}, 3)
+    shared = ["--data", str(source), "--cache", str(tmp_path / "cache"), "--pictures", "32"]
+    shared += ["--batch-size", "32", "--cpu"]
+    first = ["--drawings", "--split", "alphabets", "--image-size", "32", "--embedding-size", "16"]
+    one, two = str(tmp_path / "1"), str(tmp_path / "2")
+    assert cli.main(["train", one, *shared, *first]) == 0
+    assert cli.main(["train", two, *shared, "--init", one]) == 0
+    made = checkpoint.load_folder(tmp_path / "2").config
+    assert made.detector == "none" and not made.network.mirrored
+    for record in made.training:
+        assert (record["split"], record["people"]) == ("alphabets", 24)
+        assert record["schedule"]["augmentation"]["flip"] == 0
+    odd = ["train", str(tmp_path / "3"), *shared, "--init", one, "--split", "people"]
+    assert cli.main(odd) == options.INPUT_ERROR
+    assert "was not trained with --split people" in capsys.readouterr().err
+    assert not (tmp_path / "3").exists()
+
+
+def test_the_command_on_record_names_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["train", "/home/ann/1", "--data", "/home/ann/a.zip", "--data=/home/ann/x=y/b.zip"]
+    monkeypatch.setattr(sys, "argv", ["siamese", *words, "--init=runs/1", "--cpu"])
+    expected = "train 1 --data a.zip --data=b.zip --init=runs/1 --cpu"
+    assert made_by()["command"] == f"python -m siamese {expected}"
+
+
+def two_processes(world: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`siamese train` started by torchrun on the CPU, with nothing decoded yet."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    trained = [*command(world, folder / "out", folder / "cache"), "--pictures", "96", *words]
+    return subprocess.run(
+        [*torchrun, "--nproc-per-node", "2", "-m", "siamese", *trained],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_two_processes_make_one_checkpoint(world: Path, tmp_path: Path) -> None:
+    """Both work, one decodes, one writes and says so."""
+    done = two_processes(world, tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("trained:") == 1
+    count = len(list((tmp_path / "cache").glob("*.npy")))
+    assert done.stderr.count("decoding: 100%") == count > 0
+    assert not list((tmp_path / "cache").glob("*.part"))
+    assert checkpoint.load_folder(tmp_path / "out").config.training[0]["processes"] == 2
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(world: Path, tmp_path: Path) -> None:
+    done = two_processes(world, tmp_path, "--batch-size", "33")
+    assert done.returncode != 0 and not (tmp_path / "out" / checkpoint.WEIGHTS).exists()
+    assert "error: 2 processes cannot share a batch of 33 evenly" in done.stderr
+
+
+def test_nobody_held_out_is_trained_on(world: Path) -> None:
+    source = world / "people"
+    names = {picture.identity for picture in training_pictures((source,), (), (), BY_NAME)}
+    assert names == {f"p{n}" for n in range(PEOPLE) if people.part_of(f"p{n}") is Part.TRAIN}
+    assert 30 < len(names) < PEOPLE
+
+
+def test_who_stands_in_two_sources_under_two_names_is_left_out(world: Path, tmp_path: Path) -> None:
+    """A training person whose target is that of a held-out person goes, all pictures of it."""
+    with np.load(world / "targets.npz") as content:
+        names, rows = content["names"].tolist(), content["embedding"].copy()
+    held_out = next(n for n in range(PEOPLE) if people.part_of(f"p{n}") is not Part.TRAIN)
+    twin = next(n for n in range(PEOPLE) if people.part_of(f"p{n}") is Part.TRAIN)
+    rows[names.index(f"p{twin}/2.png")] = rows[names.index(f"p{held_out}/0.png")]
+    np.savez(tmp_path / "t.npz", names=names, embedding=rows)
+    source = (world / "people",)
+    plain = training_pictures(source, (), (), BY_NAME)
+    kept = training_pictures(source, (), (tmp_path / "t.npz",), BY_NAME)
+    gone = {p.identity for p in plain} - {p.identity for p in kept}
+    assert f"p{twin}" in gone
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--objective", "distill", "--pictures", "32"], "no target embedding"),
+        (["--unlabelled", "people", "--pictures", "32"], "teach nothing without --targets"),
+        (["--init", "nowhere", "--pictures", "32"], "nowhere"),
+    ],
+)
+def test_what_is_missing_is_said(
+    world: Path, tmp_path: Path, words: list[str], message: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert stage(world, tmp_path / "out", *words) == options.INPUT_ERROR
+    assert message in capsys.readouterr().err
+
+
+def test_too_few_people_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "people" / "ann").mkdir(parents=True)
+    Image.new("RGB", (128, 128)).save(tmp_path / "people" / "ann" / "1.png")
+    with pytest.raises(InputError, match="at least 20 people"):
+        train(StageOptions("verify", (tmp_path / "people",), Schedule(32)), tmp_path / "out")

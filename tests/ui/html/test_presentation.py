@@ -1,0 +1,322 @@
+"""Numbers, words and pictures of the page; nothing that comes from outside becomes HTML."""
+
+import base64
+import io
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from siamese import Decision, ImageError, Verification
+from siamese.answers import Explanation, Origin, PhotoFaces
+from siamese.calibration import DecisionRule, OperatingPoint, Rate, Similar, probability
+from siamese.faces import quality
+from siamese.faces.detector import Face
+from siamese.photos import load
+from ui import photo, words
+from ui.html import about, answers, cards, details, draw, numbers, why
+from ui.tabs import examples
+from ui.tabs.components import Percent
+from ui.visit import Kept, Member, Problem, Shown, gallery, person_of
+
+HOSTILE = '"><script>alert(1)</script>'
+
+
+def picture(url: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.0, "under 0.1 %"),
+        (0.0049, "0.5 %"),
+        (0.5, "50 %"),
+        (0.987, "99 %"),
+        (0.9964, "99.6 %"),
+        (1.0, "over 99.9 %"),
+    ],
+)
+def test_nothing_is_certain_in_per_cent(share: float, words: str) -> None:
+    assert numbers.percent(share) == words
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [(0.1, 0.1), (12.5, 12.5), (50, 50), (0, 0.1), (None, 0.1), (100, 99.9)]
+)
+def test_a_prior_is_taken_from_0_1_to_99_9_per_cent(typed: float | None, meant: float) -> None:
+    assert Percent(0.1, 99.9).preprocess(typed) == meant
+
+
+def test_a_prior_is_said_as_it_was_chosen() -> None:
+    for tenths in range(1, 1000):
+        shown = str(tenths / 10).removesuffix(".0")
+        assert numbers.exact(tenths / 10 / 100) == f"{shown} %"
+        assert len(repr(numbers.from_percent(tenths / 10))) <= len("0.9999")
+
+
+def test_no_probability_reads_as_0_or_100() -> None:
+    for share in np.linspace(0, 1, 2001):
+        words = numbers.percent(float(share))
+        assert words not in ("0 %", "100 %", "0.0 %", "100.0 %")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.0, "0 %"),
+        (1.27e-7, "under 0.001 %"),
+        (1e-5, "0.001 %"),
+        (0.000_123, "0.012 %"),
+        (0.0996, "10 %"),
+        (0.345, "34 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_rates_of_any_size_can_be_read(value: float, words: str) -> None:
+    assert numbers.rate(value) == words
+
+
+def test_no_difference_of_probabilities_reads_as_0_or_100() -> None:
+    found = [numbers.points(float(share)) for share in np.linspace(0, 1, 2001)]
+    assert found[0] == "under 1" and found[-1] == "over 99"
+    assert not {"0", "100"} & set(found)
+
+
+def test_positions_on_the_scale_grow_with_the_evidence() -> None:
+    found = [numbers.position(logit) for logit in np.linspace(-12, 12, 100)]
+    assert found == sorted(found)
+    assert (found[0], numbers.position(0.0), found[-1]) == (0.0, 50.0, 100.0)
+
+
+@pytest.mark.parametrize("prior", [0.01, 0.3, 0.5, 0.99])
+def test_ticks_stand_where_their_probability_is_reached(prior: float) -> None:
+    for left, label in numbers.ticks(prior):
+        logit = (left / 100 * 2 - 1) * math.log(999)
+        assert 100 * probability(logit, prior) == pytest.approx(float(label[:-2]), rel=0.01)
+
+
+def test_names_from_outside_are_only_text() -> None:
+    shown = Shown(HOSTILE, draw.jpeg_url(Image.new("RGB", (8, 8))))
+    broken = Shown(HOSTILE, problem=Problem("unreadable_image", HOSTILE))
+    pages = [
+        cards.photo(shown, words.FIRST),
+        cards.photo(broken, words.FIRST),
+        cards.notice(HOSTILE),
+        about.notice(HOSTILE),
+        cards.members({"1": Member(HOSTILE, shown), "2": Member(HOSTILE, broken)}, ""),
+    ]
+    for page in pages:
+        assert "<script" not in page
+        assert "&lt;script&gt;" in page
+
+
+def test_only_a_photo_of_several_faces_says_so() -> None:
+    shown, row = Shown("a.jpg"), np.zeros(4, np.float32)
+    page = cards.members({str(n): Member("a", shown, row, n) for n in (1, 3)}, "")
+    assert re.findall(r"(\d) faces found", page) == ["3"]
+
+
+def test_every_picture_has_words_or_says_that_it_needs_none() -> None:
+    shown = Shown("a.jpg", draw.jpeg_url(Image.new("RGB", (8, 8))))
+    page = cards.photo(shown, words.FIRST) + cards.members({"1": Member("a", shown)}, "")
+    assert all("alt=" in tag for tag in re.findall(r"<img[^>]*>", page))
+
+
+def seen(name: str = "a.jpg") -> PhotoFaces:
+    """A photo of 100 x 100 pixels with one face."""
+    crop = np.full((96, 96, 3), 128, np.uint8)
+    face = Face((20.0, 20.0, 80.0, 80.0), ((50.0, 50.0),) * 5, 0.99, crop)
+    return PhotoFaces(name, (100, 100), (face,), 0, ())
+
+
+def answer(
+    similar: Similar | None, decision: Decision = Decision.SAME, probability: float = 0.7
+) -> str:
+    point = OperatingPoint("balanced", 0.0, Rate(1, 9, 0, 1), Rate(1, 9, 0, 1), "toys")
+    found = Verification(
+        probability=probability,
+        decision=decision,
+        logit=0.85,
+        prior=0.5,
+        operating_point=point,
+        first=seen(HOSTILE),
+        second=seen(),
+        origin=Origin("weights", "e1cf" * 16),
+        milliseconds={},
+        similar=similar,
+    )
+    return answers.verification(found, DecisionRule((point,), -2.0))
+
+
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        (61, "about 20 look at least this similar: 61 of 3,000 measured on LFW View 2"),
+        (0, "fewer than 1 looks at least this similar: 0 of 3,000 measured on LFW View 2"),
+    ],
+)
+def test_how_often_different_people_look_as_similar_is_said(errors: int, words: str) -> None:
+    shown = answer(Similar(Rate(errors, 3000, 0.0156, 0.026), "LFW View 2"))
+    assert words in shown
+    assert "95 % interval 1.6 % to 2.6 %" in shown
+
+
+def test_what_was_never_counted_is_not_said() -> None:
+    assert "at least this similar" not in answer(None)
+    assert "<script" not in answer(None)
+
+
+@pytest.mark.parametrize(
+    ("decision", "probability", "said"),
+    [
+        (Decision.SAME, 0.7, "probably belong to the same person"),
+        (Decision.SAME, 0.009, "more likely that they are not"),
+        (Decision.DIFFERENT, 0.3, "probably belong to different people"),
+        (Decision.DIFFERENT, 0.8, "more likely that they are the same"),
+        (Decision.UNCERTAIN, 0.01, "do not settle it"),
+    ],
+)
+def test_the_sentence_agrees_with_the_number(
+    decision: Decision, probability: float, said: str
+) -> None:
+    """The verdict does not depend on the prior, so the two may point to different sides."""
+    shown = answer(None, decision, probability)
+    leads = [*words.LEADS.values(), *words.LEADS_DESPITE.values()]
+    assert [lead for lead in leads if lead in shown] == [lead for lead in leads if said in lead]
+
+
+def test_photos_that_cannot_be_used_are_on_top_of_the_list() -> None:
+    """A long list is seen in part, and the answer says that it tells why."""
+    good = Member("ann", Shown("a.jpg"), np.ones(4, np.float32))
+    shown = cards.members({"1": good, "2": Member("bob", Shown("b.jpg")), "3": good}, "")
+    assert re.findall(r'data-do="remove" data-member="(\d)"', shown) == ["2", "1", "3"]
+
+
+def test_a_small_photo_is_enlarged_but_no_strip() -> None:
+    def sheet(width: int, height: int) -> bool:
+        photo = load(np.zeros((height, width, 3), np.uint8), "a.png")
+        return 'class="sheet small"' in cards.photo(Shown("a.png", "data:", photo), words.FIRST)
+
+    assert [sheet(40, 40), sheet(1000, 40), sheet(1000, 1000)] == [True, False, False]
+
+
+def test_the_picture_of_an_answer_carries_its_warnings() -> None:
+    blurred = quality.Warning(quality.Flag.BLURRED, "The face is blurred.")
+    warned = replace(seen(HOSTILE), warnings=(blurred,))
+    point = OperatingPoint("balanced", 0.0, Rate(1, 9, 0, 1), Rate(1, 9, 0, 1), "toys")
+    origin = Origin("weights", "e1cf")
+    made = details.picture("same", "Same person", ["70 %"], (warned, seen()), point, origin)
+    assert made["warnings"] == [f"{HOSTILE}: The face is blurred."]
+    assert details.picture("same", "", [], (seen(),), point, origin)["warnings"] == []
+
+
+def explained(grid: np.ndarray) -> Explanation:
+    small = grid / 4
+    return Explanation(
+        1.0, seen(HOSTILE), seen(), (grid, small), Origin("weights", "e1cf"), {"explain": 1.0}
+    )
+
+
+def test_an_explanation_marks_what_speaks_for_and_against() -> None:
+    grid = np.zeros((8, 8), np.float32)
+    grid[0, 7], grid[7, 3] = 2.0, -1.0
+    shown = str(why.explanation(explained(grid)))
+    first, second = shown.split("</figure>")[:2]
+    assert '<rect class="for" x="7" y="0"' in first
+    assert '<rect class="against" x="3" y="7"' in first
+    # A plus and a minus: not by colour alone. Both pictures share a scale, so the second has none.
+    assert first.count("<path") == 2 and first.count("v.5") == 1
+    assert second.count("<rect") == 2 and second.count("<path") == 0
+    assert "lies at the top right" in first and "at the bottom" in first
+    assert "by a factor of 7.4" in shown  # e squared
+    assert "<script" not in shown
+
+
+def test_an_explanation_without_any_effect_is_drawn_too() -> None:
+    shown = str(why.explanation(explained(np.zeros((8, 8), np.float32))))
+    assert "<rect" not in shown and "by a factor of" in shown
+
+
+def test_what_is_kept_is_forgotten_when_anything_changed() -> None:
+    first, second = Shown("a"), Shown("b")
+    kept = Kept("answer", (first, second))
+    assert kept.of(first, second) == "answer"
+    assert kept.of(first, Shown("b")) is None
+    assert kept.of(first) is None
+    assert Kept().of(first) is None
+
+
+@pytest.mark.parametrize("row", ["0", "2", "7", "-1", "²", "x", "9" * 40])
+def test_examples_are_there_whatever_is_asked_for(row: str) -> None:
+    uploads = examples.pair(row)
+    assert [upload.content[:4] for upload in uploads] == [b"RIFF", b"RIFF"]
+    names = tuple(upload.name for upload in uploads)
+    assert names == examples.PAIRS[int(row) if row in ("0", "2") else 0]
+
+
+def test_the_model_card_on_the_page_shows_no_picture_that_is_not_there(tmp_path: Path) -> None:
+    content = "---\na: b\n---\n# Card\n\n![roc](plots/roc.png)\n\nText.\n"
+    (tmp_path / "README.md").write_text(content)
+    card = about.model_card(tmp_path)
+    assert card is not None
+    assert card.split() == ["#", "Card", "Text."]
+    assert about.model_card(tmp_path / "nowhere") is None
+
+
+def test_previews_are_small_and_carry_no_metadata() -> None:
+    from siamese.photos import load
+
+    block = Image.Exif()
+    block[0x010F] = "the maker of the camera"
+    file = io.BytesIO()
+    Image.new("RGB", (3000, 2000), "red").save(file, "JPEG", exif=block)
+    preview = picture(draw.preview(load(file.getvalue(), "large.jpg")))
+    assert preview.size == (800, 533)
+    assert not preview.getexif()
+
+
+def test_a_data_url_gives_its_bytes_and_anything_else_a_sentence() -> None:
+    body = base64.b64encode(b"some bytes").decode()
+    assert photo.take(f"data:image/png;base64,{body}").content == b"some bytes"
+    named = photo.take({"url": f"data:image/png;base64,{body}", "orig_name": "../../a/b.png"})
+    assert (named.name, named.content) == ("b.png", b"some bytes")
+    for refused in ("https://example.org/a.jpg", "", "data:image/png,raw", "file:///etc/passwd"):
+        with pytest.raises(ImageError, match="Web addresses are not fetched"):
+            photo.take(refused)
+    with pytest.raises(ImageError, match="not valid base64"):
+        photo.take("data:image/png;base64,???")
+
+
+def test_a_file_is_deleted_once_it_is_read(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"the photo")
+    assert photo.take({"path": str(path), "orig_name": "mine.jpg"}).content == b"the photo"
+    assert not path.exists()
+    with pytest.raises(ImageError, match=r"mine\.jpg"):
+        photo.take({"path": str(path), "orig_name": "mine.jpg"})
+
+
+def test_people_of_the_support_set_by_name() -> None:
+    embeddings = np.eye(3, dtype=np.float32)
+    members = tuple(
+        Member(person_of(name), Shown(name), row)
+        for name, row in zip(("anna_b.jpg", "carl.png", "x"), embeddings, strict=True)
+    )
+    unusable = Member("anna b", Shown("letter.txt", problem=Problem("unreadable_image", "no")))
+    people = gallery((*members, unusable), "weights")
+    assert {name: len(rows) for name, rows in people.photos.items()} == {
+        "anna b": 1,
+        "carl": 1,
+        "x": 1,
+    }
+
+
+@pytest.mark.parametrize("face", ["-1", "2", "nonsense", "9" * 40, "²"])
+def test_a_face_that_is_not_there_changes_nothing(face: str) -> None:
+    shown = Shown("a.jpg", face=0)
+    assert shown.choose(face) is shown

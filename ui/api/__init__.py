@@ -1,0 +1,1 @@
+"""The same answers for programs: HTTP, OpenAPI, MCP, and errors for all."""

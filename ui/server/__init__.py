@@ -1,0 +1,1 @@
+"""What stands around Gradio: the guard, uploads, forgetting."""

@@ -1,0 +1,300 @@
+"""What stands in front of Gradio: requests that it would answer, but that this product refuses.
+
+Gradio fetches any web address that a payload names as a file, serves uploads to whoever knows their
+path, has pages about its visitors, can write what a page shows to disk, and sets no limit to what
+one visitor may send. Nothing of that is wanted here.
+"""
+
+import asyncio
+import json
+import os
+import re
+import secrets
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from gradio import route_utils
+from gradio.queueing import Queue
+from starlette.formparsers import MultiPartException
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ui import words
+
+MAX_BODY = 64 * 2**20  # bytes of a JSON request; photos in data URLs included
+MAX_FILE = 100_000_000  # bytes of one photo
+MAX_UPLOAD = 512 * 2**20  # bytes of one upload, which may bring many photos
+MAX_DISK = 2 * 2**30  # bytes of uploads that wait to be read
+MAX_QUEUED = 512 * 2**20  # bytes of JSON requests that wait for their turn
+MAX_PARTS = 100_000  # values in a JSON request; 200 photos with their names are far fewer
+MAX_OPEN = 1000  # requests at a time; each open page holds one or two
+SECONDS = 120.0  # for a request to arrive
+
+_API = "/gradio_api/"
+# Of Gradio's own interface, what the page and its clients need. What skips the queue (`run`, `api`)
+# is not among it, nor `dev/reload`, but where `gradio app.py` watches the files for edits.
+_ALLOWED = re.compile(
+    r"/(config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|(static|assets|svelte)/.+"
+    r"|gradio_api/(info|openapi\.json|app_id|startup-events|theme\.css|upload|upload_progress"
+    r"|queue/(join|data)|call/.+|reset|cancel|heartbeat/.+|mcp(/.*)?"
+    rf"{'|dev/reload' if os.environ.get('GRADIO_WATCH_DIRS') else ''})/?)?"
+)
+_FETCHED = re.compile(rf"{_API}call/[^/]+/([^/]+)/?")
+_UPLOADED = re.compile(r"[0-9a-f]{64}/[^/]+")
+_WEB = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+class Refusal(Exception):
+    """Why a request is not passed on: a status and one sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.response = refuse(status, sentence)
+
+
+class Guard:
+    """ASGI middleware: closed addresses, size of requests, and which files they may name."""
+
+    def __init__(self, app: ASGIApp, uploads: Path) -> None:
+        """`uploads` is the only folder whose files a request may name."""
+        self._app = app
+        self._uploads = uploads.resolve()
+        self._open = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it with one sentence."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        self._open += 1
+        try:
+            await self._answer(scope, receive, sending)
+        except Refusal as refusal:
+            await refusal.response(scope, receive, send)
+        except Exception as error:  # the edge: what Gradio trips over is no concern of visitors
+            report(error)
+            if not started:
+                await refuse(500, words.INTERNAL, "error")(scope, receive, send)
+        finally:
+            self._open -= 1
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if self._open > MAX_OPEN:
+            raise Refusal(503, words.BUSY)
+        if path.startswith(f"{_API}file=") and self._uploaded(path.removeprefix(f"{_API}file=")):
+            # The page asks for each upload to show it; it gets our own picture of it instead.
+            return await Response(status_code=204)(scope, receive, send)
+        if not _ALLOWED.fullmatch(path):
+            raise Refusal(404, words.NOT_FOUND)
+        fetched = _FETCHED.fullmatch(path)
+        if scope["method"] == "GET" and fetched:
+            _check_answer(scope["app"].get_blocks()._queue, fetched[1])
+        if path.rstrip("/") == f"{_API}info":
+            # Kept by Gradio for everybody with the address that the first one asked at, or forged.
+            scope["app"].api_info = None
+        if scope["method"] == "POST":
+            if path.rstrip("/") == f"{_API}upload":
+                self._check_room(scope)
+                receive = _bounded(receive)
+            else:
+                receive = await self._checked(scope, receive)
+        await self._app(scope, receive, send)
+
+    async def _checked(self, scope: Scope, receive: Receive) -> Receive:
+        """A JSON request that was read and may pass, to be read again; else a Refusal."""
+        body = await _read(receive)
+        # In a thread of its own: a large one takes a while, in which others are answered.
+        objection = await asyncio.to_thread(self.objection, body)
+        if objection:
+            raise Refusal(400, objection)
+        if scope["path"].startswith((f"{_API}queue/", f"{_API}call/")):
+            _check_queue(scope["app"].get_blocks()._queue, len(body))
+        return _replay(body, receive)
+
+    def _check_room(self, scope: Scope) -> None:
+        """Refuse an upload that says that it is too large, or for which there is no room."""
+        said = dict(scope["headers"]).get(b"content-length", b"0")
+        if not said.isdigit() or int(said) > MAX_UPLOAD:
+            sentence = words.UPLOAD_TOO_LARGE.format(megabytes=MAX_UPLOAD // 2**20)
+            raise Refusal(413, sentence)
+        waiting = sum(path.stat().st_size for path in self._uploads.glob("**/*") if path.is_file())
+        if waiting > MAX_DISK:
+            raise Refusal(503, words.BUSY)
+
+    def objection(self, body: bytes) -> str | None:
+        """Why a JSON request is refused; None if it is not."""
+        if sum(body.count(separator) for separator in (b",", b"[", b"{")) > MAX_PARTS:
+            return words.TOO_MANY_PARTS
+        try:
+            payload = json.loads(body)
+        except (ValueError, RecursionError):
+            return words.MALFORMED
+        return self._search(payload)
+
+    def _search(self, payload: Any) -> str | None:
+        """The first objection to any part of a payload, without recursion."""
+        parts = [payload]
+        while parts:
+            part = parts.pop()
+            if isinstance(part, dict):
+                sentence = self._file(part)
+                if sentence:
+                    return sentence
+                parts.extend([*part.keys(), *part.values()])
+            elif isinstance(part, list):
+                parts.extend(part)
+            elif isinstance(part, str) and not _encodable(part):
+                return words.MALFORMED
+        return None
+
+    def _file(self, part: dict[str, Any]) -> str | None:
+        """The objection to one object, which may be the description of a file."""
+        path, url = part.get("path"), part.get("url")
+        if isinstance(path, str) and path:
+            if _WEB.match(path):
+                return words.NO_ADDRESSES
+            # The browser sends the file's own address on this server along; nobody follows it.
+            return None if self._uploaded(path) else words.NOT_YOURS
+        return words.NO_ADDRESSES if isinstance(url, str) and _WEB.match(url) else None
+
+    def _uploaded(self, path: str) -> bool:
+        """Whether this is the path of an upload: known only to whom it was told (see below)."""
+        try:
+            place = Path(path).resolve().relative_to(self._uploads)
+        except (OSError, ValueError, RuntimeError):
+            return False
+        return _UPLOADED.fullmatch(place.as_posix()) is not None
+
+
+def unguessable_paths() -> None:
+    """Make Gradio store each upload at a path of its own that nobody can guess, within a limit.
+
+    Gradio names the folder of an upload by a hash of the content alone: whoever has a photo would
+    know its path, and two visitors with the same photo would share one file, which the first of
+    them deletes.
+    """
+
+    class Salted(route_utils.GradioUploadFile):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.sha.update(secrets.token_bytes(32))
+
+        async def write(self, data: bytes) -> None:
+            if (self.size or 0) + len(data) > MAX_FILE:
+                name = " ".join(str(self.filename).split())[-80:]
+                raise MultiPartException(
+                    words.FILE_TOO_LARGE.format(name=name, megabytes=MAX_FILE // 1_000_000)
+                )
+            await super().write(data)
+
+    if route_utils.GradioUploadFile.__name__ != Salted.__name__:
+        route_utils.GradioUploadFile = Salted  # type: ignore[misc]
+
+
+def refuse(status: int, sentence: str, code: str = "bad_input") -> JSONResponse:
+    """A refusal of a request as such, in the words that Gradio uses for the errors of an answer."""
+    # Gradio's clients show "detail" or "error"; "title" is where an answer's error has its code.
+    return JSONResponse(
+        {"detail": sentence, "error": sentence, "title": code, "code": code}, status
+    )
+
+
+def report(error: BaseException) -> None:
+    """Log where something went wrong, and not on what: an error's text may repeat what came."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    print(f"internal error: {type(error).__name__}{where}", file=sys.stderr, flush=True)
+
+
+def _encodable(string: str) -> bool:
+    """Whether it can be sent back; half of a surrogate pair cannot."""
+    try:
+        return string.isascii() or bool(string.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _check_queue(queue: Queue, size: int) -> None:
+    """Refuse a request of so many bytes where too many, or too large ones, wait already."""
+    bodies = [getattr(event.request, "_body", b"") for event in queue.event_ids_to_events.values()]
+    full = queue.max_size is not None and len(queue) >= queue.max_size
+    if full or size + sum(map(len, bodies)) > MAX_QUEUED:
+        raise Refusal(503, words.BUSY)
+
+
+def _check_answer(queue: Queue, event: str) -> None:
+    """Refuse to fetch an answer that is not there; Gradio breaks off in the middle of its own."""
+    waiting = queue.pending_event_ids_session.items()
+    sessions = {session for session, events in waiting if event in events}
+    if not sessions & queue.pending_messages_per_session.keys():
+        raise Refusal(404, words.NO_ANSWER)
+
+
+async def _read(receive: Receive) -> bytes:
+    """The body of a request; a Refusal where it is too large or too slow."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(SECONDS):
+            while True:
+                message = await receive()
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > MAX_BODY:
+                    raise Refusal(413, words.TOO_LARGE.format(megabytes=MAX_BODY // 2**20))
+                if not message.get("more_body"):
+                    return b"".join(chunks)
+    except TimeoutError as error:
+        raise Refusal(408, words.TOO_SLOW.format(seconds=int(SECONDS))) from error
+
+
+def _bounded(receive: Receive) -> Receive:
+    """A `receive` for uploads that ends them where they are too large, too slow, or given up.
+
+    It does so by the error after which Gradio removes what it has written so far; any other one,
+    the end of the connection included, would leave half a photo on the disk.
+    """
+    size, until, whole = 0, asyncio.get_running_loop().time() + SECONDS, False
+
+    async def next_part() -> Message:
+        nonlocal size, whole
+        if whole:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError as error:
+            sentence = words.TOO_SLOW.format(seconds=int(SECONDS))
+            raise MultiPartException(sentence) from error
+        size += len(message.get("body", b""))
+        if message["type"] == "http.disconnect":
+            raise MultiPartException(words.GONE)
+        if size > MAX_UPLOAD:
+            raise MultiPartException(words.UPLOAD_TOO_LARGE.format(megabytes=MAX_UPLOAD // 2**20))
+        whole = not message.get("more_body")
+        return message
+
+    return next_part
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body that was already read, and then what follows it."""
+    sent = False
+
+    async def again() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

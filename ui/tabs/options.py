@@ -1,0 +1,91 @@
+"""What the tabs share: the options, and how events are queued."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from siamese import Verifier
+from ui import words
+from ui.html.details import point_name
+from ui.tabs.components import Panel, Percent
+
+# Everything that decodes photos and searches them shares one pool.
+POOL = "photos"
+POOL_SIZE = 2
+# Answers from what was found are quick. One at a time, so that they arrive in the order asked for.
+ANSWERS = "answers"
+# What a press of a button may say.
+_SAID = ("do", "face", "member", "list", "row", "column", "value", "number", "sheet")
+
+
+def options(
+    verifier: Verifier, prior: str, prior_info: str, percent: int = 50
+) -> tuple[gr.Radio, Percent]:
+    """The choice of the operating point, and of the prior, which starts at `percent`."""
+    choices = [(point_name(point), point.name) for point in verifier.rule.operating_points]
+    with gr.Row(elem_classes="options"):
+        radio = gr.Radio(
+            choices,
+            value=choices[0][1],
+            label=words.OPERATING_POINT,
+            info=words.OPERATING_POINT_INFO,
+            min_width=280,
+        )
+        slider = Percent(
+            0.1,
+            99.9,
+            value=percent,
+            step=0.1,
+            label=prior,
+            info=prior_info,
+            min_width=280,
+            buttons=[],
+        )
+    return radio, slider
+
+
+def working(*parts: Any) -> dict[str, Any]:
+    """Options of an event that reads photos; progress shows on `parts`."""
+    return {
+        "api_visibility": "private",
+        "concurrency_id": POOL,
+        "concurrency_limit": POOL_SIZE,
+        "show_progress_on": list(parts),
+        "trigger_mode": "multiple",
+    }
+
+
+def settling(part: Any) -> dict[str, Any]:
+    """Options of an event that makes an answer from photos that are already read."""
+    return {
+        "api_visibility": "private",
+        "concurrency_id": ANSWERS,
+        "concurrency_limit": 1,
+        "show_progress": "minimal",
+        "show_progress_on": part,
+        # Each asks again what is on the page; the default drops those that come while one runs.
+        "trigger_mode": "multiple",
+    }
+
+
+def follow(
+    controls: list[Any], settle: Callable[..., str], inputs: list[Any], answer: Panel
+) -> None:
+    """Let the answer follow these controls; while one moves, only its newest place counts."""
+    for control in controls:
+        control.input(
+            settle,
+            inputs,
+            answer,
+            **{**settling(answer), "show_progress": "hidden", "trigger_mode": "always_last"},
+        )
+
+
+def event_data(event: gr.EventData) -> dict[str, str]:
+    """What a press of a button says, as strings; "" for anything it does not say.
+
+    It comes from outside, so nothing about it is taken for granted.
+    """
+    raw = event._data if isinstance(event._data, dict) else {}
+    return {key: str(raw.get(key, "")) for key in _SAID}

@@ -1,0 +1,170 @@
+"""The tab that finds a person among several: what is on it, and what each event does."""
+
+import time
+from typing import Any
+
+import gradio as gr
+
+from siamese import SiameseError, Verifier
+from ui import words
+from ui.api.routes import MAX_SUPPORT, SECONDS
+from ui.html import cards, numbers, rankings
+from ui.photo import Upload
+from ui.server import forgetting
+from ui.tabs import examples
+from ui.tabs.components import Panel, PhotosInput
+from ui.tabs.options import event_data, follow, options, settling, working
+from ui.tabs.place import PhotoPlace
+from ui.visit import Member, Problem, Shown, Support, gallery, look, new_members
+
+
+class PickTab:
+    """Builds the tab inside the current Blocks."""
+
+    def __init__(self, verifier: Verifier, minutes: int) -> None:
+        """`minutes` is how long the photos of a visit are remembered."""
+        self._verifier = verifier
+        self._minutes = minutes
+        self._waiting = cards.notice(words.WAITING_PICK, examples.pick())
+        self._support = gr.State(Support(), time_to_live=60 * minutes)
+        with gr.Row(elem_classes="photos"):
+            self._query = PhotoPlace(verifier, words.QUERY, minutes)
+            with gr.Column(min_width=280, elem_classes="place"):
+                self._field = PhotosInput(
+                    label=words.PEOPLE, file_count="multiple", height=300, elem_classes="field many"
+                )
+                self._people = Panel("", elem_classes="people")
+        self._answer = Panel(self._waiting, elem_classes="answer-panel")
+        self._point, self._prior = options(verifier, words.NONE_PRIOR, words.NONE_PRIOR_INFO)
+        self._wire()
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Everything that shows a visitor's photos or answers."""
+        return [*self._query.outputs, self._support, *self._list, self._answer]
+
+    def empty(self) -> list[Any]:
+        """The values of `outputs` that show nothing."""
+        return [*self._query.show(None), Support(), *self._listed(Support()), self._waiting]
+
+    @property
+    def _list(self) -> list[Any]:
+        return [self._field, self._people]
+
+    def _listed(self, support: Support) -> list[Any]:
+        """The values of `_list` if it has changed; the field is small once photos are below it."""
+        mark = support.unlisted()
+        if not mark:
+            return [gr.skip()] * 2
+        field = gr.update(height=150 if support.members else 300)
+        return [field, cards.members(support.members, mark)]
+
+    def _wire(self) -> None:
+        """The list is sent with the answers, one at a time: an older one cannot come last."""
+        inputs = [self._query.state, self._support, self._point, self._prior]
+        outputs = [*self._list, self._answer]
+        self._query.wire(self._answer, self._settle, inputs)
+        self._field.upload(
+            self._add,
+            [self._field, self._support],
+            [self._support, self._field, self._answer],
+            **working(self._field, self._people),
+        ).then(self._settle_all, inputs, outputs, **settling(self._answer))
+        self._people.act(self._act, inputs, [self._support, *outputs], **settling(self._answer))
+        self._answer.act(
+            self._try,
+            [self._support],
+            [*self._query.outputs, self._support, self._answer],
+            # A second press would add the same people again.
+            **{**working(self._answer), "trigger_mode": "once"},
+        ).then(self._settle_all, inputs, outputs, **settling(self._answer))
+        follow([self._point, self._prior], self._settle, inputs, self._answer)
+
+    def _add(
+        self,
+        uploads: list[Upload],
+        support: Support,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way to ask for it)
+    ) -> list[Any]:
+        """Take support photos in, a few at a time."""
+        room = MAX_SUPPORT - len(support.members)
+        if len(uploads) > room:
+            gr.Warning(words.TOO_MANY.format(limit=MAX_SUPPORT))
+            uploads = uploads[:room]
+        until = time.monotonic() + SECONDS
+        total = len(uploads)
+        progress((0, total), desc=words.READING.format(number=min(1, total), total=total))
+        added: tuple[Member, ...] = ()
+        for found in new_members(self._verifier, uploads):
+            added = (*added, *found)
+            done = len(added)
+            progress((done, total), desc=words.READING.format(number=done, total=total))
+            if time.monotonic() > until:  # others are waiting
+                gr.Warning(words.TOO_LONG.format(seconds=int(SECONDS)))
+                break
+            if forgetting.given_up():
+                break
+        if not support.add(added, MAX_SUPPORT):  # others have come meanwhile
+            gr.Warning(words.TOO_MANY.format(limit=MAX_SUPPORT))
+        return [support, gr.update(value=None), cards.notice(words.COMPARING)]
+
+    def _try(self, support: Support) -> list[Any]:
+        """The example was pressed; the answer has no other button that asks the server."""
+        query = look(self._verifier, examples.upload(examples.QUERY))
+        people = [examples.upload(name) for name in examples.PEOPLE]
+        members = [m for found in new_members(self._verifier, people) for m in found]
+        support.add(members, MAX_SUPPORT)
+        return [*self._query.show(query), support, cards.notice(words.COMPARING)]
+
+    def _act(
+        self,
+        query: Shown | None,
+        support: Support,
+        point: str,
+        prior: float,
+        event: gr.EventData,
+    ) -> list[Any]:
+        """A name was changed or a photo removed."""
+        data = event_data(event)
+        if not support.members:
+            gr.Info(words.EXPIRED.format(minutes=self._minutes))
+        elif data["do"] == "rename":
+            support.rename(data["member"], data["value"].strip()[:80], data["list"])
+        elif data["do"] == "remove":
+            support.remove(data["member"])
+        # Given back though it is the same: from now on Gradio counts the time it is kept anew.
+        return [support, *self._settle_all(query, support, point, prior)]
+
+    def _settle_all(
+        self, query: Shown | None, support: Support, point: str, prior: float
+    ) -> list[Any]:
+        """The list and the answer for what is on the page now."""
+        return [*self._listed(support), self._settle(query, support, point, prior)]
+
+    def _settle(self, query: Shown | None, support: Support, point: str, prior: float) -> str:
+        """The answer for what is on the page now, as HTML."""
+        members = support.members
+        people = gallery(members.values(), self._verifier.origin.sha256)
+        unused = cards.unused(members.values())
+        if query is None and not members:
+            return self._waiting
+        if query is None or query.sighting is None:
+            waiting = words.WAITING_QUERY if query is None else words.WAITING_FACE
+            return cards.notice(f"{waiting} {unused}".strip())
+        if not len(people):
+            return cards.notice(unused or words.WAITING_PEOPLE)
+        try:
+            found = self._verifier.pick(
+                query.sighting,
+                people,
+                operating_point=point,
+                none_prior=numbers.from_percent(prior),
+                query_face=query.face,
+            )
+        except SiameseError as error:
+            return str(cards.problem(Problem.of(error)))
+        pictures: dict[str, str] = {}
+        for member in members.values():
+            if member.embedding is not None:
+                pictures.setdefault(member.person, member.shown.picture)
+        return rankings.pick(found, pictures, note=unused)

@@ -1,0 +1,94 @@
+"""A place on the page for one photo: the field that takes it, and the card that then shows it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from siamese import Verifier
+from ui import words
+from ui.html import cards
+from ui.photo import Upload
+from ui.tabs.components import Panel, PhotoInput
+from ui.tabs.options import event_data, settling, working
+from ui.visit import Shown, look, search
+
+
+class PhotoPlace:
+    """Builds the place inside the current Blocks. `state` holds a `Shown`, or None when empty.
+
+    Each place has a state of its own, so that two photos that arrive together do not undo each
+    other.
+    """
+
+    def __init__(self, verifier: Verifier, role: str, minutes: int) -> None:
+        """`role` is what the photo is to people; it is remembered for `minutes`."""
+        self._verifier = verifier
+        self._role = role
+        self._minutes = minutes
+        self._about: Sequence[gr.State] = ()
+        self.state = gr.State(None, time_to_live=60 * minutes)
+        with gr.Column(min_width=280, elem_classes="place"):
+            self.field = PhotoInput(
+                label=role, placeholder=words.DROP, height=300, buttons=[], elem_classes="field"
+            )
+            self.card = Panel("", elem_classes="card")
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What shows the photo."""
+        return [self.state, self.field, self.card]
+
+    def show(self, shown: Shown | None) -> list[Any]:
+        """The values of `outputs` for a photo, or for none."""
+        taken = shown is not None and bool(shown.picture)
+        return [shown, gr.update(value=None, visible=not taken), cards.photo(shown, self._role)]
+
+    def keep(self) -> list[Any]:
+        """The values of `outputs` that change nothing."""
+        return [gr.skip()] * 3
+
+    def wire(
+        self,
+        answer: Panel,
+        settle: Callable[..., str],
+        inputs: list[Any],
+        about: Sequence[gr.State] = (),
+    ) -> None:
+        """Follow the visitor: first the photo changes and the answer goes, then a new one comes.
+
+        `settle` makes the answer, as HTML, from the values of `inputs`. The states in `about` hold
+        more that was found in the photo; they become None when it goes.
+        """
+        self._about = about
+        outputs = [*self.outputs, answer, *about]
+        self.field.input(self._add, [self.field], outputs, **working(self.field)).then(
+            settle, inputs, answer, **settling(answer)
+        )
+        self.card.act(self._act, [self.state], outputs, **working(self.card)).then(
+            settle, inputs, answer, **settling(answer)
+        )
+
+    def _add(self, upload: Upload | None) -> list[Any]:
+        if upload is None:
+            return [*self.keep(), gr.skip(), *self._keep_about()]
+        return self._other(look(self._verifier, upload))
+
+    def _act(self, shown: Shown | None, event: gr.EventData) -> list[Any]:
+        """A button of the card was pressed."""
+        data = event_data(event)
+        if shown is None:
+            gr.Info(words.EXPIRED.format(minutes=self._minutes))
+        elif data["do"] == "face":
+            chosen = shown.choose(data["face"])
+            return [*self.show(chosen), cards.notice(words.COMPARING), *self._keep_about()]
+        elif data["do"] == "more" and shown.photo is not None:
+            return self._other(search(self._verifier, shown.with_more()))
+        return self._other(None)
+
+    def _other(self, shown: Shown | None) -> list[Any]:
+        """Another photo, none, or another search: what was found before is let go."""
+        return [*self.show(shown), cards.notice(words.COMPARING), *[None] * len(self._about)]
+
+    def _keep_about(self) -> list[Any]:
+        return [gr.skip()] * len(self._about)

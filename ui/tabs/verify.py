@@ -1,0 +1,117 @@
+"""The tab that compares two photos: what is on it, and what each press of a button does."""
+
+from typing import Any
+
+import gradio as gr
+
+from siamese import SiameseError, Verifier
+from ui import words
+from ui.html import answers, cards, numbers
+from ui.tabs import examples
+from ui.tabs.components import Panel
+from ui.tabs.options import event_data, follow, options, settling, working
+from ui.tabs.place import PhotoPlace
+from ui.visit import Asked, Problem, Shown, all_pairs, current, explain, look
+
+
+class VerifyTab:
+    """Builds the tab inside the current Blocks."""
+
+    def __init__(self, verifier: Verifier, minutes: int) -> None:
+        """`minutes` is how long the photos of a visit are remembered."""
+        self._verifier = verifier
+        self._minutes = minutes
+        self._waiting = cards.notice(words.WAITING_PAIR, examples.pairs())
+        with gr.Row(elem_classes="photos pair"):
+            self._first = PhotoPlace(verifier, words.FIRST, minutes)
+            self._second = PhotoPlace(verifier, words.SECOND, minutes)
+        self._answer = Panel(self._waiting, elem_classes="answer-panel")
+        self._asked = gr.State(Asked(), time_to_live=60 * minutes)
+        self._point, self._prior = options(verifier, words.PRIOR, words.PRIOR_INFO)
+        self._wire()
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Everything that shows a visitor's photos or answers."""
+        return [*self._first.outputs, *self._second.outputs, self._asked, self._answer]
+
+    def empty(self) -> list[Any]:
+        """The values of `outputs` that show nothing."""
+        return [*self._first.show(None), *self._second.show(None), Asked(), self._waiting]
+
+    def _wire(self) -> None:
+        first, second = self._first, self._second
+        inputs = [first.state, second.state, self._asked, self._point, self._prior]
+        for place in (first, second):
+            place.wire(self._answer, self._settle, inputs, [self._asked])
+        seen = [first.state, second.state, self._asked]
+        self._answer.act(self._act, seen, self.outputs, **working(self._answer)).then(
+            current, seen, self._asked, **settling(self._answer)
+        ).then(self._settle, inputs, self._answer, **settling(self._answer))
+        follow([self._point, self._prior], self._settle, inputs, self._answer)
+
+    def _act(
+        self,
+        first: Shown | None,
+        second: Shown | None,
+        asked: Asked | None,
+        event: gr.EventData,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way to ask for it)
+    ) -> list[Any]:
+        """A button of the answer, or an example, was pressed."""
+        data = event_data(event)
+        asked = asked or Asked()
+        if data["do"] == "example":
+            shown = [look(self._verifier, upload) for upload in examples.pair(data["row"])]
+            return self._with(shown[0], shown[1], Asked())
+        if first is None or second is None:
+            gr.Info(words.EXPIRED.format(minutes=self._minutes))
+            return self.empty()
+        if data["do"] == "pair":
+            first, second = first.choose(data["row"]), second.choose(data["column"])
+            return self._with(first, second, asked)
+        if data["do"] == "why":
+            progress(0, desc=words.EXPLAINING)
+            asked = explain(self._verifier, asked, first, second)
+        elif data["do"] == "matrix":
+            asked = all_pairs(self._verifier, asked, first, second)
+        return [*self._first.keep(), *self._second.keep(), asked, gr.skip()]
+
+    def _with(self, first: Shown, second: Shown, asked: Asked) -> list[Any]:
+        """Other photos or faces; no answer until there is one to them."""
+        comparing = cards.notice(words.COMPARING)
+        return [*self._first.show(first), *self._second.show(second), asked, comparing]
+
+    def _settle(
+        self,
+        first: Shown | None,
+        second: Shown | None,
+        asked: Asked | None,
+        point: str,
+        prior: float,
+    ) -> str:
+        """The answer for what is on the page now, as HTML."""
+        if first is None and second is None:
+            return self._waiting
+        if first is None or second is None:
+            return cards.notice(words.WAITING_SECOND)
+        if first.sighting is None or second.sighting is None:
+            return cards.notice(words.WAITING_USABLE)
+        asked = asked or Asked()
+        try:
+            found = self._verifier.verify(
+                first.sighting,
+                second.sighting,
+                operating_point=point,
+                prior=numbers.from_percent(prior),
+                first_face=first.face,
+                second_face=second.face,
+            )
+        except SiameseError as error:
+            return str(cards.problem(Problem.of(error)))
+        return answers.verification(
+            found,
+            self._verifier.rule,
+            asked.pairs.of(first.sighting, second.sighting),
+            asked.why.of(first, second),
+        )
