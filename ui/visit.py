@@ -17,7 +17,7 @@ from siamese import Gallery, SiameseError, Verifier
 from siamese.photos import Photo, load
 from siamese.support import apart
 from siamese.verifier import Sighting
-from ui.html import draw
+from ui import draw
 from ui.photo import Upload
 
 CHUNK = 8  # photos between two reports of progress

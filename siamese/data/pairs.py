@@ -14,8 +14,6 @@ import numpy as np
 from siamese.data.people import Picture, family, photos_of
 from siamese.data.split import PEOPLE, Split
 from siamese.errors import InputError
-from siamese.evaluation.comparison import Comparison
-from siamese.evaluation.metrics import Scores
 
 MIN_PEOPLE = 20  # in one half, with two pictures or more; fewer make a fit of nothing
 GENUINE_PER_PERSON = 20  # so that nobody with a hundred pictures speaks for all
@@ -51,12 +49,6 @@ class PairRows:
 
     genuine: np.ndarray
     impostor: np.ndarray
-
-    def scores(self, compare: Comparison, vectors: np.ndarray) -> Scores:
-        """Logits of these pairs of rows of `vectors` (N, D)."""
-        a, b = self.genuine.T
-        c, d = self.impostor.T
-        return Scores(compare(vectors[a], vectors[b]), compare(vectors[c], vectors[d]))
 
     def distinct(self) -> "PairRows":
         """Each impostor pair once: a rate counts what was seen, not how often it was drawn."""

@@ -16,11 +16,7 @@ from pathlib import Path
 from siamese.checkpoint import CheckpointConfig
 from siamese.data import people
 from siamese.data.people import Part, Picture, family
-from siamese.data.targets import (
-    SAME_PERSON,
-    close_to_any,
-    read_targets,
-)
+from siamese.data.targets import SAME_PERSON, close_to_any, read_targets
 from siamese.errors import InputError
 
 VALIDATION_ALPHABETS = ("Bengali", "Hebrew")

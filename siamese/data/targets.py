@@ -5,10 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamese.data.people import (
-    Picture,
-    photos_of,
-)
+from siamese.data.people import Picture, photos_of
 
 SAME_PERSON = 0.5  # cosine of target embeddings; random people exceed 0.37 once in 100,000 pairs
 CONTRADICTED = 0.2  # cosine; one in a hundred pairs of strangers is more alike to the reference

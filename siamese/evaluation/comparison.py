@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from siamese.data.pairs import PairRows
+from siamese.evaluation.metrics import Scores
 from siamese.network import Siamese
 
 BLOCK = 4096  # pairs compared at a time, to bound memory
@@ -38,6 +40,12 @@ class Comparison:
             rows = slice(start, start + BLOCK)
             logits[rows] = self.bias - np.abs(a[rows] - b[rows]) @ self.weights
         return logits
+
+    def scores(self, pairs: PairRows, vectors: np.ndarray) -> Scores:
+        """Logits of these pairs of rows of `vectors` (N, D)."""
+        a, b = pairs.genuine.T
+        c, d = pairs.impostor.T
+        return Scores(self(vectors[a], vectors[b]), self(vectors[c], vectors[d]))
 
     def matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Logits (A, B) of every row of `a` (A, D) against every row of `b` (B, D)."""

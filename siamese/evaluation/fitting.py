@@ -15,11 +15,7 @@ from enum import StrEnum
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from siamese.data.pairs import (
-    MIN_PEOPLE,
-    Labels,
-    _strangers,
-)
+from siamese.data.pairs import MIN_PEOPLE, Labels, _strangers
 from siamese.data.people import photos_of
 from siamese.errors import InputError
 from siamese.evaluation import metrics

@@ -27,15 +27,8 @@ from PIL import (
 
 from siamese.errors import ImageError
 from siamese.photos import containers
-from siamese.photos.files import (
-    file_name,
-)
-from siamese.photos.photo import (
-    DECODER_ERRORS,
-    Caption,
-    Photo,
-    Source,
-)
+from siamese.photos.files import file_name
+from siamese.photos.photo import DECODER_ERRORS, Caption, Photo, Source
 
 # 108-megapixel phones and 102-megapixel cameras exist; a decoded picture takes 3-4 bytes a pixel.
 MAX_PIXELS = 110_000_000

@@ -4,9 +4,7 @@ import mimetypes
 import os
 from pathlib import Path, PurePosixPath
 
-from PIL import (
-    Image,
-)
+from PIL import Image
 
 from siamese.photos.photo import Source
 

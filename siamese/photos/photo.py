@@ -13,10 +13,7 @@ from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import (
-    Image,
-    JpegImagePlugin,
-)
+from PIL import Image, JpegImagePlugin
 
 from siamese.errors import ImageError
 

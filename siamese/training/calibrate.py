@@ -98,7 +98,7 @@ def _with_mirror(raw: Checkpoint, mirrored: bool) -> Checkpoint:
 def _fold(raw: Checkpoint, found: People, out: Path) -> Platt:
     """Fit the probability, fold it into the network, and save that in `out`."""
     pairs = draw_pairs(found.labels)
-    platt = fitting.fit_platt(pairs.scores(Comparison.of(raw.network), found.vectors))
+    platt = fitting.fit_platt(Comparison.of(raw.network).scores(pairs, found.vectors))
     raw.network.fold(platt.scale, platt.offset)
     config = dataclasses.replace(raw.config, decision=None, calibration={})
     checkpoints.save(out, raw.network, config)
@@ -110,8 +110,8 @@ def _decision(
 ) -> tuple[DecisionRule, dict[str, float]]:
     """The decision rule, and the log loss on validation people of both ways with several photos."""
     fit, report = calibration.of(fits), calibration.of(lambda who: not fits(who))
-    thresholds = fitting.fit_thresholds(draw_pairs(fit.labels).scores(compare, fit.vectors))
-    measured = draw_pairs(report.labels).distinct().scores(compare, report.vectors)
+    thresholds = fitting.fit_thresholds(compare.scores(draw_pairs(fit.labels), fit.vectors))
+    measured = compare.scores(draw_pairs(report.labels).distinct(), report.vectors)
     points = tuple(
         measured_point(name, threshold, measured, REPORTED_ON)
         for name, threshold in thresholds.points.items()

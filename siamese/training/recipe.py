@@ -9,12 +9,7 @@ from pathlib import Path
 
 from siamese.checkpoint import CheckpointConfig
 from siamese.data.pixels import CACHE
-from siamese.data.split import (
-    PEOPLE,
-    Split,
-    split_named,
-    split_of,
-)
+from siamese.data.split import PEOPLE, Split, split_named, split_of
 from siamese.errors import InputError
 from siamese.network import NetworkConfig
 from siamese.training.augment import Augmentation, Drawings

@@ -139,7 +139,7 @@ def _start_head(network: Siamese, labels: Labels, embeddings: np.ndarray) -> Non
     """
     with contextlib.suppress(InputError):
         pairs = draw_pairs(labels, impostors=None)
-        platt = fitting.fit_platt(pairs.scores(Comparison.of(network), embeddings))
+        platt = fitting.fit_platt(Comparison.of(network).scores(pairs, embeddings))
         network.fold(platt.scale, platt.offset)
 
 

@@ -84,7 +84,7 @@ def test_the_saved_network_is_calibrated_on_the_half_that_fits(place: Place) -> 
     loaded = place.load()
     pictures = calibration_pictures([place.data / "train_fiw.zip"], Part.CALIBRATION)
     half = embed_pictures(loaded, pictures, place.cache).of(fits)
-    scores = draw_pairs(half.labels).scores(Comparison.of(loaded.network), half.vectors)
+    scores = Comparison.of(loaded.network).scores(draw_pairs(half.labels), half.vectors)
     again = fitting.fit_platt(scores)
     assert again.scale == pytest.approx(1, abs=0.01)
     assert again.offset == pytest.approx(0, abs=0.02)
@@ -113,7 +113,7 @@ def test_mirror_images_are_a_choice_of_calibration(place: Place, tmp_path: Path)
     half = embed_pictures(
         found, calibration_pictures(sources, Part.CALIBRATION), place.cache
     ).of(fits)  # fmt: skip
-    scores = draw_pairs(half.labels).scores(Comparison.of(found.network), half.vectors)
+    scores = Comparison.of(found.network).scores(draw_pairs(half.labels), half.vectors)
     again = fitting.fit_platt(scores)
     assert (again.scale, again.offset) == (pytest.approx(1, abs=0.01), pytest.approx(0, abs=0.02))
     one_by_one = embed_pictures(place.load(), half.pictures, place.cache).vectors

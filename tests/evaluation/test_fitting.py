@@ -151,7 +151,7 @@ def test_thresholds_keep_their_promises() -> None:
 def test_several_photos_are_calibrated(method: Support) -> None:
     """Raw logits of three photos are overconfident or not confident enough; the fit mends that."""
     vectors, identities = people(400, 6, noise=0.9)
-    pairs = draw_pairs(Labels(identities), impostors=20_000).scores(comparison(), vectors)
+    pairs = comparison().scores(draw_pairs(Labels(identities), impostors=20_000), vectors)
     platt, raw = fitting.fit_platt(pairs), comparison()
     compare = Comparison(platt.scale * raw.weights, platt.scale * raw.bias + platt.offset)
     scales = fitting.fit_support(compare, vectors, Labels(identities), method)

@@ -7,8 +7,8 @@ from siamese import Verification
 from siamese.answers import Explanation
 from siamese.calibration import DecisionRule, OperatingPoint, probability
 from siamese.faces.detector import Face
-from ui import words
-from ui.html import details, draw, numbers, why
+from ui import draw, words
+from ui.html import details, numbers, why
 
 _VERDICT = Markup(
     '<section class="answer {tone}" aria-label="{verdict}" data-say="{say}">'

@@ -9,8 +9,7 @@ from markupsafe import Markup
 
 from siamese.faces.detector import Face
 from siamese.verifier import Sighting
-from ui import words
-from ui.html import draw
+from ui import draw, words
 from ui.visit import Member, Problem, Shown
 
 SMALL = 120  # px; lower pictures are enlarged to this height

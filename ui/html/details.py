@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from siamese.answers import Origin, PhotoFaces
 from siamese.calibration import OperatingPoint, Similar
-from ui import words
-from ui.html import draw, numbers
+from ui import draw, words
+from ui.html import numbers
 
 _TOOLS = Markup(
     '<div class="tools">{more}<button type="button" class="quiet" data-copy="{json}"'

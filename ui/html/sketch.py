@@ -13,6 +13,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from ui import words
+from ui.server import stubs  # noqa: F401
 
 SIDE = 420  # px of the sheet
 _SCRIPT = Path(__file__).with_name("sketch.js").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ import numpy as np
 from markupsafe import Markup
 
 from siamese.answers import Explanation, PhotoFaces
-from ui import words
-from ui.html import draw, numbers
+from ui import draw, words
+from ui.html import numbers
 
 MARKED = 0.4  # of the largest effect; from here on a cell bears its sign, not only its colour
 FAINT = 0.06  # below this a cell is left clear

@@ -11,10 +11,11 @@ from ui import words
 from ui.html import cards, numbers, rankings
 from ui.html.sketch import Sketch, mark, sheet
 from ui.photo import take
+from ui.server.fields import event_data
 from ui.tabs import alphabets
 from ui.tabs.alphabets import Character
 from ui.tabs.components import Panel
-from ui.tabs.options import event_data, follow, options, settling
+from ui.tabs.options import follow, options, settling
 from ui.visit import Problem
 
 ANY_PRIOR = 5  # per cent: as much as for each of the twenty characters

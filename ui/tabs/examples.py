@@ -10,8 +10,7 @@ from pathlib import Path
 from markupsafe import Markup
 from PIL import Image
 
-from ui import words
-from ui.html import draw
+from ui import draw, words
 from ui.photo import Upload
 
 FOLDER = Path(__file__).parents[2] / "examples"

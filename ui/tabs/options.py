@@ -15,8 +15,6 @@ POOL = "photos"
 POOL_SIZE = 2
 # Answers from what was found are quick. One at a time, so that they arrive in the order asked for.
 ANSWERS = "answers"
-# What a press of a button may say.
-_SAID = ("do", "face", "member", "list", "row", "column", "value", "number", "sheet")
 
 
 def options(
@@ -80,12 +78,3 @@ def follow(
             answer,
             **{**settling(answer), "show_progress": "hidden", "trigger_mode": "always_last"},
         )
-
-
-def event_data(event: gr.EventData) -> dict[str, str]:
-    """What a press of a button says, as strings; "" for anything it does not say.
-
-    It comes from outside, so nothing about it is taken for granted.
-    """
-    raw = event._data if isinstance(event._data, dict) else {}
-    return {key: str(raw.get(key, "")) for key in _SAID}

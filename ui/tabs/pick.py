@@ -11,9 +11,10 @@ from ui.api.routes import MAX_SUPPORT, SECONDS
 from ui.html import cards, numbers, rankings
 from ui.photo import Upload
 from ui.server import forgetting
+from ui.server.fields import PhotosInput, event_data
 from ui.tabs import examples
-from ui.tabs.components import Panel, PhotosInput
-from ui.tabs.options import event_data, follow, options, settling, working
+from ui.tabs.components import Panel
+from ui.tabs.options import follow, options, settling, working
 from ui.tabs.place import PhotoPlace
 from ui.visit import Member, Problem, Shown, Support, gallery, look, new_members
 

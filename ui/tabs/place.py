@@ -9,8 +9,9 @@ from siamese import Verifier
 from ui import words
 from ui.html import cards
 from ui.photo import Upload
-from ui.tabs.components import Panel, PhotoInput
-from ui.tabs.options import event_data, settling, working
+from ui.server.fields import PhotoInput, event_data
+from ui.tabs.components import Panel
+from ui.tabs.options import settling, working
 from ui.visit import Shown, look, search
 
 

@@ -7,9 +7,10 @@ import gradio as gr
 from siamese import SiameseError, Verifier
 from ui import words
 from ui.html import answers, cards, numbers
+from ui.server.fields import event_data
 from ui.tabs import examples
 from ui.tabs.components import Panel
-from ui.tabs.options import event_data, follow, options, settling, working
+from ui.tabs.options import follow, options, settling, working
 from ui.tabs.place import PhotoPlace
 from ui.visit import Asked, Problem, Shown, all_pairs, current, explain, look
 

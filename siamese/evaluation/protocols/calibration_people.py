@@ -24,11 +24,11 @@ def run(bench: Bench) -> dict[str, Any]:
 
 def _people_report(bench: Bench, found: People) -> dict[str, Any]:
     """Equal numbers of both kinds for the probability, many impostors for the curve."""
-    many = draw_pairs(found.labels).scores(bench.compare, found.vectors)
+    many = bench.compare.scores(draw_pairs(found.labels), found.vectors)
     balanced = draw_pairs(found.labels, impostors=None)
     return {
         "people": len(set(found.identities)),
         "pictures": len(found.pictures),
         **metrics.curve_report(many),
-        "calibration": metrics.probability_report(balanced.scores(bench.compare, found.vectors)),
+        "calibration": metrics.probability_report(bench.compare.scores(balanced, found.vectors)),
     }

@@ -16,15 +16,8 @@ from tqdm import tqdm
 
 from siamese import explain
 from siamese.evaluation import metrics
-from siamese.evaluation.bench import (
-    LFW,
-    Bench,
-    PhotoSet,
-    find_crops,
-)
-from siamese.evaluation.protocols import (
-    robustness,
-)
+from siamese.evaluation.bench import LFW, Bench, PhotoSet, find_crops
+from siamese.evaluation.protocols import robustness
 
 EXPLAINED = 5  # pairs of each kind in each of LFW's ten folds
 

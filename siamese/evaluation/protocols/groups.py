@@ -18,9 +18,7 @@ from siamese.data import people
 from siamese.data.collection import embed_pictures
 from siamese.errors import InputError
 from siamese.evaluation import metrics
-from siamese.evaluation.bench import (
-    Bench,
-)
+from siamese.evaluation.bench import Bench
 
 GROUPS = "test_groups.zip"
 

@@ -17,9 +17,7 @@ from siamese.calibration import Rate, pick_probabilities
 from siamese.data.people import photos_of
 from siamese.errors import InputError
 from siamese.evaluation import metrics
-from siamese.evaluation.bench import (
-    Bench,
-)
+from siamese.evaluation.bench import Bench
 from siamese.evaluation.comparison import Comparison
 
 WAYS, SHOTS, TRIALS = (5, 20, 100), (1, 3), 10_000

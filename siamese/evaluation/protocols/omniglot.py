@@ -147,7 +147,7 @@ def _pairs(scores: Scores, threshold: float) -> dict[str, Any]:
 
 
 def _balanced(compare: Comparison, found: People, labels: Labels) -> Scores:
-    return draw_pairs(labels, impostors=None).scores(compare, found.vectors)
+    return compare.scores(draw_pairs(labels, impostors=None), found.vectors)
 
 
 def _run(name: str, labels: str) -> Run:

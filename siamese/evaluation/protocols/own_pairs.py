@@ -8,12 +8,7 @@ import numpy as np
 
 from siamese.errors import InputError
 from siamese.evaluation import metrics, verification
-from siamese.evaluation.bench import (
-    Bench,
-    PhotoSet,
-    embed_photos,
-    pair_scores,
-)
+from siamese.evaluation.bench import Bench, PhotoSet, embed_photos, pair_scores
 from siamese.evaluation.verification import Pair
 
 PAIR_LIST, PAIR_SCORES = "pairs.csv", "pair_scores.csv"

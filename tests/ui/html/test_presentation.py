@@ -17,8 +17,8 @@ from siamese.calibration import DecisionRule, OperatingPoint, Rate, Similar, pro
 from siamese.faces import quality
 from siamese.faces.detector import Face
 from siamese.photos import load
-from ui import photo, words
-from ui.html import about, answers, cards, details, draw, numbers, why
+from ui import draw, photo, words
+from ui.html import about, answers, cards, details, numbers, why
 from ui.tabs import examples
 from ui.tabs.components import Percent
 from ui.visit import Kept, Member, Problem, Shown, gallery, person_of

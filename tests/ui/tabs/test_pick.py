@@ -16,8 +16,8 @@ from gradio.data_classes import FileData, ListFiles
 from tests import app_server, pictures
 from ui import words
 from ui.photo import Upload
+from ui.server.fields import PhotosInput
 from ui.tabs import pick
-from ui.tabs.components import PhotosInput
 from ui.tabs.pick import PickTab
 from ui.visit import Member, Problem, Shown, Support, gallery, look, person_of
 
