@@ -177,6 +177,9 @@ def train(options: argparse.Namespace) -> int:
         schedule=schedule,
         unlabelled=tuple(options.unlabelled),
         targets=tuple(options.targets),
+        teacher=options.teacher,
+        emphasis=tuple((name, float(factor)) for name, factor in options.emphasis),
+        distillation=options.distillation,
         init=options.init,
         wanted=wanted,
         turns=options.turns,
@@ -435,6 +438,9 @@ def _add_training(commands: Any) -> None:
         "--unlabelled", default=[], help="pictures of nobody in particular", **sources
     )
     parser.add_argument("--targets", type=Path, nargs="+", default=[], metavar="NPZ")
+    parser.add_argument("--teacher", type=Path, help="the network that made the targets")
+    parser.add_argument("--emphasis", nargs=2, action="append", default=[], metavar=("ZIP", "N"))
+    parser.add_argument("--distillation", type=float, default=1.0)
     parser.add_argument("--init", type=Path, help="start from this checkpoint")
     parser.add_argument("--pictures", type=_count, required=True, help="how many to show in total")
     parser.add_argument("--batch-size", type=_count, default=128)

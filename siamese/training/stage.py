@@ -31,6 +31,7 @@ from siamese.training.objectives import SAME_PERSON, Distillation, Verification
 from siamese.training.parent import Wanted, augmentation_for, settled
 from siamese.training.people import Part, Picture
 from siamese.training.split import Split
+from siamese.training.teacher import Teacher
 from siamese.training.stored import embed_stored, read_stored, stored_window
 from siamese.training.validation import Validation
 
@@ -47,6 +48,9 @@ class StageOptions:
     schedule: Schedule  # but for its augmentation, which follows from what is compared
     unlabelled: tuple[Path, ...] = ()
     targets: tuple[Path, ...] = ()  # .npz files of target embeddings
+    teacher: Path | None = None  # the network that made the targets: it embeds each view anew
+    emphasis: tuple[tuple[str, float], ...] = ()  # how often a source's people are drawn; 1 if none
+    distillation: float = 1.0  # its weight beside the siamese objective
     init: Path | None = None
     wanted: Wanted = field(default_factory=Wanted)  # the rest comes from `init`
     turns: bool = False  # every picture also turned by quarters, as another class
@@ -144,6 +148,7 @@ def load_data(pictures: Sequence[Picture], options: StageOptions, config: Checkp
         targets,
         people.numbers([picture.identity for picture in pictures]),
         stored_window(config),
+        Teacher(options.teacher) if options.teacher else None,
     )
 
 
@@ -175,7 +180,8 @@ def _verification(
         plain = network.with_mirror(False)  # as training embeds
         embeddings = embed_stored(plain, pixels, data.window, "look-alikes")
         _start_head(network, fitting.Labels.of(named, split), embeddings)
-        centroids = centroids_of(named, embeddings)
+        known = data.targets[: len(named)] if options.targets else embeddings
+        centroids = centroids_of(named, known)
     batches = RelatedBatches(
         named,
         centroids,
@@ -186,8 +192,9 @@ def _verification(
         options.kin,
         split.family,
         nameless=len(pictures) - len(named),
+        emphasis=dict(options.emphasis),
     )
-    weight = 1.0 if options.targets else 0.0
+    weight = options.distillation if options.targets else 0.0
     return Verification(network, distillation_weight=weight), batches
 
 
@@ -213,12 +220,14 @@ def _identity(
     files = (options.data, options.unlabelled, options.targets)
     contents = [[hashes[path] for path in paths] for paths in files]
     start = (config.network, config.detector, config.window, parent and parent.sha256)
+    contents.append([people.fingerprint(options.teacher)] if options.teacher else [])
     rest = dataclasses.replace(
         options,
         data=(),
         unlabelled=(),
         targets=(),
         init=None,
+        teacher=None,
         wanted=Wanted(),
         cache=CACHE,
         cpu=False,
@@ -237,6 +246,9 @@ def _record(
     schedule = dataclasses.asdict(options.schedule)
     return {
         "objective": options.objective,
+        "distillation": options.distillation,
+        "emphasis": dict(options.emphasis),
+        "teacher_sha256": people.fingerprint(options.teacher) if options.teacher else None,
         "split": split.name,
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "schedule": {k: v for k, v in schedule.items() if not k.endswith("_every")},
