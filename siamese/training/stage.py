@@ -37,6 +37,7 @@ from siamese.training.validation import Validation
 
 CACHE = Path.home() / ".cache" / "siamese"
 MIN_PEOPLE = 20
+HEAD_PEOPLE = 500  # whose pairs give the head its first scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +179,12 @@ def _verification(
     schedule, centroids = options.schedule, None
     if options.init:  # a fresh network's idea of who looks alike is worth nothing
         plain = network.with_mirror(False)  # as training embeds
-        embeddings = embed_stored(plain, pixels, data.window, "look-alikes")
-        _start_head(network, fitting.Labels.of(named, split), embeddings)
-        known = data.targets[: len(named)] if options.targets else embeddings
-        centroids = centroids_of(named, known)
+        known = data.targets[: len(named)] if options.targets else None
+        rows = _some_people(named) if options.targets else np.arange(len(named))
+        embeddings = embed_stored(plain, pixels[rows], data.window, "look-alikes")
+        some = [named[row] for row in rows]
+        _start_head(network, fitting.Labels.of(some, split), embeddings)
+        centroids = centroids_of(named, embeddings if known is None else known)
     batches = RelatedBatches(
         named,
         centroids,
@@ -196,6 +199,13 @@ def _verification(
     )
     weight = options.distillation if options.targets else 0.0
     return Verification(network, distillation_weight=weight), batches
+
+
+def _some_people(pictures: Sequence[Picture]) -> np.ndarray:
+    """Row numbers of the pictures of every `HEAD_PEOPLE`th part of the people: int64."""
+    names = list(dict.fromkeys(picture.identity for picture in pictures))
+    some = set(names[:: max(1, len(names) // HEAD_PEOPLE)])
+    return np.array([row for row, picture in enumerate(pictures) if picture.identity in some])
 
 
 def _start_head(network: SiameseNetwork, labels: fitting.Labels, embeddings: np.ndarray) -> None:
