@@ -84,6 +84,7 @@ class Compact(nn.Module):
 
     WIDTHS: ClassVar = (64, 128, 256)
     BLOCKS: ClassVar = (2, 2, 2)
+    FEATURES: ClassVar[int | None] = None  # before the last layer; None: as many as it returns
 
     def __init__(self, channels: int, image_size: int, embedding_size: int) -> None:
         super().__init__()
@@ -101,21 +102,29 @@ class Compact(nn.Module):
             nn.BatchNorm2d(self.WIDTHS[0]), nn.ReLU(inplace=True),
         )  # fmt: skip
         self.stages = nn.Sequential(*stages)
+        features = self.FEATURES or embedding_size
         self.expand = nn.Sequential(
-            nn.Conv2d(width_in, embedding_size, 1, bias=False),
-            nn.BatchNorm2d(embedding_size), nn.ReLU(inplace=True),
+            nn.Conv2d(width_in, features, 1, bias=False),
+            nn.BatchNorm2d(features), nn.ReLU(inplace=True),
         )  # fmt: skip
         side = -(-image_size // 16)
         self.pool = nn.Sequential(
-            nn.Conv2d(embedding_size, embedding_size, side, groups=embedding_size, bias=False),
-            nn.BatchNorm2d(embedding_size),
+            nn.Conv2d(features, features, side, groups=features, bias=False),
+            nn.BatchNorm2d(features),
         )
-        self.project = nn.Linear(embedding_size, embedding_size)
+        self.project = nn.Linear(features, embedding_size)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(N, C, S, S) -> (N, embedding_size), each of unit length."""
         features = self.expand(self.stages(self.stem(pictures)))
         return F.normalize(self.project(self.pool(features).flatten(1)).float())
+
+
+class Deep(Compact):
+    """Deeper, with an embedding shorter than its features: for the whole aligned face at 112 px."""
+
+    BLOCKS: ClassVar = (3, 4, 3)
+    FEATURES: ClassVar[int | None] = 512
 
 
 class Slim(Compact):
@@ -139,6 +148,7 @@ def _inception_resnet_v1(channels: int, image_size: int, embedding_size: int) ->
 
 BACKBONES: dict[str, Callable[[int, int, int], nn.Module]] = {
     "compact": Compact,
+    "deep": Deep,
     "slim": Slim,
     "koch": Koch,
     "inception_resnet_v1": _inception_resnet_v1,

@@ -30,6 +30,20 @@ def add(commands: Any) -> None:
         "--unlabelled", default=[], help="pictures of nobody in particular", **sources
     )
     parser.add_argument("--targets", type=Path, nargs="+", default=[], metavar="NPZ")
+    parser.add_argument(
+        "--teacher", type=Path, help="the network that made the targets: it sees each view anew"
+    )
+    parser.add_argument(
+        "--emphasis",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("SOURCE", "FACTOR"),
+        help="draw the people of this source so much more often",
+    )
+    parser.add_argument(
+        "--distillation", type=float, default=1.0, help="weight of the targets beside the pairs"
+    )
     parser.add_argument("--init", type=Path, help="start from this checkpoint")
     parser.add_argument("--pictures", type=count, required=True, help="how many to show in total")
     parser.add_argument("--batch-size", type=count, default=128)
@@ -127,6 +141,9 @@ def train(options: argparse.Namespace) -> int:
         schedule=schedule,
         unlabelled=tuple(options.unlabelled),
         targets=tuple(options.targets),
+        teacher=options.teacher,
+        emphasis=tuple((name, float(factor)) for name, factor in options.emphasis),
+        distillation=options.distillation,
         init=options.init,
         wanted=wanted,
         turns=options.turns,

@@ -13,6 +13,12 @@ from torch.nn import functional as F
 from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
 
 from siamese.data.pixels import _extend, _grid
+from siamese.faces.alignment import TEMPLATE
+
+MAX_YAW, MAX_PITCH = math.radians(65), math.radians(28)
+# The head as an ellipsoid, px of the 112 px template: its axis, half its width and height, half its
+# depth, and how far the nose stands out.
+CENTRE, HALVES, DEPTH, NOSE = (56.0, 62.0), (46.0, 66.0), 55.0, 14.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,10 @@ class Augmentation:
     low_resolution: float = 0.3  # shrunk to 1/1.5 ... 1/5 and enlarged again
     jpeg: float = 0.2  # quality 15 ... 70
     erase: float = 0.3
+    turned: float = 0.25  # the head turned by up to `MAX_YAW`, and often nodding
+    blur: float = 0.12  # Gaussian, 0.8 ... 2.6 px of 112
+    dark: float = 0.06  # a fifth to three fifths of the light
+    sunglasses: float = 0.04
 
     def matrices(self, size: int, generator: torch.Generator) -> Tensor:
         """Random geometry: (size, 2, 3), output -> input, in units of half the window."""
@@ -72,6 +82,10 @@ class Drawings(Augmentation):
     low_resolution: float = 0.0
     jpeg: float = 0.0
     erase: float = 0.0
+    turned: float = 0.0
+    blur: float = 0.0
+    dark: float = 0.0
+    sunglasses: float = 0.0
     each: float = 0.5
 
     def matrices(self, size: int, generator: torch.Generator) -> Tensor:
@@ -112,6 +126,9 @@ class Draws:
     quality: Tensor  # (B,) JPEG quality, 0 for none
     box: Tensor  # (B, 4) erased x0, y0, x1, y1 as fractions; empty where x1 <= x0
     box_noise: Tensor  # (B,) bool: noise rather than one colour
+    turn: Tensor  # (B, 2) yaw and pitch by which the head is turned, radians
+    blur: Tensor  # (B,) standard deviation in px of a picture of 112, 0 for none
+    glasses: Tensor  # (B,) opacity of dark glasses, 0 for none
 
     def rows(self, start: int, stop: int) -> "Draws":
         """The decisions for pictures start ... stop - 1."""
@@ -140,13 +157,17 @@ def draw(size: int, channels: int, how: Augmentation, generator: torch.Generator
     quality = torch.where(chance(how.jpeg), 15 + 55 * uniform(), 0.0).int()
     corner, extent = uniform(2), 0.12 + 0.33 * uniform(2)
     extent = extent * chance(how.erase)[:, None]
+    turned = chance(how.turned)
+    yaw = turned * (2 * uniform() - 1) * MAX_YAW
+    pitch = turned * chance(0.6) * (2 * uniform() - 1) * MAX_PITCH
+    light = torch.where(chance(how.dark), 0.2 + 0.4 * uniform(), 1.0)
     return Draws(
         matrix=matrix,
         fill=fill,
         paint=uniform(channels, 8, 8),
         cut=cut,
         grey=chance(how.grey),
-        gain=1 + mild * normal(0.15, channels),
+        gain=(1 + mild * normal(0.15, channels)) * light[:, None],
         contrast=torch.exp(colour * normal(0.5)),
         brightness=colour * normal(0.25),
         gamma=torch.exp(colour * normal(0.5)),
@@ -154,6 +175,9 @@ def draw(size: int, channels: int, how: Augmentation, generator: torch.Generator
         quality=quality,
         box=torch.cat([corner - extent / 2, corner + extent / 2], 1),
         box_noise=chance(0.5),
+        turn=torch.stack([yaw, pitch], 1),
+        blur=torch.where(chance(how.blur), 0.8 + 1.8 * uniform(), 0.0),
+        glasses=torch.where(chance(how.sunglasses), 0.8 + 0.2 * uniform(), 0.0),
     )
 
 
@@ -170,10 +194,105 @@ def apply(
     pictures, visible = planes[:, :-1], planes[:, -1:]
     visible = visible * _inside(draws.cut, visible)
     pictures = _fill_borders(pictures * visible, visible, draws)
-    grid = _grid(draws.matrix, window, planes.shape[-2:], size)
+    pictures = _wear(pictures, draws)
+    grid = _turned(_grid(draws.matrix, window, planes.shape[-2:], size), draws.turn)
     pictures = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
-    pictures = _erase(_recolour(pictures, draws), draws)
+    pictures = _blur(_erase(_recolour(pictures, draws), draws), draws.blur)
     return _jpeg(_lower_resolution(pictures, draws.shrink), draws.quality)
+
+
+def view(
+    pixels: Tensor, draws: Draws, window: tuple[float, float, float, float], size: int
+) -> Tensor:
+    """The same views unspoiled: only moved and turned, black beyond the photo's edge.
+
+    What a teacher is shown: it learned with black borders, and a fill is no feature of a face.
+    Shapes and ranges as in `apply`.
+    """
+    planes = pixels.float() / 255
+    pictures, visible = planes[:, :-1], planes[:, -1:]
+    grid = _turned(_grid(draws.matrix, window, planes.shape[-2:], size), draws.turn)
+    return F.grid_sample(pictures * visible, grid, padding_mode="zeros", align_corners=False)
+
+
+def _turned(grid: Tensor, turn: Tensor) -> Tensor:
+    """Sampling positions for heads that are turned by (yaw, pitch) and aligned again.
+
+    The head is an ellipsoid on which the face is painted. Turned, its five landmarks move; the
+    similarity that aligns them is what the product would find, so the positions asked for are
+    taken back through it, then through the turn.
+    """
+    rows = turn.abs().sum(1).nonzero().flatten()
+    if not len(rows):
+        return grid
+    angles = turn[rows]
+    centre = torch.tensor(CENTRE)
+    landmarks = torch.tensor(TEMPLATE) - centre
+    moved = torch.stack(
+        [_forward(landmarks[:, axis], HALVES[axis], angles[:, axis, None]) for axis in (0, 1)],
+        -1,
+    )  # (B, 5, 2)
+    target, source = (torch.view_as_complex(p.contiguous()) for p in (landmarks, moved))
+    middle = source.mean(1, keepdim=True)
+    spread = (source - middle).abs().square().sum(1)
+    scale = ((source - middle).conj() * (target - target.mean())).sum(1) / spread
+    shift = target.mean() - scale * middle[:, 0]
+    stored = (grid[rows] + 1) * 64 - 8 - centre  # px of the template about the head's axis
+    asked = torch.view_as_complex(stored.contiguous())
+    asked = torch.view_as_real((asked - shift.view(-1, 1, 1)) / scale.view(-1, 1, 1))
+    found = torch.stack(
+        [_back(asked[..., axis], HALVES[axis], angles[:, axis]) for axis in (0, 1)], -1
+    )
+    return grid.index_copy(0, rows, (found + centre + 8) / 64 - 1)
+
+
+def _forward(place: Tensor, half: float, angle: Tensor) -> Tensor:
+    """Where points of the head's surface, the nose `NOSE` before it, are seen after a turn."""
+    nose = torch.tensor([0.0, 0.0, NOSE, 0.0, 0.0])
+    phi = torch.asin((place / half).clamp(-0.98, 0.98))
+    return half * phi.sin() * angle.cos() + (DEPTH * phi.cos() + nose) * angle.sin()
+
+
+def _back(place: Tensor, half: float, angle: Tensor) -> Tensor:
+    """Where a point seen at `place` (B, S, S) after a turn was before it."""
+    angle = angle.view(-1, 1, 1)
+    outline = ((half * angle.cos()).square() + (DEPTH * angle.sin()).square()).sqrt()
+    delta = torch.atan2(DEPTH * angle.sin(), half * angle.cos())
+    share = place / outline
+    inside = share.clamp(-0.9999, 0.9999)
+    phi = (torch.asin(inside) - delta).clamp(-1.5, 1.5)
+    return half * phi.sin() + (share - inside) * outline
+
+
+def _wear(pictures: Tensor, draws: Draws) -> Tensor:
+    """Dark glasses over the eyes of stored crops (B, C, 128, 128)."""
+    rows = draws.glasses.nonzero().flatten()
+    if not len(rows):
+        return pictures
+    place = torch.arange(pictures.shape[-1]) + 0.5 - 8
+    cover = torch.zeros(pictures.shape[-2:])
+    for x, y in TEMPLATE[:2]:
+        lens = ((place - x) / 14).abs().pow(4)[None] + ((place - y - 2) / 10).abs().pow(4)[:, None]
+        cover = torch.maximum(cover, (lens < 1).float())
+    bridge = ((place - y).abs() < 2)[:, None] & ((place - 56).abs() < 6)[None]
+    cover = torch.maximum(cover, bridge.float()) * draws.glasses[rows].view(-1, 1, 1, 1)
+    worn = pictures[rows] * (1 - cover) + cover * draws.paint[rows, :, :1, :1] * 0.25
+    return pictures.index_copy(0, rows, worn)
+
+
+def _blur(pictures: Tensor, sigma: Tensor) -> Tensor:
+    """Gaussian blur; deviations are rounded to a few values so that they go in batches."""
+    size, result = pictures.shape[-1], pictures
+    steps = (sigma / 0.6).round().clamp(min=1).int() * (sigma > 0)
+    offsets = torch.arange(-8.0, 9.0)
+    for step in steps[steps > 0].unique().tolist():
+        rows = (steps == step).nonzero().flatten()
+        kernel = torch.exp(-offsets.square() / (2 * (0.6 * step * size / 112) ** 2))
+        kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
+        planes = F.pad(pictures[rows], (8, 8, 8, 8), mode="replicate").flatten(0, 1)[:, None]
+        planes = F.conv2d(F.conv2d(planes, kernel), kernel.transpose(2, 3))
+        result = result.index_copy(0, rows, planes.view(len(rows), -1, size, size))
+    return result
 
 
 def _inside(cut: Tensor, like: Tensor) -> Tensor:

@@ -1,12 +1,15 @@
 """Which pictures make up which batch: a pure function of (seed, step), so a run can be resumed."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from siamese.data import people
 from siamese.data.people import Picture
+
+MOST = 20  # pictures of a person that raise the chance of being drawn
 
 
 class ShuffledBatches:
@@ -43,11 +46,17 @@ class RelatedBatches:
         kin: int = 2,
         family: Callable[[str], str] = people.family,
         nameless: int = 0,
+        emphasis: Mapping[str, float] | None = None,
     ) -> None:
         by_person: dict[str, list[int]] = defaultdict(list)
         for index, picture in enumerate(pictures):
             by_person[picture.identity].append(index)
         self.people = [np.array(rows) for rows in by_person.values()]
+        weights = [
+            min(len(rows), MOST) * (emphasis or {}).get(Path(pictures[rows[0]].source).name, 1.0)
+            for rows in self.people
+        ]
+        self.chances = np.array(weights) / sum(weights)
         self.seed, self.per_person, self.group, self.kin = seed, per_person, group, kin
         self.named, self.nameless = len(pictures), nameless
         size = group * per_person
@@ -66,7 +75,7 @@ class RelatedBatches:
         """Indices of batch number `step`: int64 (groups * group * per_person + extra,)."""
         random = np.random.default_rng([self.seed, step])
         chosen: list[int] = []
-        for first in random.permutation(len(self.people))[: self.groups]:
+        for first in random.choice(len(self.people), self.groups, replace=False, p=self.chances):
             chosen.extend(self._group(int(first), random))
         rows = [
             random.choice(

@@ -18,14 +18,15 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, gather_object
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from siamese.backbones import layer_decay
 from siamese.errors import InputError
 from siamese.network import Siamese
-from siamese.training.augment import Augmentation, apply, draw
+from siamese.training.augment import Augmentation, Draws, apply, draw, view
 from siamese.training.objectives import Batch
+from siamese.training.teacher import SIZE, WINDOW, Teacher
 
 STATE = "state.pt"
 
@@ -73,14 +74,17 @@ class Data:
     targets: np.ndarray  # float16 (N, D), zeros where there is none
     identities: np.ndarray  # int64 (N,), -1 where nobody knows
     window: tuple[float, float, float, float]  # canonical crop in the pixels, x0 y0 x1 y1
+    teacher: Teacher | None = None  # embeds each view anew; without one `targets` are what it said
 
-    def batch(self, rows: np.ndarray, pictures: Tensor) -> Batch:
-        """The batch of these rows with pictures that were made from them."""
-        return Batch(
-            pictures,
-            torch.from_numpy(self.targets[rows]).float(),
-            torch.from_numpy(self.identities[rows]),
-        )
+    def views(self, rows: np.ndarray, draws: Draws, size: int) -> Batch:
+        """The batch of these rows, changed as drawn; a teacher sees it moved but not spoiled."""
+        pixels = torch.from_numpy(self.pixels[np.sort(rows)][np.argsort(np.argsort(rows))])
+        pictures = apply(pixels, draws, self.window, size)
+        targets = torch.from_numpy(self.targets[rows]).float()
+        if self.teacher is not None:
+            targets = self.teacher(view(pixels, draws, WINDOW, SIZE))
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        return Batch(pictures, targets, torch.from_numpy(self.identities[rows]))
 
 
 def parameter_groups(network: Siamese, weight_decay: float) -> list[dict[str, object]]:
@@ -199,11 +203,8 @@ def _batch(
     draws = draw(len(rows), network.config.channels, schedule.augmentation, generator)
     share = len(rows) // accelerator.num_processes
     start = accelerator.process_index * share
-    rows = rows[start : start + share]
-    pixels = torch.from_numpy(data.pixels[np.sort(rows)][np.argsort(np.argsort(rows))])
     size = network.config.image_size
-    pictures = apply(pixels, draws.rows(start, start + share), data.window, size)
-    batch = data.batch(rows, pictures.contiguous(memory_format=torch.channels_last))
+    batch = data.views(rows[start : start + share], draws.rows(start, start + share), size)
     device = accelerator.device
     return Batch(batch.pictures.to(device), batch.targets.to(device), batch.identities.to(device))
 

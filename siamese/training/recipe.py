@@ -36,6 +36,9 @@ class StageOptions:
     schedule: Schedule  # but for its augmentation, which follows from what is compared
     unlabelled: tuple[Path, ...] = ()
     targets: tuple[Path, ...] = ()  # .npz files of target embeddings
+    teacher: Path | None = None  # the network that made the targets: it embeds each view anew
+    emphasis: tuple[tuple[str, float], ...] = ()  # how often a source's people are drawn; 1 if none
+    distillation: float = 1.0  # its weight beside the siamese objective
     init: Path | None = None
     wanted: Wanted = field(default_factory=Wanted)  # the rest comes from `init`
     turns: bool = False  # every picture also turned by quarters, as another class

@@ -32,7 +32,10 @@ from siamese.training.loop import STATE, Batches, Data, Schedule, run_stage
 from siamese.training.objectives import Distillation, Verification
 from siamese.training.provenance import made_by
 from siamese.training.recipe import StageOptions, Wanted, augmentation_for, settled
+from siamese.training.teacher import Teacher
 from siamese.training.validation import Validation
+
+HEAD_PEOPLE = 500  # whose pairs give the head its first scale
 
 
 def train(options: StageOptions, folder: Path) -> bool:
@@ -87,6 +90,7 @@ def load_data(pictures: Sequence[Picture], options: StageOptions, config: Checkp
         targets,
         people.numbers([picture.identity for picture in pictures]),
         stored_window(config),
+        Teacher(options.teacher) if options.teacher else None,
     )
 
 
@@ -114,9 +118,12 @@ def _verification(
     schedule, centroids = options.schedule, None
     if options.init:  # a fresh network's idea of who looks alike is worth nothing
         plain = network.with_mirror(False)  # as training embeds
-        embeddings = embed_stored(plain, pixels, data.window, "look-alikes")
-        _start_head(network, Labels.of(named, split), embeddings)
-        centroids = centroids_of(named, embeddings)
+        known = data.targets[: len(named)] if options.targets else None
+        rows = _some_people(named) if options.targets else np.arange(len(named))
+        embeddings = embed_stored(plain, pixels[rows], data.window, "look-alikes")
+        some = [named[row] for row in rows]
+        _start_head(network, Labels.of(some, split), embeddings)
+        centroids = centroids_of(named, embeddings if known is None else known)
     batches = RelatedBatches(
         named,
         centroids,
@@ -127,9 +134,17 @@ def _verification(
         options.kin,
         split.family,
         nameless=len(pictures) - len(named),
+        emphasis=dict(options.emphasis),
     )
-    weight = 1.0 if options.targets else 0.0
+    weight = options.distillation if options.targets else 0.0
     return Verification(network, distillation_weight=weight), batches
+
+
+def _some_people(pictures: Sequence[Picture]) -> np.ndarray:
+    """Row numbers of the pictures of every `HEAD_PEOPLE`th part of the people: int64."""
+    names = list(dict.fromkeys(picture.identity for picture in pictures))
+    some = set(names[:: max(1, len(names) // HEAD_PEOPLE)])
+    return np.array([row for row, picture in enumerate(pictures) if picture.identity in some])
 
 
 def _start_head(network: Siamese, labels: Labels, embeddings: np.ndarray) -> None:
@@ -154,12 +169,14 @@ def _identity(
     files = (options.data, options.unlabelled, options.targets)
     contents = [[hashes[path] for path in paths] for paths in files]
     start = (config.network, config.detector, config.window, parent and parent.sha256)
+    contents.append([people.fingerprint(options.teacher)] if options.teacher else [])
     rest = dataclasses.replace(
         options,
         data=(),
         unlabelled=(),
         targets=(),
         init=None,
+        teacher=None,
         wanted=Wanted(),
         cache=CACHE,
         cpu=False,
@@ -178,6 +195,9 @@ def _record(
     schedule = dataclasses.asdict(options.schedule)
     return {
         "objective": options.objective,
+        "distillation": options.distillation,
+        "emphasis": dict(options.emphasis),
+        "teacher_sha256": people.fingerprint(options.teacher) if options.teacher else None,
         "split": split.name,
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "schedule": {k: v for k, v in schedule.items() if not k.endswith("_every")},

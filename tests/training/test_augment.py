@@ -2,11 +2,23 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
-from siamese.data.pixels import plain
-from siamese.training.augment import Augmentation, Drawings, apply, draw
+from siamese.data.pixels import _grid, plain
+from siamese.faces.alignment import TEMPLATE, similarity
+from siamese.training.augment import (
+    CENTRE,
+    HALVES,
+    Augmentation,
+    Drawings,
+    _forward,
+    _turned,
+    apply,
+    draw,
+    view,
+)
 
 NOTHING = Augmentation(**{field.name: 0.0 for field in dataclasses.fields(Augmentation)})
 WINDOW = (16.0, 28.0, 112.0, 124.0)
@@ -130,3 +142,47 @@ def test_a_drawing_keeps_its_paper_and_its_ink() -> None:
     assert float(found.amin((1, 2, 3)).max()) < 0.01
     ink = (1 - found).sum((1, 2, 3)) / (16 * 4)
     assert float(ink.min()) > 0.6 and float(ink.max()) < 1.75  # 1 / 1.2^2 ... 1 / 0.8^2, sheared
+
+
+@pytest.mark.parametrize(("yaw", "pitch"), [(0.6, 0.0), (-1.1, 0.0), (0.4, 0.3)])
+def test_a_turned_head_shows_its_landmarks_where_the_turn_brought_them(
+    yaw: float, pitch: float
+) -> None:
+    """Against the turn itself: each landmark is moved, aligned as the product does, looked up."""
+    angles = torch.tensor([[yaw, pitch]])
+    identity = torch.eye(2, 3)[None]
+    grid = _turned(_grid(identity, (8.0, 8.0, 120.0, 120.0), torch.Size((128, 128)), 112), angles)
+    centre = torch.tensor(CENTRE)
+    landmarks = torch.tensor(TEMPLATE) - centre
+    moved = torch.stack(
+        [_forward(landmarks[:, k], HALVES[k], angles[:, k, None])[0] for k in (0, 1)], -1
+    )
+    scale, shift = similarity(moved.tolist(), np.array([complex(*p) for p in landmarks.tolist()]))
+    for index in (0, 1, 3, 4):  # the nose stands out of the head, so another point hides behind it
+        seen = complex(*moved[index].tolist()) * scale + shift
+        column, row = round(seen.real + CENTRE[0] - 0.5), round(seen.imag + CENTRE[1] - 0.5)
+        if abs(moved[index, 0]) < 0.9 * HALVES[0] and 0 <= column < 112:
+            found = (grid[0, row, column] + 1) * 64 - 8 - centre
+            assert torch.dist(found, landmarks[index]) < 3  # px
+
+
+def test_the_teacher_sees_no_spoiling_and_no_fill() -> None:
+    pixels = stored(4)
+    pixels[:, :, :, :40] = 0  # beyond the photo's edge
+    how = Augmentation(flip=0, rotation=0, scale=0, shift=0, turned=0, blur=1, sunglasses=1, dark=1)
+    draws = draw(4, 3, how, generator())
+    window = (8.0, 8.0, 120.0, 120.0)
+    exact = pixels[:, :3, 8:120, 8:120].float() / 255
+    torch.testing.assert_close(view(pixels, draws, window, 112), exact, atol=1e-3, rtol=0)
+    spoiled = apply(pixels, draws, window, 112)
+    assert float((spoiled - exact).abs().mean()) > 0.05
+    assert float(spoiled[..., :20].amax((1, 2, 3)).min()) > 0  # filled for the student
+
+
+def test_glasses_darken_the_eyes_alone() -> None:
+    pixels = torch.full((1, 4, 128, 128), 255, dtype=torch.uint8)
+    how = dataclasses.replace(NOTHING, sunglasses=1.0)
+    found = apply(pixels, draw(1, 3, how, generator()), (8.0, 8.0, 120.0, 120.0), 112)
+    for x, y in TEMPLATE[:2]:
+        assert float(found[0, :, round(y), round(x)].max()) < 0.5
+    assert float(found[0, :, 85:].min()) > 0.99

@@ -19,7 +19,7 @@ from siamese.network import NetworkConfig, Siamese
 from siamese.training.augment import Augmentation
 from siamese.training.batches import RelatedBatches, ShuffledBatches, nearest_people
 from siamese.training.loop import Batches, Data, Schedule, parameter_groups, run_stage
-from siamese.training.objectives import Distillation, Verification
+from siamese.training.objectives import Batch, Distillation, Verification
 from siamese.training.validation import Validation
 
 CALM = Augmentation(rotation=0, scale=0, colour=0, low_resolution=0, jpeg=0, erase=0, grey=0)
@@ -74,7 +74,9 @@ def test_training_lowers_the_loss(tmp_path: Path, kind: type) -> None:
     batches = ShuffledBatches(len(data.pixels), 32, 3)
     objective = kind(network)
     network.train()
-    batch = data.batch(np.arange(32), torch.from_numpy(data.pixels[:, :3]).float() / 255)
+    pictures = torch.from_numpy(data.pixels[:32, :3]).float() / 255
+    targets = torch.from_numpy(data.targets[:32]).float()
+    batch = Batch(pictures, targets, torch.from_numpy(data.identities[:32]))
     before = float(objective(batch)[0].detach())
     run_stage(objective, network, data, batches, long, tmp_path, cpu=True)
     network.train()
