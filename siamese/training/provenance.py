@@ -14,7 +14,7 @@ def made_by() -> dict[str, Any]:
     words = " ".join(_portable(word) for word in sys.argv[1:])
     return {
         "command": f"python -m siamese {words}",
-        "commit": _commit(),
+        "commit": _commit(Path(__file__).resolve()),
         "torch": torch.__version__,
     }
 
@@ -25,7 +25,7 @@ def _portable(word: str) -> str:
     return option + equals + (Path(value).name if Path(value).is_absolute() else value)
 
 
-def _commit(file: Path = Path(__file__).resolve()) -> str | None:
+def _commit(file: Path) -> str | None:
     """The commit that is checked out; None where Git does not track this code.
 
     An installed package may well lie inside somebody else's repository.
