@@ -28,7 +28,6 @@ from siamese.evaluation.metrics import Scores
 RUNS, CHARACTERS = "all_runs.zip", "images_evaluation.zip"
 LABELS = "class_labels.txt"
 MEASURED_ON = "pairs inside the evaluation alphabets of Omniglot"
-PAPER, HUMAN = 0.920, 0.955  # Koch et al. 2015, table 2; Lake et al. 2015
 
 
 @dataclass(frozen=True, slots=True)
