@@ -13,6 +13,8 @@ from siamese.pretrained import SiameseNetwork
 from siamese.support import Gallery
 from siamese.verifier import Verifier
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Decision",
     "Explanation",

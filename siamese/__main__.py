@@ -1,4 +1,4 @@
-"""The command line: `python -m siamese COMMAND`.
+"""The command line: `python -m siamese COMMAND`, or `siamese COMMAND` where it is installed.
 
 Answers go to stdout, everything else to stderr. Exit codes, for scripts:
 
@@ -20,6 +20,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from siamese import __version__
 from siamese.commands import answers, making, publishing
 from siamese.commands.options import INPUT_ERROR, OWN_ERROR, READER_GONE, STOPPED, Command
 from siamese.errors import SiameseError
@@ -50,6 +51,15 @@ def _run(options: argparse.Namespace) -> int:
     except SiameseError as error:
         print(f"error: {error}", file=sys.stderr)
         return INPUT_ERROR
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("siamese"):
+            raise
+        print(
+            f"error: `{options.parser.prog}` needs {error.name}, which is not installed; please"
+            ' install "siamese[train]", or requirements-train.txt in a checkout.',
+            file=sys.stderr,
+        )
+        return INPUT_ERROR
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"error: {where}{error.strerror or error}", file=sys.stderr)
@@ -64,6 +74,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="siamese", description="Siamese face verification.")
+    parser.add_argument("--version", action="version", version=f"siamese {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for family in (answers, making, publishing):
         family.add(commands)

@@ -193,6 +193,12 @@ def probability(logit: float, prior: float = 0.5) -> float:
     return float(np.exp(-np.logaddexp(0.0, -shifted)))
 
 
+def picked(shares: np.ndarray, none: float) -> int | None:
+    """The place of the identity that is picked by `pick_probabilities`, None for none of these."""
+    best = int(shares.argmax())
+    return best if shares[best] > none else None
+
+
 def pick_probabilities(logits: np.ndarray, none_prior: float = 0.5) -> tuple[np.ndarray, float]:
     """The probabilities of K identities and of "none of these", for one query.
 

@@ -30,7 +30,9 @@ from siamese.network import NetworkConfig, Siamese
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 METRICS = "metrics.json"  # what `evaluate` measured of them
-EMBEDDED = Path(__file__).resolve().parent.parent / "weights"
+_PACKAGE = Path(__file__).resolve().parent
+_INSTALLED = _PACKAGE / "weights"  # a wheel carries them in the package, a checkout beside it
+EMBEDDED = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "weights"
 EMBEDDED_NAME = "embedded"
 DRAWINGS = EMBEDDED / "omniglot"  # embedded too: compares drawn characters
 MAX_CONFIG_BYTES = 1 << 20

@@ -1,12 +1,14 @@
 """The siamese network: shared twins, |a - b|, one linear layer, sigmoid (Koch et al. 2015).
 
-Pure torch: tensors in, tensors out. It knows nothing of photos, faces, files or thresholds.
+Tensors or arrays in and out. It knows nothing of photos, faces, files or thresholds.
 """
 
 import copy
 import math
 from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -65,6 +67,13 @@ class Siamese(nn.Module):
         both = self.backbone(torch.cat([inputs, inputs.flip(-1)])).float()
         return both.view(2, len(inputs), config.embedding_size).mean(0)
 
+    @torch.inference_mode()
+    def embed_crops(self, crops: np.ndarray) -> np.ndarray:
+        """Embed crops as arrays: uint8 (N, size, size, channels) -> float32 (N, embedding_size)."""
+        device = self.head.weight.device
+        pictures = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255
+        return self.embed(pictures).cpu().numpy()
+
     def compare(self, a: Tensor, b: Tensor) -> Tensor:
         """Logits that `a` and `b` show the same class; sigmoid(logit) is the probability.
 
@@ -94,6 +103,29 @@ class Siamese(nn.Module):
         """Fold a Platt correction, logit -> scale * logit + offset, into the linear layer."""
         self.head.weight.mul_(scale)
         self.head.bias.mul_(scale).add_(offset)
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """The head of a network as a function of arrays: logit = bias - sum of weights * |a - b|.
+
+    `weights` (D,) are the network's with the sign turned, so at least 0.
+    """
+
+    weights: np.ndarray
+    bias: float
+
+    DTYPE: ClassVar[type[np.floating]] = np.float32
+
+    @classmethod
+    def of(cls, network: Siamese) -> Self:
+        """The head of `network`."""
+        weights = -network.head.weight.detach().cpu().numpy()[0].astype(cls.DTYPE)
+        return cls(weights, float(network.head.bias.detach()))
+
+    def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Logits of embeddings (..., D) against (..., D), broadcast; symmetric."""
+        return self.bias - np.abs(a - b) @ self.weights
 
 
 def ready(network: Siamese) -> Siamese:

@@ -10,18 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from siamese import pretrained
 from siamese.answers import Candidate, Explanation, Origin, PhotoFaces, Pick, Unusable, Verification
-from siamese.calibration import OperatingPoint, check_prior, pick_probabilities, probability
+from siamese.calibration import OperatingPoint, check_prior, pick_probabilities, picked, probability
 from siamese.checkpoint import Checkpoint
 from siamese.errors import ImageError, InputError, NoFaceError, SiameseError
 from siamese.explain import influence
 from siamese.faces import Detector, detector_for
 from siamese.faces.detector import Face
 from siamese.faces.quality import warnings_for
-from siamese.network import ready
+from siamese.network import Head, ready
 from siamese.photos import Photo, Source, file_name, load
 from siamese.support import Gallery, Support, read_support
 
@@ -54,8 +53,7 @@ class Verifier:
         self.note = checkpoint.note  # a sentence where the checkpoint may not be the newest one
         self.config = checkpoint.config
         self._network = ready(checkpoint.network)
-        self._weights = -checkpoint.network.head.weight.detach().numpy()[0]
-        self._bias = float(checkpoint.network.head.bias.detach())
+        self._head = Head.of(checkpoint.network)
         self._detector: Detector = detector_for(*checkpoint.config.compared)
 
     @classmethod
@@ -219,9 +217,10 @@ class Verifier:
             embedding = self._embed([asked.face])[0]
         with clock("compare"):
             ranking, none = self._rank(embedding, gallery, point, none_prior)
-        runners = sorted([*(c.probability for c in ranking), none], reverse=True)
+        shares = np.array([candidate.probability for candidate in ranking])
+        runners = sorted([*shares.tolist(), none], reverse=True)
         return Pick(
-            identity=ranking[0].identity if ranking[0].probability > none else None,
+            identity=None if picked(shares, none) is None else ranking[0].identity,
             margin=runners[0] - runners[1],
             ranking=ranking,
             none_probability=none,
@@ -271,11 +270,11 @@ class Verifier:
             ]
             found = self._find(loaded, [None] * len(loaded), False, _Clock())
             rows.append(self._embed([photo.face for photo in found]))
-        return np.concatenate(rows) if rows else np.empty((0, len(self._weights)), np.float32)
+        return np.concatenate(rows) if rows else np.empty((0, len(self._head.weights)), np.float32)
 
     def logits(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Calibrated logits of embeddings (..., D) against (..., D), broadcast; symmetric."""
-        return self._bias - np.abs(a - b) @ self._weights
+        return self._head(a, b)
 
     def _search(self, query: np.ndarray, people: np.ndarray) -> np.ndarray:
         """Logits (K,) of one embedding (D,) against many (K, D), in blocks that fit the cache."""
@@ -341,11 +340,9 @@ class Verifier:
         """Embeddings (N, D) of the aligned crops of faces, in one batch."""
         return self._embed_crops(np.stack([face.crop for face in faces]))
 
-    @torch.inference_mode()
     def _embed_crops(self, crops: np.ndarray) -> np.ndarray:
         """Embeddings (N, D) of aligned crops, uint8 (N, S, S, C), in one batch."""
-        pictures = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
-        return self._network.embed(pictures).numpy()
+        return self._network.embed_crops(crops)
 
     def _influence(self, face: Face, other: np.ndarray) -> np.ndarray:
         """The influence of the parts of a face on its logit against an embedding (D,)."""

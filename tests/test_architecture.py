@@ -31,9 +31,7 @@ STANDS_ON = {
 }  # fmt: skip
 
 # The only files that know the Hub's client.
-KNOW_THE_HUB = {
-    "siamese.hub.client", "siamese.hub.repository", "siamese.evaluation.card_parts",
-}  # fmt: skip
+KNOW_THE_HUB = {"siamese.hub.client", "siamese.hub.repository"}
 
 # What is used of Gradio beyond its documented names, and the version that each was checked with:
 # an upgrade begins here.

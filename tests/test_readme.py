@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from siamese import __main__ as cli
-from siamese.evaluation import card, card_drawings
+from siamese.evaluation import card
 from tests.test_cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent
@@ -88,12 +88,12 @@ def test_the_file_map_names_what_there_is() -> None:
 
 def test_its_figures_are_those_that_were_measured() -> None:
     metrics = json.loads((ROOT / "weights" / "metrics.json").read_text())
-    assert card.summary(metrics["protocols"]) in README
+    assert card.summary("faces", metrics["protocols"]) in README
 
 
 def test_the_figures_of_the_drawings_are_those_that_were_measured() -> None:
     metrics = json.loads((ROOT / "weights" / "omniglot" / "metrics.json").read_text())
-    assert card_drawings.summary(metrics["protocols"]) in " ".join(README.split())
+    assert card.summary("drawings", metrics["protocols"]) in " ".join(README.split())
 
 
 def test_links_lead_somewhere() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamese.data.people import Picture, family, photos_of
+from siamese.data.people import Picture, family, numbers, photos_of
 from siamese.data.split import PEOPLE, Split
 from siamese.errors import InputError
 
@@ -35,7 +35,7 @@ class Labels:
     @property
     def source_numbers(self) -> np.ndarray:
         """A number for the source of each picture: int64 (N,)."""
-        return _numbers(self.sources or [""] * len(self.identities))
+        return numbers(self.sources or ["one source"] * len(self.identities))
 
     def rows(self, chosen: np.ndarray) -> "Labels":
         """The labels of some pictures, by their row numbers."""
@@ -108,7 +108,7 @@ def _impostor_rows(
 
 def _strangers(rows: np.ndarray, labels: Labels, random: np.random.Generator) -> np.ndarray:
     """For each row one of the same source and of another family, drawn uniformly: int64 (M,)."""
-    families, sources = _numbers([family(who) for who in labels.identities]), labels.source_numbers
+    families, sources = numbers([family(who) for who in labels.identities]), labels.source_numbers
     _check_families(labels, families)
     by_source, sizes = np.argsort(sources, kind="stable"), np.bincount(sources)
     starts = np.cumsum(sizes) - sizes
@@ -135,9 +135,3 @@ def _check_families(labels: Labels, families: np.ndarray) -> None:
                 f"All people{where} in this half are of one family, so there are no impostor pairs"
                 " to draw."
             )
-
-
-def _numbers(names: Sequence[str]) -> np.ndarray:
-    """A number for each different name: int64 (N,)."""
-    number: dict[str, int] = {}
-    return np.array([number.setdefault(name, len(number)) for name in names], np.int64)

@@ -17,7 +17,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 from tqdm import tqdm
 
@@ -148,14 +147,12 @@ def embed_crops(network: Siamese, crops: Crops) -> Embeddings:
     return Embeddings(crops.names, vectors)
 
 
-@torch.inference_mode()
 def embed_pixels(network: Siamese, pixels: np.ndarray, title: str = "") -> np.ndarray:
     """Embeddings (N, D) of aligned crops, uint8 (N, S, S, C); a `title` shows progress."""
     network.eval()
     vectors = np.empty((len(pixels), network.config.embedding_size), np.float32)
     for start in tqdm(range(0, len(pixels), BATCH), title, disable=None if title else True):
-        batch = torch.from_numpy(pixels[start : start + BATCH]).permute(0, 3, 1, 2).float() / 255
-        vectors[start : start + BATCH] = network.embed(batch.contiguous()).numpy()
+        vectors[start : start + BATCH] = network.embed_crops(pixels[start : start + BATCH])
     return vectors
 
 

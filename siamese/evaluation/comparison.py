@@ -6,39 +6,30 @@ score it takes part in is NaN, and the protocols count it instead of dropping it
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
 from siamese.data.pairs import PairRows
 from siamese.evaluation.metrics import Scores
-from siamese.network import Siamese
+from siamese.network import Head
 
 BLOCK = 4096  # pairs compared at a time, to bound memory
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
-    """The head of a network: logit = bias - sum of weights * |a - b|.
+@dataclass(frozen=True, eq=False)
+class Comparison(Head):
+    """The head of a network for many pairs, in double precision."""
 
-    `weights` (D,) are the head's with the sign turned, so at least 0.
-    """
-
-    weights: np.ndarray
-    bias: float
-
-    @classmethod
-    def of(cls, network: Siamese) -> "Comparison":
-        """The comparison that `network` makes."""
-        weights = -network.head.weight.detach().cpu().double().numpy()[0]
-        return cls(weights, float(network.head.bias.detach()))
+    DTYPE: ClassVar[type[np.floating]] = np.float64
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Logits (N,) of N pairs; `a` and `b` are embeddings (N, D)."""
         logits = np.empty(len(a))
         for start in range(0, len(a), BLOCK):
             rows = slice(start, start + BLOCK)
-            logits[rows] = self.bias - np.abs(a[rows] - b[rows]) @ self.weights
+            logits[rows] = super().__call__(a[rows], b[rows])
         return logits
 
     def scores(self, pairs: PairRows, vectors: np.ndarray) -> Scores:

@@ -20,7 +20,6 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from siamese import checkpoint as checkpoints
@@ -29,14 +28,13 @@ from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.data.people import fingerprint
 from siamese.data.pixels import CACHE
 from siamese.errors import InputError
-from siamese.evaluation import card, card_drawings, plots
+from siamese.evaluation import card, plots
 from siamese.evaluation.bench import Bench
 from siamese.evaluation.metrics_file import SCHEMA_VERSION, pairs_of, read_metrics, write_metrics
 from siamese.evaluation.protocols import PROTOCOLS, Protocol, audit
 
 AUDIT = "audit"
 LIBRARIES = ("torch", "torchvision", "facenet-pytorch", "numpy", "pillow", "scikit-learn")
-CARDS: dict[str, ModuleType] = {"faces": card, "drawings": card_drawings}
 ALL: dict[str, Protocol] = {**PROTOCOLS, AUDIT: Protocol(audit.audit)}
 
 
@@ -57,7 +55,6 @@ def evaluate(
     checkpoint = checkpoints.load_folder(checkpoint_folder)
     out = out_folder or checkpoint_folder
     out.mkdir(parents=True, exist_ok=True)
-    subject = subject_of(checkpoint.config)
     bench = Bench(checkpoint, data_folder, out, cache)
     chosen = choose(protocols, data_folder, checkpoint.config)
     content = _started(out, checkpoint)
@@ -73,23 +70,9 @@ def evaluate(
     measured = pairs_of(content["protocols"])
     if out.resolve() == checkpoint_folder.resolve() and measured:
         checkpoint = _with_measured_rates(checkpoint, measured, out)
-    (out / checkpoints.CARD).write_text(render(checkpoint, content, out), encoding="utf-8")
-    print(CARDS[subject].headline(content["protocols"]))
+    (out / checkpoints.CARD).write_text(card.render(checkpoint, content, out), encoding="utf-8")
+    print(card.headline(card.subject_of(checkpoint.config), content["protocols"]))
     return content
-
-
-def subject_of(config: CheckpointConfig) -> str:
-    """What a checkpoint compares: "drawings", which are grey, or "faces".
-
-    Whole pictures in colour count as faces, cut out by somebody else's means.
-    """
-    return "drawings" if config.network.channels == 1 else "faces"
-
-
-def render(checkpoint: Checkpoint, content: dict[str, Any], folder: Path) -> str:
-    """The model card of either kind of checkpoint."""
-    found: str = CARDS[subject_of(checkpoint.config)].render(checkpoint, content, folder)
-    return found
 
 
 def choose(
@@ -104,7 +87,7 @@ def choose(
     unknown = sorted(set(protocols or ()) - set(ALL))
     if unknown:
         raise InputError(f"Unknown protocol '{unknown[0]}'; there are {', '.join(ALL)}.")
-    subject = subject_of(config)
+    subject = card.subject_of(config)
     suited = [name for name, protocol in ALL.items() if protocol.subject == subject]
     odd = [name for name in protocols or () if name not in suited]
     if odd:

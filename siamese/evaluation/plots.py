@@ -14,6 +14,7 @@ from siamese.evaluation.metrics import Scores
 
 ROC, DET, RELIABILITY = "plots/roc.png", "plots/det.png", "plots/reliability.png"
 HISTOGRAM, TRAINING = "plots/scores.png", "plots/training.png"
+ALL = (ROC, DET, RELIABILITY, HISTOGRAM, TRAINING)  # in the order of the card
 BLUE, ORANGE, GREY = "#2166ac", "#d6604d", "#777777"
 
 

@@ -1,7 +1,7 @@
 """The model card as the Hub reads it: front matter on top of README.md, from what was measured.
 
-Pure text. The card itself is written by `python -m siamese evaluate`; here its front matter gets
-whatever the Hub needs to show licence and figures, and nothing that is already there is changed.
+Pure text, and the only place that knows what the Hub wants there. The text under it is written by
+`python -m siamese evaluate`; nothing that is already there is changed.
 """
 
 import re
@@ -42,23 +42,50 @@ def complete(card: str, config: CheckpointConfig, repo: str) -> str:
     missing = {name: value for name, value in wanted.items() if name not in header}
     if not missing:
         return card
-    header |= missing
-    return f"---\n{yaml.safe_dump(header, sort_keys=False, allow_unicode=True)}---\n{text}"
+    return with_front_matter(header | missing, text)
 
 
 def metadata(config: CheckpointConfig, repo: str) -> dict[str, Any]:
-    """library_name, pipeline_tag, licence, tags and model-index of a checkpoint."""
+    """Front matter of a checkpoint whose figures are those in its config.json."""
     task = _task(config)
-    header: dict[str, Any] = {
-        "license": config.license,
-        "library_name": "siamese",
-        "pipeline_tag": "image-feature-extraction",
-        "tags": ["siamese-network", _slug(task), "one-shot", config.network.backbone],
-    }
-    results = _results(config)
+    tags = ["siamese-network", _slug(task), "one-shot", config.network.backbone]
+    return front_matter(config, repo.partition("/")[2], tags, _results(config))
+
+
+def front_matter(
+    config: CheckpointConfig,
+    name: str,
+    tags: list[str],
+    results: list[dict[str, Any]],
+    other_license: str | None = None,
+) -> dict[str, Any]:
+    """What the Hub reads of a card: library, licence, task, tags and `results` (see `result`).
+
+    `other_license` names a licence that config.json calls other; the card's Data section tells it.
+    """
+    header: dict[str, Any] = {"library_name": "siamese", "license": config.license}
+    if other_license and config.license == "other":
+        header |= {"license_name": other_license, "license_link": "README.md#data"}
+    header |= {"pipeline_tag": "image-feature-extraction", "tags": tags}
     if results:
-        header["model-index"] = [{"name": repo.partition("/")[2], "results": results}]
+        header["model-index"] = [{"name": name, "results": results}]
     return header
+
+
+def result(
+    task: str, dataset: dict[str, str], metrics: list[tuple[str, float, str]]
+) -> dict[str, Any]:
+    """An entry of a `model-index`: metrics are (type, value, name) on one data set."""
+    return {
+        "task": {"type": "image-classification", "name": task},
+        "dataset": dataset,
+        "metrics": [{"type": kind, "value": value, "name": name} for kind, value, name in metrics],
+    }
+
+
+def with_front_matter(header: dict[str, Any], text: str) -> str:
+    """A card: its front matter on top of its text."""
+    return f"---\n{yaml.safe_dump(header, sort_keys=False, allow_unicode=True)}---\n{text}"
 
 
 def minimal(config: CheckpointConfig, repo: str) -> str:
@@ -98,19 +125,15 @@ def links(text: str) -> list[str]:
 
 def _results(config: CheckpointConfig) -> list[dict[str, Any]]:
     """The measured error rates of each operating point, in the form of a `model-index`."""
-    measured: dict[str, list[dict[str, Any]]] = {}
+    measured: dict[str, list[tuple[str, float, str]]] = {}
     for point in config.decision.operating_points if config.decision else ():
         for kind, rate in (("FMR", point.fmr), ("FNMR", point.fnmr)):
             if rate.trials:
                 title = f"{kind} at {point.name} ({rate.errors} of {rate.trials})"
-                metric = {"type": kind.lower(), "name": title, "value": round(rate.value, 6)}
+                metric = (kind.lower(), round(rate.value, 6), title)
                 measured.setdefault(point.measured_on, []).append(metric)
     return [
-        {
-            "task": {"type": "image-classification", "name": _task(config)},
-            "dataset": {"type": _slug(name), "name": name},
-            "metrics": metrics,
-        }
+        result(_task(config), {"name": name, "type": _slug(name)}, metrics)
         for name, metrics in measured.items()
     ]
 

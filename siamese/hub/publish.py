@@ -15,7 +15,6 @@ from siamese import checkpoint as checkpoints
 from siamese.checkpoint import (
     CARD,
     CONFIG,
-    EMBEDDED,
     METRICS,
     WEIGHTS,
     Checkpoint,
@@ -27,14 +26,15 @@ from siamese.hub.reference import VARIABLE, parse
 from siamese.hub.repository import Commit, Hub
 from siamese.network import Siamese
 
-ROOT = EMBEDDED.parent  # of the app: app.py, README.md, siamese/, weights/, ...
+ROOT = Path(__file__).resolve().parents[2]  # of the app: app.py, README.md, siamese/, weights/, ...
 
 # What a Space needs: these files, what the README links to, and of these folders the files of these
 # kinds. Training and evaluation never run there.
 SPACE_FILES = ("app.py", "requirements.txt", "README.md", "LICENSE")
 SPACE_FOLDERS = ("siamese", "ui", "weights", "examples")
 SPACE_KINDS = {
-    ".py", ".css", ".js", ".html", ".svg", ".png", ".webp", ".json", ".md", ".safetensors",
+    ".py", ".css", ".js", ".html", ".j2", ".jinja", ".svg", ".png", ".webp", ".json", ".md",
+    ".safetensors",
 }  # fmt: skip
 LEFT_OUT = (
     "siamese/__main__.py", "siamese/commands/", "siamese/data/", "siamese/evaluation/",
@@ -197,7 +197,10 @@ def space_files(root: Path = ROOT) -> dict[str, Path | bytes]:
     """
     missing = [name for name in SPACE_FILES if not (root / name).is_file()]
     if missing:
-        raise InputError(f"{root} does not hold the app: {missing[0]} is missing.")
+        raise InputError(
+            f"{root} does not hold the app: {missing[0]} is missing. Please run"
+            " `python -m siamese publish-space` in a checkout of the repository."
+        )
     checkpoints.load_folder(root / "weights")
     names = [*SPACE_FILES, *_linked(root, CARD)]
     for folder in SPACE_FOLDERS:

@@ -96,9 +96,8 @@ class RelatedBatches:
 
 def centroids_of(pictures: Sequence[Picture], embeddings: np.ndarray) -> np.ndarray:
     """Mean embedding of each person, float32 (people, D), in order of first appearance."""
-    number: dict[str, int] = {}
-    owner = np.array([number.setdefault(picture.identity, len(number)) for picture in pictures])
-    sums = np.zeros((len(number), embeddings.shape[1]), np.float32)
+    owner = people.numbers([picture.identity for picture in pictures])
+    sums = np.zeros((owner.max() + 1, embeddings.shape[1]), np.float32)
     np.add.at(sums, owner, embeddings.astype(np.float32))
     return sums / np.bincount(owner)[:, None]
 

@@ -1,5 +1,6 @@
 """What config.json says of how weights were made."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ def made_by() -> dict[str, Any]:
     words = " ".join(_portable(word) for word in sys.argv[1:])
     return {
         "command": f"python -m siamese {words}",
-        "commit": _commit(),
+        "commit": _commit(Path(__file__).resolve()),
         "torch": torch.__version__,
     }
 
@@ -24,8 +25,17 @@ def _portable(word: str) -> str:
     return option + equals + (Path(value).name if Path(value).is_absolute() else value)
 
 
-def _commit() -> str | None:
-    root = Path(__file__).resolve().parent
-    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or None
+def _commit(file: Path) -> str | None:
+    """The commit that is checked out; None where Git does not track this code.
+
+    An installed package may well lie inside somebody else's repository.
+    """
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(file.parent), *words]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        return found.stdout.strip()
+
+    if shutil.which("git") is None or not git("ls-files", file.name):
+        return None
+    return git("rev-parse", "HEAD") or None

@@ -4,6 +4,7 @@ pytest tests/evaluation/test_card.py
 """
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ NOTHING: dict[str, Any] = {"protocols": {}, "data": {}, "software": {}, "command
 def rendered(config: CheckpointConfig) -> str:
     """The card of an untrained network of which nothing was measured."""
     loaded = Checkpoint(Siamese(config.network), config, "0" * 64, "untrained")
-    return evaluate.render(loaded, NOTHING, Path("nowhere"))
+    return card.render(loaded, NOTHING, Path("nowhere"))
 
 
 @KINDS
@@ -79,8 +80,15 @@ def test_limits_speak_of_what_was_measured_and_used() -> None:
     for word in ("LFW is", "inside a family", "UTKFace", "Children", "EdgeFace"):
         assert word not in rendered(FACES), word
     assert "liveness" in rendered(FACES) and "a prior of one half" in rendered(FACES)
-    known = {name for subjects, _ in card.LIMITS for name in subjects}
-    assert known <= set(evaluate.ALL) | set(card.DATA_NOTES)
+
+
+def test_the_cards_know_each_protocol_by_its_name() -> None:
+    """A misspelt one would never be shown, and nobody would miss it."""
+    asked = set()
+    for name in ("faces.md", "drawings.md"):
+        source = (Path(card.__file__).parent / "templates" / name).read_text(encoding="utf-8")
+        asked |= set(re.findall(r'"(\w+)" (?:not )?in found', source))
+    assert len(asked) > 10 and asked <= set(evaluate.ALL)
 
 
 def test_other_drawings_are_not_called_omniglot() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from siamese import checkpoint
-from siamese.evaluation import evaluate
+from siamese.evaluation import card
 from siamese.evaluation.metrics_file import read_metrics
 from siamese.evaluation.protocols import audit, explanations, unusual_photos
 
@@ -35,7 +35,7 @@ def test_the_card_is_what_the_figures_say_and_nothing_else(folder: Path) -> None
     assert found is not None
     loaded = checkpoint.load_folder(folder)
     written = (folder / checkpoint.CARD).read_text(encoding="utf-8")
-    assert written == evaluate.render(loaded, found, folder)
+    assert written == card.render(loaded, found, folder)
 
 
 def test_the_figures_are_of_this_code() -> None:

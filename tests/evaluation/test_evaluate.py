@@ -26,7 +26,7 @@ from siamese.data.people import Part
 from siamese.data.split import calibration_pictures, fits
 from siamese.data.targets import read_targets
 from siamese.errors import CheckpointError, InputError
-from siamese.evaluation import bench, evaluate, fitting
+from siamese.evaluation import bench, card, evaluate, fitting
 from siamese.evaluation.bench import Bench, PhotoSet
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.metrics import rate
@@ -447,7 +447,7 @@ def test_the_sources_that_were_read_are_named(place: Place, tmp_path: Path) -> N
 )
 def test_what_a_checkpoint_compares(detector: str, channels: int, subject: str) -> None:
     config = CheckpointConfig(NetworkConfig(channels=channels), detector)
-    assert evaluate.subject_of(config) == subject
+    assert card.subject_of(config) == subject
 
 
 def test_a_killed_run_goes_on_where_it_stopped(

@@ -371,7 +371,8 @@ def app(tmp_path: Path) -> Path:
     for name in (
         "app.py", "requirements.txt", "LICENSE", "siamese/__init__.py", "siamese/network.py",
         "siamese/__pycache__/network.cpython-311.pyc", "siamese/training/loop.py", "ui/style.css",
-        "siamese/evaluation/card.py", "ui/page.js", "ui/parts.pyi", "tests/test_x.py",
+        "siamese/evaluation/card.py", "siamese/hub/card.md.jinja", "ui/page.js", "ui/parts.pyi",
+        "tests/test_x.py",
         ".git/config", "runs/a/model.safetensors", "benchmarks/x.py", ".env", "shared/f/photo.jpg",
         "docs/screen.png", "docs/other.png", "examples/screenshots.py", "benchmarks/speed.png",
     ):  # fmt: skip
@@ -386,8 +387,9 @@ def app(tmp_path: Path) -> Path:
 
 SPACE = {
     "app.py", "requirements.txt", "LICENSE", "README.md", "docs/screen.png", "siamese/__init__.py",
-    "siamese/network.py", "ui/style.css", "ui/page.js", "weights/README.md", "weights/config.json",
-    "weights/model.safetensors", "benchmarks/results.md", "benchmarks/speed.png",
+    "siamese/network.py", "siamese/hub/card.md.jinja", "ui/style.css", "ui/page.js",
+    "weights/README.md", "weights/config.json", "weights/model.safetensors",
+    "benchmarks/results.md", "benchmarks/speed.png",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from siamese.calibration import Rate, pick_probabilities
+from siamese.calibration import Rate, pick_probabilities, picked
 from siamese.data.people import photos_of
 from siamese.errors import InputError
 from siamese.evaluation import metrics
@@ -228,9 +228,8 @@ def _answer(found: np.ndarray, none_prior: float) -> int:
     known = np.flatnonzero(~np.isnan(found))
     if not len(known):
         return -1
-    shares, none = pick_probabilities(found[known], none_prior)
-    best = int(shares.argmax())
-    return int(known[best]) if shares[best] > none else -1
+    place = picked(*pick_probabilities(found[known], none_prior))
+    return -1 if place is None else int(known[place])
 
 
 def _searchable(logits: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from siamese.calibration import DecisionRule, pick_probabilities
+from siamese.calibration import DecisionRule, pick_probabilities, picked
 from siamese.data import people
 from siamese.data.collection import People, embed_pictures
 from siamese.data.pairs import Labels, draw_pairs
@@ -28,7 +28,6 @@ from siamese.evaluation.metrics import Scores
 RUNS, CHARACTERS = "all_runs.zip", "images_evaluation.zip"
 LABELS = "class_labels.txt"
 MEASURED_ON = "pairs inside the evaluation alphabets of Omniglot"
-PAPER, HUMAN = 0.920, 0.955  # Koch et al. 2015, table 2; Lake et al. 2015
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +171,7 @@ def _right(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 def _picked(logits: np.ndarray, rule: DecisionRule) -> int | None:
     """Place of the character that the pick names; None for none of these."""
-    shares, none = pick_probabilities(rule.identity_logit(logits, np.ones(len(logits), np.int64)))
-    best = int(shares.argmax())
-    return best if shares[best] > none else None
+    return picked(*pick_probabilities(rule.identity_logit(logits, np.ones(len(logits), np.int64))))
 
 
 def run(bench: Bench) -> dict[str, Any]:

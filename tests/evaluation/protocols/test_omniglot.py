@@ -16,7 +16,7 @@ from siamese import checkpoint
 from siamese.calibration import DecisionRule, OperatingPoint, Rate
 from siamese.data.split import CALIBRATION_ALPHABETS, VALIDATION_ALPHABETS
 from siamese.errors import InputError
-from siamese.evaluation import evaluate
+from siamese.evaluation import card, evaluate
 from siamese.evaluation.protocols import omniglot
 from siamese.evaluation.protocols.omniglot import Run
 from siamese.training.calibrate import calibrate
@@ -89,17 +89,17 @@ def test_the_figures_and_the_card_are_written(trained: Path) -> None:
     runs, pairs = found["omniglot"]["one_shot"], found["omniglot"]["verification"]
     assert runs["runs"] == 3 and runs["trials"] == 15 and found["omniglot"]["chance"] == 1 / WAYS
     assert pairs["accuracy"]["value"] > 0.6 and pairs["alphabets"] == 2
-    card = (trained / "README.md").read_text()
+    text = (trained / "README.md").read_text()
     for name in ("official runs", "Bengali", "MIT", "none of these", "drawers"):
-        assert name in card
-    assert f"{100 * runs['accuracy']:.2f} %" in card
+        assert name in text
+    assert f"{100 * runs['accuracy']:.2f} %" in text
     assert (
-        evaluate.render(
+        card.render(
             checkpoint.load_folder(trained),
             json.loads((trained / "metrics.json").read_text()),
             trained,
         )
-        == card
+        == text
     )
 
 
