@@ -27,7 +27,8 @@ class Value:
 
     def to_dict(self) -> dict[str, Any]:
         """The value as JSON-serialisable data, as its JSON schema describes it; without pixels."""
-        data: dict[str, Any] = adapter(type(self)).dump_python(self, mode="json")
+        kind: Any = type(self)
+        data: dict[str, Any] = adapter(kind).dump_python(self, mode="json")
         return data
 
 
