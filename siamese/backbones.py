@@ -5,6 +5,7 @@ already normalised, to (N, embedding_size). `layer_decay` gives the L2 factor of
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -82,29 +83,30 @@ class Compact(nn.Module):
     and plain ReLU, because on a CPU they train and answer faster than depthwise ones with PReLU.
     """
 
-    WIDTHS: ClassVar = (64, 128, 256)
-    BLOCKS: ClassVar = (2, 2, 2)
-    FEATURES: ClassVar[int | None] = None  # before the last layer; None: as many as it returns
+    def __init__(
+        self,
+        channels: int,
+        image_size: int,
+        embedding_size: int,
+        blocks: tuple[int, int, int] = (2, 2, 2),
+        widths: tuple[int, int, int] = (64, 128, 256),
+        features: int | None = None,
+    ) -> None:
+        """`blocks` and `widths` are those of the three stages.
 
-    def __init__(self, channels: int, image_size: int, embedding_size: int) -> None:
+        `features` are the channels before the last linear layer, by default `embedding_size`.
+        """
         super().__init__()
-        stages: list[nn.Module] = []
-        width_in = self.WIDTHS[0]
-        for stage, (width, blocks) in enumerate(zip(self.WIDTHS, self.BLOCKS, strict=True)):
-            for block in range(blocks):
-                stages.append(Residual(width_in, width, 2 if stage and not block else 1))
-                width_in = width
-        half = self.WIDTHS[0] // 2
+        features = features or embedding_size
         self.stem = nn.Sequential(
-            nn.Conv2d(channels, half, 3, 2, padding=1, bias=False),
-            nn.BatchNorm2d(half), nn.ReLU(inplace=True),
-            nn.Conv2d(half, self.WIDTHS[0], 3, 2, padding=1, bias=False),
-            nn.BatchNorm2d(self.WIDTHS[0]), nn.ReLU(inplace=True),
+            nn.Conv2d(channels, widths[0] // 2, 3, 2, padding=1, bias=False),
+            nn.BatchNorm2d(widths[0] // 2), nn.ReLU(inplace=True),
+            nn.Conv2d(widths[0] // 2, widths[0], 3, 2, padding=1, bias=False),
+            nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True),
         )  # fmt: skip
-        self.stages = nn.Sequential(*stages)
-        features = self.FEATURES or embedding_size
+        self.stages = _stages(blocks, widths)
         self.expand = nn.Sequential(
-            nn.Conv2d(width_in, features, 1, bias=False),
+            nn.Conv2d(widths[-1], features, 1, bias=False),
             nn.BatchNorm2d(features), nn.ReLU(inplace=True),
         )  # fmt: skip
         side = -(-image_size // 16)
@@ -120,18 +122,15 @@ class Compact(nn.Module):
         return F.normalize(self.project(self.pool(features).flatten(1)).float())
 
 
-class Deep(Compact):
-    """Deeper, with an embedding shorter than its features: for the whole aligned face at 112 px."""
-
-    BLOCKS: ClassVar = (3, 4, 3)
-    FEATURES: ClassVar[int | None] = 512
-
-
-class Slim(Compact):
-    """Half as wide and less deep: for drawings, of which there is less to see."""
-
-    WIDTHS: ClassVar = (32, 64, 128)
-    BLOCKS: ClassVar = (1, 2, 2)
+def _stages(blocks: tuple[int, ...], widths: tuple[int, ...]) -> nn.Sequential:
+    """Stages of residual blocks; each but the first halves the sides."""
+    layers: list[nn.Module] = []
+    width_in = widths[0]
+    for stage, (count, width) in enumerate(zip(blocks, widths, strict=True)):
+        for block in range(count):
+            layers.append(Residual(width_in, width, 2 if stage and not block else 1))
+            width_in = width
+    return nn.Sequential(*layers)
 
 
 def _inception_resnet_v1(channels: int, image_size: int, embedding_size: int) -> nn.Module:
@@ -146,13 +145,15 @@ def _inception_resnet_v1(channels: int, image_size: int, embedding_size: int) ->
     return network
 
 
-BACKBONES: dict[str, Callable[[int, int, int], nn.Module]] = {
+BACKBONES: dict[str, Callable[..., nn.Module]] = {
     "compact": Compact,
-    "deep": Deep,
-    "slim": Slim,
+    # Half as wide and less deep: for drawings, of which there is less to see.
+    "slim": partial(Compact, blocks=(1, 2, 2), widths=(32, 64, 128)),
     "koch": Koch,
     "inception_resnet_v1": _inception_resnet_v1,
 }
+
+SHAPED = "compact"  # the one whose depth and width are chosen
 
 
 def layer_decay(backbone: nn.Module, name: str, default: float) -> float:

@@ -41,7 +41,8 @@ MAX_WEIGHTS_BYTES = 4 * MAX_PARAMETERS + MAX_CONFIG_BYTES
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 DETECTORS = ("mtcnn", "none")
 PROVENANCE = {"calibration", "training", "license", "license_reason"}
-OPTIONAL = {"false_matches", "mirrored"}  # what checkpoints of before do not have
+SHAPE = {"blocks", "widths", "features"}
+OPTIONAL = {"false_matches", "mirrored", *SHAPE}  # what checkpoints of before do not have
 
 # Kinds of numbers that a file may hold, in the words of the safetensors format.
 FLOATS, COUNTERS = ("F16", "BF16", "F32"), ("I64",)
@@ -139,6 +140,9 @@ def write_config(folder: Path, config: CheckpointConfig, sha256: str) -> None:
     """Write config.json, naming the weights that it belongs to."""
     content = {"format_version": FORMAT_VERSION, "weights_sha256": sha256}
     content |= dataclasses.asdict(config)
+    shape = config.network.shape
+    network = dataclasses.asdict(config.network).items()
+    content["network"] = {k: v for k, v in network if k not in SHAPE or k in shape}
     (folder / CONFIG).write_text(dense(json.dumps(content, indent=2)) + "\n", encoding="utf-8")
 
 
@@ -234,7 +238,10 @@ def _parse_config(content: Mapping[str, Any]) -> CheckpointConfig:
     if "weights_sha256" not in content:
         raise CheckpointError(f"{CONFIG} does not say which weights it belongs to.")
     try:
-        network = _build(NetworkConfig, values.pop("network"))
+        given = values.pop("network")
+        shape = {k: v for k, v in given.items() if k in SHAPE} if isinstance(given, dict) else {}
+        triples = {k: tuple(v) for k, v in shape.items() if isinstance(v, list)}
+        network = _build(NetworkConfig, given | triples if triples else given)
         decision = values.pop("decision", None)
         window = tuple(float(v) for v in values.pop("window"))
         training = tuple(values.pop("training", ()))
@@ -256,6 +263,12 @@ def _check_values(config: CheckpointConfig) -> None:
     sizes = (network.image_size, network.channels, network.embedding_size)
     if not all(isinstance(size, int) and 0 < size <= 8192 for size in sizes):
         raise CheckpointError(f"{CONFIG} asks for an absurd size: {network}.")
+    blocks, widths = network.blocks or (1, 1, 1), network.widths or (2, 2, 2)
+    shape = (*blocks, *widths, network.features or 1)
+    if not all(isinstance(size, int) and 0 < size <= 8192 for size in shape):
+        raise CheckpointError(f"{CONFIG} asks for an absurd shape: {network}.")
+    if not (len(blocks) == len(widths) == 3 and max(blocks) <= 64 and min(widths) >= 2):
+        raise CheckpointError(f"{CONFIG} asks for an absurd shape: {network}.")
     if not isinstance(network.mirrored, bool):
         raise CheckpointError(f"{CONFIG} does not say whether pictures are mirrored: {network}.")
     if network.channels not in (1, 3) or network.image_size > 1024:

@@ -6,14 +6,14 @@ Tensors or arrays in and out. It knows nothing of photos, faces, files or thresh
 import copy
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from siamese.backbones import BACKBONES
+from siamese.backbones import BACKBONES, SHAPED
 from siamese.errors import CheckpointError
 
 
@@ -28,11 +28,26 @@ class NetworkConfig:
     mean: float = 0.5  # input normalisation: (x - mean) / std for x in 0..1
     std: float = 0.5
     mirrored: bool = False  # embed a picture together with its mirror image; see `embed`
+    # The shape of `backbones.Compact`, where it is not the usual one.
+    blocks: tuple[int, int, int] | None = None  # residual blocks, by stage
+    widths: tuple[int, int, int] | None = None  # channels, by stage
+    features: int | None = None  # channels before the last linear layer
 
     def __post_init__(self) -> None:
         if self.backbone not in BACKBONES:
             known = ", ".join(BACKBONES)
             raise CheckpointError(f"Unknown backbone '{self.backbone}'; this version has {known}.")
+        if self.shape and self.backbone != SHAPED:
+            raise CheckpointError(
+                f"The backbone '{self.backbone}' takes no {', '.join(self.shape)}; only '{SHAPED}'"
+                " does."
+            )
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """What is said of depth and width, by the names that `backbones.Compact` takes it."""
+        said = {"blocks": self.blocks, "widths": self.widths, "features": self.features}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 class Siamese(nn.Module):
@@ -46,8 +61,9 @@ class Siamese(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        build = BACKBONES[config.backbone]
-        self.backbone = build(config.channels, config.image_size, config.embedding_size)
+        self.backbone = BACKBONES[config.backbone](
+            config.channels, config.image_size, config.embedding_size, **config.shape
+        )
         self.head = nn.Linear(config.embedding_size, 1)
         with torch.no_grad():
             self.head.weight.fill_(-1.0 / math.sqrt(config.embedding_size))

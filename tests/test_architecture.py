@@ -16,9 +16,10 @@ ROOT = Path(__file__).parent.parent
 
 # What each wing stands on; it may also import what these stand on, and its own files.
 STANDS_ON = {
-    "errors": (), "backbones": (), "explain": (),
-    "photos": ("errors",), "calibration": ("errors",), "network": ("errors", "backbones"),
-    "faces": ("photos",), "checkpoint": ("calibration", "network"),
+    "errors": (), "backbones": (), "explain": (), "values": (),
+    "photos": ("errors",), "calibration": ("errors", "values"),
+    "network": ("errors", "backbones", "values"),
+    "faces": ("photos", "values"), "checkpoint": ("calibration", "network"),
     "hub": ("checkpoint",), "pretrained": ("hub",),
     "answers": ("calibration", "explain", "faces"), "support": ("photos",),
     "verifier": ("answers", "pretrained", "support"), "siamese": ("verifier",),

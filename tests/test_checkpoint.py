@@ -95,6 +95,21 @@ def test_a_config_of_before_mirror_images_is_read(folder: Path) -> None:
     assert load_folder(folder).network.config.mirrored is False
 
 
+def test_the_shape_of_a_backbone_travels_with_it(tmp_path: Path) -> None:
+    shaped = dataclasses.replace(small.TINY, blocks=(1, 3, 1), widths=(8, 16, 24), features=20)
+    made = small.network(config=shaped)
+    checkpoints.save(tmp_path, made, CheckpointConfig(shaped))
+    assert '\n    "blocks": [1, 3, 1],\n' in (tmp_path / CONFIG).read_text()
+    loaded = load_folder(tmp_path)
+    assert loaded.config.network == shaped
+    assert len(loaded.network.backbone.stages) == 5
+    assert loaded.network.backbone.project.weight.shape == (16, 20)
+
+
+def test_a_usual_shape_is_not_written(folder: Path) -> None:
+    assert "blocks" not in (folder / CONFIG).read_text()
+
+
 def test_provenance_changes_no_answer(folder: Path) -> None:
     before = small.logits(load_folder(folder).network)
     rule = load_folder(folder).config.decision
@@ -427,7 +442,8 @@ def test_lists_of_numbers_take_one_line_and_read_the_same(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [n.name for n in dataclasses.fields(NetworkConfig) if n.name != "mirrored"]
+    "name",
+    ["backbone", "image_size", "channels", "embedding_size", "mean", "std"],
 )
 def test_network_config_is_never_completed_from_defaults(name: str, folder: Path) -> None:
     small.edit_config(folder, lambda content: content["network"].pop(name))

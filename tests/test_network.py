@@ -142,6 +142,30 @@ def test_an_unknown_backbone_is_refused() -> None:
         NetworkConfig("resnet9000")
 
 
+@pytest.mark.parametrize("backbone", ["slim", "koch", "inception_resnet_v1"])
+def test_only_the_compact_backbone_takes_a_shape(backbone: str) -> None:
+    with pytest.raises(CheckpointError, match=f"'{backbone}' takes no blocks, features"):
+        NetworkConfig(backbone, blocks=(1, 2, 2), features=9)
+
+
+def test_slim_is_compact_with_a_shape_of_its_own() -> None:
+    slim = Siamese(NetworkConfig("slim", 32, 1, 24)).state_dict()
+    shaped = NetworkConfig("compact", 32, 1, 24, blocks=(1, 2, 2), widths=(32, 64, 128))
+    compact = Siamese(shaped).state_dict()
+    assert {k: v.shape for k, v in slim.items()} == {k: v.shape for k, v in compact.items()}
+
+
+def test_a_deeper_network_at_112_pixels_fits_in_10_megabytes() -> None:
+    """4.9 million parameters as 16-bit floats."""
+    config = NetworkConfig(
+        image_size=112, embedding_size=192, blocks=(3, 4, 3), widths=(64, 128, 256), features=512
+    )
+    with torch.device("meta"):
+        network = Siamese(config)
+    assert network.backbone.pool[0].weight.shape == (512, 1, 7, 7)
+    assert 2 * sum(p.numel() for p in network.parameters()) <= 10e6
+
+
 @torch.no_grad()
 def test_a_picture_and_its_mirror_image_are_embedded_as_one(network: Siamese) -> None:
     """The mean of the two plain embeddings, picture by picture, whichever of the two is given."""
@@ -172,7 +196,8 @@ def test_training_sees_one_picture_at_a_time() -> None:
 def seasoned(backbone: str, size: int) -> Siamese:
     """A network whose norms have seen pictures; else they would be the identity."""
     torch.manual_seed(3)
-    network = Siamese(NetworkConfig(backbone, size, 3, 64))
+    shape = {"blocks": (2, 1, 3), "features": 40} if size == 56 else {}
+    network = Siamese(NetworkConfig(backbone, size, 3, 64, **shape))
     for norm in network.modules():
         if isinstance(norm, nn.BatchNorm2d):
             nn.init.uniform_(norm.weight, 0.5, 1.5)
@@ -185,7 +210,7 @@ def seasoned(backbone: str, size: int) -> Siamese:
 
 @pytest.mark.parametrize(
     ("backbone", "size"),
-    [("compact", 32), ("compact", 50), ("koch", 105), ("inception_resnet_v1", 96)],
+    [("compact", 32), ("compact", 50), ("compact", 56), ("koch", 105), ("inception_resnet_v1", 96)],
 )
 @torch.inference_mode()
 def test_the_embeddings_are_the_same(backbone: str, size: int) -> None:
