@@ -55,8 +55,8 @@ def _run(options: argparse.Namespace) -> int:
         if (error.name or "").startswith("siamese"):
             raise
         print(
-            f"error: `{options.parser.prog}` needs {error.name}, which is not installed; please"
-            ' install "siamese[train]", or requirements-train.txt in a checkout.',
+            f"error: `{options.parser.prog}` needs {error.name}, which is not installed; please run"
+            ' `pip install ".[train]"` in a checkout of the repository.',
             file=sys.stderr,
         )
         return INPUT_ERROR

@@ -1,4 +1,4 @@
-"""The README is checked like code: versions, commands, file map, examples."""
+"""The README and the pages in docs/ are checked like code: versions, commands, links, examples."""
 
 import json
 import re
@@ -7,16 +7,32 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
 
+import siamese
 from siamese import __main__ as cli
 from siamese.evaluation import card
+from siamese.evaluation.protocols import PROTOCOLS
 from tests.test_cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+PAGES = {
+    path: path.read_text(encoding="utf-8")
+    for path in (
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+    )
+}
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """Language and content of each fenced block."""
+    return re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+BLOCKS = blocks(README)
 
 
 def pinned(name: str) -> str:
@@ -53,6 +69,20 @@ def test_the_two_commands_stand_on_top() -> None:
     assert README[: README.index(first)].count("\n") < 35
 
 
+def test_the_same_checks_run_everywhere() -> None:
+    """Before a commit, on a forge, and in the project's own run."""
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    own = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert len(hooks) == 3 and all(hook["entry"] in own for hook in hooks)
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    steps = [step.get("run") for step in jobs["checks"]["steps"]]
+    assert steps[-3:] == [
+        "pip install -q -r requirements.txt -r requirements-dev.txt",
+        "pre-commit run --all-files",
+        "pytest",
+    ]
+
+
 def test_the_python_example_runs() -> None:
     example = next(code for language, code in BLOCKS if language == "python")
     found = subprocess.run(
@@ -62,17 +92,23 @@ def test_the_python_example_runs() -> None:
     assert decision in ("same", "uncertain", "different") and 0 <= float(probability) <= 1
 
 
-def test_every_command_line_in_it_parses(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [line for language, code in BLOCKS if language == "bash" for line in code.splitlines()]
-    commands = [line for line in lines if line.startswith("python -m siamese ")]
-    assert len(commands) >= 6
+def test_it_can_be_read_at_one_sitting() -> None:
+    assert README.count("\n") <= 150
+
+
+def test_every_command_line_parses() -> None:
+    found = [block for text in PAGES.values() for block in blocks(text)]
+    lines = [line for language, code in found if language == "bash" for line in code.splitlines()]
+    commands = [line for line in lines if "python -m siamese " in line]
+    assert len(commands) >= 15
     for line in commands:
-        cli._parser().parse_args(shlex.split(line, comments=True)[3:])
+        words = shlex.split(line, comments=True)
+        cli._parser().parse_args(words[words.index("siamese") + 1 :])
 
 
 def test_every_command_is_mentioned() -> None:
     for command in COMMANDS:
-        assert f"python -m siamese {command}" in README, command
+        assert any(f"python -m siamese {command}" in text for text in PAGES.values()), command
 
 
 def test_the_file_map_names_what_there_is() -> None:
@@ -97,5 +133,40 @@ def test_the_figures_of_the_drawings_are_those_that_were_measured() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+    for page, text in PAGES.items():
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    for page in PAGES:
+        name = page.relative_to(ROOT).as_posix()
+        assert name == "README.md" or f"({name})" in README, name
+
+
+def test_every_test_set_is_named() -> None:
+    text = PAGES[ROOT / "docs" / "training.md"]
+    for protocol in PROTOCOLS.values():
+        for file in protocol.needs:
+            assert f"`{file}`" in text, file
+
+
+def test_what_contributing_names_is_there() -> None:
+    """Files by their paths, and the registries that it sends people to."""
+    text = PAGES[ROOT / "CONTRIBUTING.md"]
+    for name in re.findall(r"`((?:siamese|tests)/[\w/.]+)`", text):
+        assert "NAME" in name or (ROOT / name).exists(), name
+    for file, word in (
+        ("siamese/backbones.py", "BACKBONES"),
+        ("tests/test_network.py", "SMALL"),
+        ("siamese/evaluation/protocols/__init__.py", "PROTOCOLS"),
+        ("siamese/faces/quality.py", "CHECKS"),
+    ):
+        assert f"`{word}`" in text and f"\n{word}" in (ROOT / file).read_text(), word
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == siamese.__version__
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\n## {citation['version']} - {citation['date-released']}\n" in changes

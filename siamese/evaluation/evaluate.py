@@ -101,7 +101,8 @@ def choose(
             raise InputError(f"Protocol {name} needs {missing[name][0]} in {data_folder}.")
     runnable = [n for n in suited if (n in protocols if protocols else not missing[n])]
     if set(runnable) <= {AUDIT} and not protocols:  # the audit runs without any file
-        raise InputError(f"{data_folder} holds none of the test sets; see the README for them.")
+        files = sorted({file for name in suited for file in ALL[name].needs})
+        raise InputError(f"{data_folder} holds none of the test sets: {', '.join(files)}.")
     return runnable
 
 

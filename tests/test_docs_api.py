@@ -1,4 +1,4 @@
-"""The README's examples of the API are run as they stand, against the running server."""
+"""The examples of docs/api.md are run as they stand, those of HTTP against the running server."""
 
 import json
 import os
@@ -12,15 +12,15 @@ import pytest
 
 from tests import app_server
 
-README = (app_server.REPOSITORY / "README.md").read_text(encoding="utf-8")
+PAGE = (app_server.REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
 DECISIONS = ("same", "uncertain", "different")
 
 
 def example(language: str, word: str) -> str:
-    """The README's block with that word, asking the tests' server, not one on the usual port."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    """The page's block with that word, asking the tests' server, not one on the usual port."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     (found,) = [code for code in blocks if word in code]
-    assert "http://127.0.0.1:7860" in found
+    assert ("http://127.0.0.1:7860" in found) == (word != "Verifier")
     return str(found.replace("http://127.0.0.1:7860", app_server.running().url.rstrip("/")))
 
 
@@ -44,6 +44,11 @@ def run(*command: str) -> str:
 
 
 def test_python() -> None:
+    identity, none = run(sys.executable, "-c", example("python", "Verifier")).split()
+    assert identity in ("Ann", "Bo", "None") and 0 <= float(none) <= 1
+
+
+def test_python_over_http() -> None:
     probability = float(
         run(sys.executable, "-c", example("python", "gradio_client")).splitlines()[-1]
     )

@@ -1,4 +1,4 @@
-"""The README's blocks about the Hub are run, line by line, against the loopback Hub.
+"""The blocks of docs/hub.md are run, line by line, against the loopback Hub.
 
 A comment above each block carries its name: <!-- hub-use -->.
 """
@@ -16,7 +16,7 @@ from tests import small_checkpoints as small
 from tests.hub.test_repository import commands, shell, surroundings
 from tests.hub_server import HubServer
 
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "hub.md"
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +37,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def block(name: str) -> list[list[str]]:
     """The words of each line of a block; one that is not there is a failure."""
-    text = README.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     found = re.search(rf"^<!-- {name} -->\n```bash\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert found, f"README.md has no block {name}"
+    assert found, f"docs/hub.md has no block {name}"
     return [shlex.split(line) for line in found[1].splitlines()]
 
 
@@ -78,7 +78,7 @@ def test_the_four_blocks_in_the_order_of_a_life(server: HubServer, folder: Path)
     assert server.calls == []
 
 
-def test_the_section_says_what_the_tests_do_not_cover() -> None:
-    text = README.read_text(encoding="utf-8")
+def test_the_page_says_what_the_tests_do_not_cover() -> None:
+    text = PAGE.read_text(encoding="utf-8")
     for words in ("SIAMESE_CHECKPOINT", "Xet", "ZeroGPU", "--refresh", "#sha256="):
         assert words in text, words
