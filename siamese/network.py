@@ -17,6 +17,9 @@ from siamese.backbones import BACKBONES, SHAPED
 from siamese.errors import CheckpointError
 
 
+NEAREST = 20  # centres of the cohort around a face
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
     """What is needed to build the network; plain scalars, so that it survives JSON unchanged."""
@@ -32,6 +35,7 @@ class NetworkConfig:
     blocks: tuple[int, int, int] | None = None  # residual blocks, by stage
     widths: tuple[int, int, int] | None = None  # channels, by stage
     features: int | None = None  # channels before the last linear layer
+    cohort: int | None = None  # centres of faces that a pair is compared against; see `Head`
 
     def __post_init__(self) -> None:
         if self.backbone not in BACKBONES:
@@ -68,6 +72,9 @@ class Siamese(nn.Module):
         with torch.no_grad():
             self.head.weight.fill_(-1.0 / math.sqrt(config.embedding_size))
             self.head.bias.fill_(1.0)
+        if config.cohort:
+            self.register_buffer("cohort", torch.zeros(config.cohort, config.embedding_size))
+            self.register_buffer("relative", torch.zeros(()))
 
     def embed(self, pictures: Tensor) -> Tensor:
         """Embed pictures: (N, channels, size, size), values 0..1 -> (N, embedding_size) float32.
@@ -94,9 +101,20 @@ class Siamese(nn.Module):
         """Logits that `a` and `b` show the same class; sigmoid(logit) is the probability.
 
         `a` and `b` are embeddings (..., embedding_size), broadcast against each other; the result
-        has the broadcast shape without the last axis.
+        has the broadcast shape without the last axis. With a cohort as `Head` has it.
         """
-        return self.head((a - b).abs()).squeeze(-1)
+        logits = self.head((a - b).abs()).squeeze(-1)
+        if not self.config.cohort:
+            return logits
+        return logits + self.relative * (self.isolation(a) + self.isolation(b)) / 2
+
+    def isolation(self, embeddings: Tensor) -> Tensor:
+        """How far embeddings (..., D) lie from the nearest of the cohort: (...), see `Head`."""
+        weights = -self.head.weight[0]
+        rows = (embeddings * weights).reshape(-1, embeddings.shape[-1])
+        distances = torch.cdist(rows, self.cohort * weights, p=1)
+        nearest = distances.topk(min(NEAREST, len(self.cohort)), largest=False).values
+        return nearest.mean(-1).view(embeddings.shape[:-1])
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Logits (N,) for pairs of pictures, each (N, channels, size, size) with values 0..1."""
@@ -108,6 +126,13 @@ class Siamese(nn.Module):
         other = copy.copy(self)
         other.config = replace(self.config, mirrored=mirrored)
         return other
+
+    def with_cohort(self, centres: np.ndarray) -> "Siamese":
+        """A copy that holds these centres (C, D) as its cohort, which counts for nothing yet."""
+        other = Siamese(replace(self.config, cohort=len(centres)))
+        cohort = {"cohort": torch.from_numpy(centres), "relative": torch.zeros(())}
+        other.load_state_dict({**self.state_dict(), **cohort})
+        return other.eval()
 
     @torch.no_grad()
     def constrain(self) -> None:
@@ -123,13 +148,26 @@ class Siamese(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """The head of a network as a function of arrays: logit = bias - sum of weights * |a - b|.
+    """The head of a network as a function of arrays: logit = bias - d(a, b), d the weighted L1.
 
-    `weights` (D,) are the network's with the sign turned, so at least 0.
+    `weights` (D,) are the network's with the sign turned, so at least 0. Faces of one kind
+    (children, blurred ones) lie close together, so one threshold on d lets more strangers among
+    them through. Where there is a `cohort` (C, D), the centres of clusters of many faces, a pair
+    is judged relative to how crowded its surroundings are:
+
+        logit = bias - d(a, b) + relative * (isolation(a) + isolation(b)) / 2
+
+    with `isolation` the mean d to the `NEAREST` nearest centres. This is the symmetric adaptive
+    score normalisation of speaker verification (Matejka et al. 2017, "Analysis of score
+    normalization in multilingual speaker recognition", section 2) with its mean as a covariate of
+    the calibration. The isolation changes by no more than d between two faces, so as long as
+    `relative` is at most 2, no face scores higher with another than with itself.
     """
 
     weights: np.ndarray
     bias: float
+    cohort: np.ndarray | None = None
+    relative: float = 0.0
 
     DTYPE: ClassVar[type[np.floating]] = np.float32
 
@@ -137,11 +175,34 @@ class Head:
     def of(cls, network: Siamese) -> Self:
         """The head of `network`."""
         weights = -network.head.weight.detach().cpu().numpy()[0].astype(cls.DTYPE)
-        return cls(weights, float(network.head.bias.detach()))
+        bias = float(network.head.bias.detach())
+        if not network.config.cohort:
+            return cls(weights, bias)
+        cohort = network.cohort.cpu().numpy().astype(cls.DTYPE)
+        return cls(weights, bias, cohort, float(network.relative))
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Logits of embeddings (..., D) against (..., D), broadcast; symmetric."""
-        return self.bias - np.abs(a - b) @ self.weights
+        return self.related(a, b, self.isolation(a), self.isolation(b))
+
+    def related(
+        self, a: np.ndarray, b: np.ndarray, isolation_a: np.ndarray, isolation_b: np.ndarray
+    ) -> np.ndarray:
+        """The same where the isolations (...) are known, as those of a gallery are."""
+        raised = self.relative / 2 * (isolation_a + isolation_b)
+        return self.bias - np.abs(a - b) @ self.weights + raised
+
+    def isolation(self, embeddings: np.ndarray) -> np.ndarray:
+        """Mean distance of embeddings (..., D) to the nearest of the cohort: (...); else 0."""
+        if self.cohort is None:
+            return np.zeros(embeddings.shape[:-1], self.DTYPE)
+        rows = embeddings.reshape(-1, embeddings.shape[-1])
+        count = min(NEAREST, len(self.cohort))
+        found = np.empty(len(rows), self.DTYPE)
+        for index, row in enumerate(rows):
+            distances = np.abs(self.cohort - row) @ self.weights
+            found[index] = np.partition(distances, count - 1)[:count].mean()
+        return found.reshape(embeddings.shape[:-1])
 
 
 def ready(network: Siamese) -> Siamese:

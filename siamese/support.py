@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -87,6 +87,7 @@ class Gallery:
     sha256: str
     # What `means` returned, so that the second search of the same people does without.
     _summary: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list, init=False)
+    _isolation: list[np.ndarray] = field(default_factory=list, init=False)
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -115,6 +116,12 @@ class Gallery:
                 rows = (sums / counts[:, None]).astype(np.float32)
             self._summary.append((rows, counts))
         return self._summary[0]
+
+    def isolation(self, measure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """The isolation (K,) of each mean embedding, by `network.Head.isolation`; measured once."""
+        if not self._isolation:
+            self._isolation.append(measure(self.means()[0]))
+        return self._isolation[0]
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file; it holds embeddings and names, no photos.

@@ -276,11 +276,14 @@ class Verifier:
         """Calibrated logits of embeddings (..., D) against (..., D), broadcast; symmetric."""
         return self._head(a, b)
 
-    def _search(self, query: np.ndarray, people: np.ndarray) -> np.ndarray:
-        """Logits (K,) of one embedding (D,) against many (K, D), in blocks that fit the cache."""
-        starts = range(0, len(people), SEARCHED)
-        blocks = [self.logits(query, people[start : start + SEARCHED]) for start in starts]
-        return np.concatenate(blocks)
+    def _search(self, query: np.ndarray, gallery: Gallery) -> np.ndarray:
+        """Logits (K,) of one embedding (D,) against the people of a gallery, in small blocks."""
+        people, isolation = gallery.means()[0], gallery.isolation(self._head.isolation)
+        own = self._head.isolation(query)
+        blocks = [slice(start, start + SEARCHED) for start in range(0, len(people), SEARCHED)]
+        return np.concatenate(
+            [self._head.related(query, people[rows], own, isolation[rows]) for rows in blocks]
+        )
 
     def _find(
         self,
@@ -379,8 +382,8 @@ class Verifier:
         self, query: np.ndarray, gallery: Gallery, point: OperatingPoint, none_prior: float
     ) -> tuple[tuple[Candidate, ...], float]:
         """Candidates, most probable first, and the probability of "none of these"."""
-        means, counts = gallery.means()
-        logits = self.rule.identity_logit(self._search(query, means), counts)
+        counts = gallery.means()[1]
+        logits = self.rule.identity_logit(self._search(query, gallery), counts)
         shares, none = pick_probabilities(logits, none_prior)
         order = np.argsort(-shares, kind="stable")
         names = list(gallery.photos)

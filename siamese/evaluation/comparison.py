@@ -40,7 +40,9 @@ class Comparison(Head):
 
     def matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Logits (A, B) of every row of `a` (A, D) against every row of `b` (B, D)."""
-        return self.bias - cdist(a * self.weights, b * self.weights, "cityblock")
+        distances = cdist(a * self.weights, b * self.weights, "cityblock")
+        raised = self.isolation(a)[:, None] + self.isolation(b)
+        return self.bias - distances + self.relative / 2 * raised
 
 
 @dataclass(frozen=True, slots=True, eq=False)
