@@ -98,9 +98,25 @@ def add(commands: Any) -> None:
 
     parser = command(commands, evaluate)
     parser.add_argument("checkpoint", type=Path, help="a checkpoint folder")
-    parser.add_argument("--data", type=Path, required=True, help="the folder of the test sets")
-    parser.add_argument("--out", type=Path, help="default: the checkpoint's folder")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="the folder of the test sets, or of one's photos"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="the folder to write; default: a new one beside the data"
+    )
+    parser.add_argument(
+        "--write-card",
+        action="store_true",
+        help="write the checkpoint's own card, metrics and plots, and the rates it answers with",
+    )
     parser.add_argument("--protocol", nargs="+", help="some protocols only")
+    parser.add_argument(
+        "--pairs",
+        metavar="LIST_OR_COUNT",
+        help="measure these pairs only: a CSV (photo_a, photo_b, same), a list in LFW's format, or"
+        " from DATA's folders of people 'all' or so many of each kind; default: DATA's pairs.csv",
+    )
+    parser.add_argument("--seed", type=count_or_none, default=0, help="of the pairs drawn; 0")
     cached(parser)
 
 
@@ -186,10 +202,19 @@ def calibrate(options: argparse.Namespace) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Measure a checkpoint and write its metrics, plots and model card."""
+    """Measure a checkpoint: metrics, plots and a report, or with --write-card its model card."""
     from siamese.evaluation.evaluate import evaluate as run
+    from siamese.evaluation.pair_lists import PairSource
 
-    run(options.checkpoint, options.data, options.out, options.protocol, _cache(options))
+    run(
+        options.checkpoint,
+        options.data,
+        options.out,
+        options.protocol,
+        _cache(options),
+        write_card=options.write_card,
+        own_pairs=PairSource(options.pairs, options.seed) if options.pairs else None,
+    )
     return SAME
 
 

@@ -30,6 +30,7 @@ from siamese.errors import CheckpointError, ImageError
 from siamese.evaluation import verification
 from siamese.evaluation.comparison import Comparison, Embeddings
 from siamese.evaluation.metrics import Scores
+from siamese.evaluation.pair_lists import PairSource
 from siamese.evaluation.verification import Pair
 from siamese.faces import Detector, detector_for
 from siamese.faces.detector import Face
@@ -221,13 +222,21 @@ LFW, LFW_PAIRS = "lfw.zip", "lfw_pairs.txt"
 class Bench:
     """A checkpoint, the folder of test sets, and what has been embedded of them so far."""
 
-    def __init__(self, checkpoint: Checkpoint, data: Path, out: Path, cache: Path) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        data: Path,
+        out: Path,
+        cache: Path,
+        own_pairs: PairSource | None = None,
+    ) -> None:
         if checkpoint.config.decision is None:
             raise CheckpointError(
                 f"The network in {checkpoint.origin} has not been calibrated; run"
                 " `python -m siamese calibrate` on it first."
             )
         self.checkpoint, self.data, self.out, self.cache = checkpoint, data, out, cache
+        self.own_pairs = own_pairs or PairSource()
         self.rule: DecisionRule = checkpoint.config.decision
         self.compare = Comparison.of(checkpoint.network)
 

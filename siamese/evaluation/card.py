@@ -4,8 +4,8 @@ All wording stands in `templates/`: faces.md and drawings.md are the two kinds o
 figure in them is typed. Here is what goes into them, as plain values, and how numbers are written.
 """
 
-from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,6 +15,8 @@ from siamese.evaluation import plots
 from siamese.hub.card import front_matter, mirrored, result, with_front_matter
 
 Report = Mapping[str, Any]
+
+HEADLINES = ("lfw", "omniglot", "pairs")  # protocols with a line of their own in quotes.md
 
 # What the files are that faces may be trained on and measured with. Of the photographs in them it
 # is known what binds the weights, and of no others.
@@ -61,16 +63,15 @@ def render(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
         trained_on=trained_on,
         files={name: sha256 for own in sources for name, sha256 in own.items()},
         notes=NOTES,
-        plots=[name for name in plots.ALL if (folder / name).exists()],
+        plots=plots.files(folder),
         stages=[_stage(record) for record in (*records, metrics) if "command" in record],
     )
 
 
-def headline(subject: str, found: Report) -> str:
-    """The chief figures in one line, for a terminal; `found` is metrics.json's protocols."""
-    if ("lfw" if subject == "faces" else "omniglot") not in found:
-        return f"measured: {', '.join(found)}"
-    return _quote(f"headline_{subject}", found)
+def headline(chosen: Sequence[str], found: Report) -> str:
+    """The chief figures of the protocols `chosen`, for a terminal; `found` is metrics.json's."""
+    lines = [_quote(f"headline_{name}", found) for name in HEADLINES if name in chosen]
+    return "\n".join(lines) or f"measured: {', '.join(chosen)}"
 
 
 def summary(subject: str, found: Report) -> str:
@@ -115,7 +116,6 @@ TEMPLATES.filters |= {
     "fixed": lambda value, digits: f"{value:.{digits}f}",
     "short": lambda value: f"{value:g}",
     "thousands": lambda value: f"{value:,.0f}",
-    "stem": lambda name: PurePosixPath(name).stem,
 }
 
 

@@ -1,4 +1,4 @@
-"""`python -m siamese evaluate`: run protocols; write metrics.json, plots and the model card.
+"""`python -m siamese evaluate`: run protocols; write metrics.json, plots and a card.
 
 metrics.json, schema version 1, holds no figure of another network:
 
@@ -31,11 +31,10 @@ from siamese.errors import InputError
 from siamese.evaluation import card, plots
 from siamese.evaluation.bench import Bench
 from siamese.evaluation.metrics_file import SCHEMA_VERSION, pairs_of, read_metrics, write_metrics
-from siamese.evaluation.protocols import PROTOCOLS, Protocol, audit
+from siamese.evaluation.pair_lists import PairSource
+from siamese.evaluation.protocols import PROTOCOLS
 
-AUDIT = "audit"
 LIBRARIES = ("torch", "torchvision", "facenet-pytorch", "numpy", "pillow", "scikit-learn")
-ALL: dict[str, Protocol] = {**PROTOCOLS, AUDIT: Protocol(audit.audit)}
 
 
 def evaluate(
@@ -44,66 +43,122 @@ def evaluate(
     out_folder: Path | None = None,
     protocols: Sequence[str] | None = None,
     cache: Path = CACHE,
+    *,
+    write_card: bool = False,
+    own_pairs: PairSource | None = None,
 ) -> dict[str, Any]:
     """Measure a checkpoint and write what was found into `out_folder`; returns metrics.json.
 
-    `out_folder` is the checkpoint's own by default; then config.json gets the rates measured on
-    LFW too, and the plots and the card lie beside the weights. `protocols` are names in `ALL`; by
-    default all whose files are in `data_folder`. Results of other protocols in an earlier
+    By default that is a folder beside the data, named after these weights. With `write_card` it is
+    the checkpoint's own: config.json gets the rates measured on LFW too, and plots and card lie
+    beside the weights. `protocols` are names in `PROTOCOLS`; by default all whose files are in
+    `data_folder`, or with `own_pairs` those pairs alone. Results of other protocols in an earlier
     metrics.json are kept where they are of the same weights.
     """
     checkpoint = checkpoints.load_folder(checkpoint_folder)
-    out = out_folder or checkpoint_folder
-    out.mkdir(parents=True, exist_ok=True)
-    bench = Bench(checkpoint, data_folder, out, cache)
-    chosen = choose(protocols, data_folder, checkpoint.config)
+    out = _out(checkpoint, data_folder, out_folder, write_card)
+    bench = Bench(checkpoint, data_folder, out, cache, own_pairs or PairSource())
+    if own_pairs:
+        protocols = _pairs_only(protocols)
+    chosen = choose(protocols, data_folder, checkpoint.config, write_card, bool(own_pairs))
+    _make(out)
     content = _started(out, checkpoint)
     for name in chosen:
         print(f"protocol {name}", file=sys.stderr, flush=True)
-        content["protocols"][name] = ALL[name].run(bench)
-        files = ALL[name].files(data_folder, checkpoint.config)
-        content["data"] |= {file: fingerprint(data_folder / file) for file in files}
+        content["protocols"][name] = PROTOCOLS[name].run(bench)
+        files = [
+            data_folder / file for file in PROTOCOLS[name].files(data_folder, checkpoint.config)
+        ]
+        content["data"] |= {file.name: fingerprint(file) for file in files if file.exists()}
         write_metrics(out, content)  # after each: a run that is stopped has not been for nothing
-    if "lfw" in chosen:
-        plots.draw_scores(out, bench.lfw_known, content["protocols"]["lfw"])
-    plots.draw_training(out, checkpoint_folder / "log.csv")
-    measured = pairs_of(content["protocols"])
-    if out.resolve() == checkpoint_folder.resolve() and measured:
-        checkpoint = _with_measured_rates(checkpoint, measured, out)
-    (out / checkpoints.CARD).write_text(card.render(checkpoint, content, out), encoding="utf-8")
-    print(card.headline(card.subject_of(checkpoint.config), content["protocols"]))
+    if any(PROTOCOLS[name].published for name in chosen):
+        plots.draw_training(out, checkpoint_folder / "log.csv")
+        measured = pairs_of(content["protocols"])
+        if write_card and measured:
+            checkpoint = _with_measured_rates(checkpoint, measured, out)
+        text = card.render(checkpoint, content, out)
+        (out / checkpoints.CARD).write_text(text, encoding="utf-8")
+    print(card.headline(chosen, content["protocols"]))
+    print(f"written: {out}")
     return content
 
 
-def choose(
-    protocols: Sequence[str] | None, data_folder: Path, config: CheckpointConfig
-) -> list[str]:
-    """Names of protocols in their own order.
+def _out(checkpoint: Checkpoint, data: Path, wanted: Path | None, write_card: bool) -> Path:
+    """The folder to write; InputError where it would be the checkpoint's by accident."""
+    own = checkpoint.folder
+    assert own is not None  # it was loaded from one
+    if write_card:
+        if wanted is not None:
+            raise InputError("--write-card writes beside the weights; leave --out away.")
+        return own
+    beside = data.resolve()
+    out = wanted or beside.with_name(f"{beside.name}-evaluated-{checkpoint.sha256[:8]}")
+    if out.resolve() == own.resolve():
+        raise InputError(
+            f"{out} is the checkpoint's own folder, whose card and metrics are published; choose"
+            " another one, or say --write-card."
+        )
+    return out
 
-    Raises InputError for an unknown one, one for another subject, or a missing file.
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out} cannot be made ({error.strerror}); name another --out.") from error
+
+
+def _pairs_only(protocols: Sequence[str] | None) -> list[str]:
+    if protocols not in (None, ["pairs"]):
+        raise InputError("--pairs measures these pairs and nothing else; leave --protocol away.")
+    return ["pairs"]
+
+
+def choose(
+    protocols: Sequence[str] | None,
+    data_folder: Path,
+    config: CheckpointConfig,
+    write_card: bool = False,
+    own_pairs: bool = False,
+) -> list[str]:
+    """Names of protocols in their own order; `own_pairs` says that pairs were named elsewhere.
+
+    Raises InputError for an unknown one, one for another subject or not for a card, or a missing
+    file.
     """
     if not data_folder.is_dir():
         raise InputError(f"The data folder {data_folder} does not exist.")
-    unknown = sorted(set(protocols or ()) - set(ALL))
-    if unknown:
-        raise InputError(f"Unknown protocol '{unknown[0]}'; there are {', '.join(ALL)}.")
     subject = card.subject_of(config)
-    suited = [name for name, protocol in ALL.items() if protocol.subject == subject]
-    odd = [name for name in protocols or () if name not in suited]
-    if odd:
-        raise InputError(
-            f"Protocol {odd[0]} measures {ALL[odd[0]].subject}, and this checkpoint compares"
-            f" {subject}."
-        )
-    missing = {name: protocol.missing(data_folder, config) for name, protocol in ALL.items()}
     for name in protocols or ():
-        if missing[name]:
-            raise InputError(f"Protocol {name} needs {missing[name][0]} in {data_folder}.")
-    runnable = [n for n in suited if (n in protocols if protocols else not missing[n])]
-    if set(runnable) <= {AUDIT} and not protocols:  # the audit runs without any file
-        files = sorted({file for name in suited for file in ALL[name].needs})
+        _check(name, subject, write_card)
+        missing = PROTOCOLS[name].missing(data_folder, config)
+        if missing and not own_pairs:
+            raise InputError(f"Protocol {name} needs {missing[0]} in {data_folder}.")
+    if protocols:
+        return [name for name in PROTOCOLS if name in protocols]
+    suited = [
+        protocol
+        for protocol in PROTOCOLS.values()
+        if protocol.subject == subject and (protocol.published or not write_card)
+    ]
+    found = [protocol.name for protocol in suited if not protocol.missing(data_folder, config)]
+    if not found:
+        files = sorted({file for protocol in suited for file in protocol.needs})
         raise InputError(f"{data_folder} holds none of the test sets: {', '.join(files)}.")
-    return runnable
+    return found
+
+
+def _check(name: str, subject: str, write_card: bool) -> None:
+    """InputError unless there is such a protocol, for this subject and, if wanted, for a card."""
+    if name not in PROTOCOLS:
+        raise InputError(f"Unknown protocol '{name}'; there are {', '.join(PROTOCOLS)}.")
+    measures = PROTOCOLS[name].subject
+    if measures != subject:
+        raise InputError(
+            f"Protocol {name} measures {measures}, and this checkpoint compares {subject}."
+        )
+    if write_card and not PROTOCOLS[name].published:
+        raise InputError(f"No card tells of protocol {name}; leave --write-card away.")
 
 
 def _started(out: Path, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -113,7 +168,7 @@ def _started(out: Path, checkpoint: Checkpoint) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "weights_sha256": checkpoint.sha256,
-        "command": "python -m siamese evaluate CHECKPOINT --data FOLDER",
+        "command": "python -m siamese evaluate CHECKPOINT --data FOLDER --write-card",
         "software": {name: version(name) for name in LIBRARIES},
         "data": known.get("data", {}),
         "protocols": known.get("protocols", {}),

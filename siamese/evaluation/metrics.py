@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import beta
+from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score, roc_curve
 
 from siamese.calibration import Rate
@@ -239,8 +240,50 @@ def mean_log_loss(scores: Scores) -> float:
     return float(log_loss(same, sigmoid(values), labels=[False, True]))
 
 
+def cross_entropy(genuine: np.ndarray, impostor: np.ndarray, log_odds: float = 0.0) -> float:
+    """Empirical cross-entropy in bits at these prior log-odds (natural) of "same".
+
+    Both (N,) are natural logarithms of likelihood ratios; the two kinds weigh as the prior says,
+    however many pairs there are of each. Method: Ramos and Gonzalez-Rodriguez 2013, "Reliable
+    support: measuring calibration of likelihood ratios".
+    """
+    missed = np.logaddexp(0.0, -(genuine + log_odds)).mean()
+    false = np.logaddexp(0.0, impostor + log_odds).mean()
+    prior = sigmoid(np.array(log_odds))
+    return float((prior * missed + (1 - prior) * false) / np.log(2.0))
+
+
+def cllr(scores: Scores) -> float:
+    """The log-likelihood-ratio cost in bits: 0 for perfect answers, 1 for always an LR of 1.
+
+    The mean of log2(1 + 1/LR) over genuine pairs and that of log2(1 + LR) over impostor pairs,
+    halved (Brümmer and du Preez 2006): the cross-entropy at even odds.
+    """
+    return cross_entropy(scores.genuine, scores.impostor)
+
+
+def pool_adjacent_violators(scores: Scores) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (G,) and (I,): the best that any rising map could make of these scores.
+
+    Fitted on the scores themselves, both kinds weighing the same; infinite where one kind stands
+    alone. Their cross-entropy is what no calibration can mend.
+    """
+    values, same = scores.labelled()
+    weights = np.where(same, 0.5 / len(scores.genuine), 0.5 / len(scores.impostor))
+    shares = IsotonicRegression().fit(values, same, weights).predict(values)
+    with np.errstate(divide="ignore"):
+        logits = np.log(shares) - np.log1p(-shares)
+    return logits[same], logits[~same]
+
+
+def likelihood_report(scores: Scores) -> dict[str, float]:
+    """Cllr, the least that any calibration could reach, and the loss between, as data; in bits."""
+    cost, least = cllr(scores), cross_entropy(*pool_adjacent_violators(scores))
+    return {"cllr": cost, "cllr_min": least, "cllr_calibration_loss": cost - least}
+
+
 def probability_report(scores: Scores) -> dict[str, Any]:
-    """ECE (all, and within 0.05..0.95), Brier score and log loss, as data.
+    """ECE (all, and within 0.05..0.95), Brier score, log loss and Cllr, as data.
 
     Beside each ECE stands what true probabilities would show on as many pairs; beside the Brier
     score and the log loss those of a constant one half. It speaks of a prior of one half, so both
@@ -261,6 +304,7 @@ def probability_report(scores: Scores) -> dict[str, Any]:
         "brier_constant": 0.25,
         "log_loss": mean_log_loss(scores),
         "log_loss_constant": float(np.log(2.0)),
+        **likelihood_report(scores),
         "bins": [asdict(item) for item in every.bins],
     }
 

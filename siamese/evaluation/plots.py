@@ -1,7 +1,8 @@
 """Figures of a measured checkpoint as small PNG files; figures are drawn without a display."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,33 @@ from matplotlib.figure import Figure
 from siamese.evaluation import metrics
 from siamese.evaluation.metrics import Scores
 
-ROC, DET, RELIABILITY = "plots/roc.png", "plots/det.png", "plots/reliability.png"
-HISTOGRAM, TRAINING = "plots/scores.png", "plots/training.png"
-ALL = (ROC, DET, RELIABILITY, HISTOGRAM, TRAINING)  # in the order of the card
+FOLDER, PEOPLE, TRAINING = "plots", "plots/people", "plots/training.png"
+LIKELIHOOD = ("tippett", "cross_entropy")
 BLUE, ORANGE, GREY = "#2166ac", "#d6604d", "#777777"
+PRIORS = np.linspace(-3, 3, 121)  # log10 of the prior odds that a cross-entropy is drawn for
 
 
-def draw_scores(folder: Path, scores: Scores, report: dict[str, Any]) -> None:
-    """ROC, DET, reliability and histogram of LFW's pairs, into `folder`/plots."""
-    _save(folder / ROC, lambda axes: _roc(axes, scores))
-    _save(folder / DET, lambda axes: _det(axes, scores))
-    _save(folder / RELIABILITY, lambda axes: _reliability(axes, report["calibration"]))
-    points = report["operating_points"]
-    thresholds = {name: point["threshold"] for name, point in points.items()}
-    _save(folder / HISTOGRAM, lambda axes: _histogram(axes, scores, thresholds))
+def draw_scores(
+    folder: Path,
+    scores: Scores,
+    report: dict[str, Any],
+    measured_on: str,
+    names: Iterable[str] | None = None,
+) -> None:
+    """The plots of these names (all of `DRAWN` by default) of some pairs, into `folder`.
+
+    `report` is what the protocol says of the pairs: its calibration and its operating points.
+    """
+    for name in names or DRAWN:
+        draw = DRAWN[name]
+        _save(folder / f"{name}.png", partial(draw, scores, report), measured_on)
+
+
+def files(folder: Path) -> list[str]:
+    """The plots of a card that are in `folder`, by their paths in there and in its order."""
+    names = [f"{FOLDER}/{name}.png" for name in DRAWN]
+    names += [f"{PEOPLE}/{name}.png" for name in LIKELIHOOD]
+    return [name for name in (*names, TRAINING) if (folder / name).exists()]
 
 
 def draw_training(folder: Path, log: Path) -> None:
@@ -34,7 +48,7 @@ def draw_training(folder: Path, log: Path) -> None:
         return
     columns = read_log(log)
     if len(columns.get("pictures", ())) > 1:
-        _save(folder / TRAINING, lambda axes: _training(axes, columns))
+        _save(folder / TRAINING, partial(_training, columns))
 
 
 def read_log(path: Path) -> dict[str, np.ndarray]:
@@ -45,25 +59,25 @@ def read_log(path: Path) -> dict[str, np.ndarray]:
     return {name: np.array([float(row[name] or "nan") for row in rows]) for name in names}
 
 
-def _roc(axes: Axes, scores: Scores) -> None:
+def _roc(scores: Scores, report: dict[str, Any], axes: Axes) -> None:
     curve = metrics.curve(scores)
     axes.plot(curve.fmr, 1 - curve.fnmr, color=BLUE)
     # The last decade is empty: with n impostor pairs no rate below 1 / n can be seen.
     axes.set(xscale="log", xlim=(0.5 / len(scores.impostor), 1), ylim=(0, 1.005))
-    axes.set(xlabel="false match rate", ylabel="true match rate", title="ROC, LFW View 2")
+    axes.set(xlabel="false match rate", ylabel="true match rate", title="ROC")
 
 
-def _det(axes: Axes, scores: Scores) -> None:
+def _det(scores: Scores, report: dict[str, Any], axes: Axes) -> None:
     curve = metrics.curve(scores)
     least = 0.5 / max(len(scores.impostor), len(scores.genuine))
     axes.plot(curve.fmr, curve.fnmr, color=BLUE)
     axes.plot((least, 1), (least, 1), color=GREY, linewidth=0.8, linestyle="--")
     axes.set(xscale="log", yscale="log", xlim=(least, 1), ylim=(least, 1))
-    axes.set(xlabel="false match rate", ylabel="false non-match rate", title="DET, LFW View 2")
+    axes.set(xlabel="false match rate", ylabel="false non-match rate", title="DET")
 
 
-def _reliability(axes: Axes, calibration: dict[str, Any]) -> None:
-    bins = calibration["bins"]
+def _reliability(scores: Scores, report: dict[str, Any], axes: Axes) -> None:
+    bins = report["calibration"]["bins"]
     predicted = [item["probability"] for item in bins]
     happened = [item["frequency"] for item in bins]
     counts = np.array([item["count"] for item in bins])
@@ -75,21 +89,61 @@ def _reliability(axes: Axes, calibration: dict[str, Any]) -> None:
     axes.plot((0, 1), (0, 1), color=GREY, linewidth=0.8, linestyle="--")
     axes.errorbar(predicted, happened, reach, color=BLUE, marker="o", markersize=4, capsize=2)
     axes.set(xlabel="stated probability", ylabel="share that is the same person")
-    axes.set(title=f"Reliability, LFW View 2 (ECE {calibration['ece']:.3f})")
+    axes.set(title=f"Reliability (ECE {report['calibration']['ece']:.3f})")
 
 
-def _histogram(axes: Axes, scores: Scores, thresholds: dict[str, float]) -> None:
+def _histogram(scores: Scores, report: dict[str, Any], axes: Axes) -> None:
     everything = scores.labelled()[0]
     edges = np.linspace(everything.min(), everything.max(), 80).tolist()
     axes.hist(scores.impostor, edges, color=ORANGE, alpha=0.6, label="impostor pairs")
     axes.hist(scores.genuine, edges, color=BLUE, alpha=0.6, label="genuine pairs")
-    for (name, threshold), style in zip(thresholds.items(), ("-", "--", ":"), strict=False):
-        axes.axvline(threshold, color="black", linewidth=0.9, linestyle=style, label=name)
-    axes.set(xlabel="logit", ylabel="pairs", title="Scores, LFW View 2")
+    points = report["operating_points"].items()
+    for (name, point), style in zip(points, ("-", "--", ":"), strict=False):
+        axes.axvline(point["threshold"], color="black", linewidth=0.9, linestyle=style, label=name)
+    axes.set(xlabel="logit", ylabel="pairs", title="Scores")
     axes.legend()
 
 
-def _training(axes: Axes, columns: dict[str, np.ndarray]) -> None:
+def _tippett(scores: Scores, report: dict[str, Any], axes: Axes) -> None:
+    """How many pairs of each kind have a likelihood ratio above the one on the axis."""
+    kinds = (("genuine pairs", scores.genuine, BLUE), ("impostor pairs", scores.impostor, ORANGE))
+    for label, logits, colour in kinds:
+        ordered = np.sort(logits) / np.log(10)
+        axes.step(ordered, 1 - np.arange(len(ordered)) / len(ordered), color=colour, label=label)
+    axes.axvline(0, color=GREY, linewidth=0.8, linestyle="--")
+    axes.set(xlabel="log10 of the likelihood ratio", ylabel="share of pairs at or above it")
+    axes.set(title="Tippett")
+    axes.legend()
+
+
+def _cross_entropy(scores: Scores, report: dict[str, Any], axes: Axes) -> None:
+    """What the likelihood ratios leave unknown, beside the best and the worst that could be."""
+    odds = (PRIORS * np.log(10)).tolist()
+    nothing = (np.zeros(1), np.zeros(1))
+    kinds = (
+        ("always an LR of 1", nothing, GREY, ":"),
+        ("as answered", (scores.genuine, scores.impostor), BLUE, "-"),
+        ("best calibration (PAV)", metrics.pool_adjacent_violators(scores), ORANGE, "--"),
+    )
+    for label, pairs, colour, style in kinds:
+        bits = [metrics.cross_entropy(pairs[0], pairs[1], prior) for prior in odds]
+        axes.plot(PRIORS, bits, color=colour, linestyle=style, label=label)
+    axes.set(xlabel="log10 of the prior odds", ylabel="empirical cross-entropy, bits")
+    axes.set(title=f"Cross-entropy (Cllr {metrics.cllr(scores):.3f} at 0)")
+    axes.legend()
+
+
+DRAWN: dict[str, Callable[[Scores, dict[str, Any], Axes], None]] = {
+    "roc": _roc,
+    "det": _det,
+    "reliability": _reliability,
+    "scores": _histogram,
+    "tippett": _tippett,
+    "cross_entropy": _cross_entropy,
+}
+
+
+def _training(columns: dict[str, np.ndarray], axes: Axes) -> None:
     millions = columns["pictures"] / 1e6
     axes.plot(millions, columns["loss"], color=BLUE, linewidth=0.9, label="loss")
     axes.set(xlabel="million pictures shown", ylabel="loss", title="Training")
@@ -104,11 +158,13 @@ def _training(axes: Axes, columns: dict[str, np.ndarray]) -> None:
     axes.figure.legend(loc="upper center", ncols=3, bbox_to_anchor=(0.5, 0.02))
 
 
-def _save(path: Path, draw: Callable[[Axes], None]) -> None:
+def _save(path: Path, draw: Callable[[Axes], None], measured_on: str = "") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure = Figure(figsize=(5.2, 4.2), layout="constrained")
     axes = figure.add_subplot()
     axes.grid(True, linewidth=0.3)
     draw(axes)
+    if measured_on:
+        axes.set_title(f"{axes.get_title()}, {measured_on}")
     # Without the library's name and version, so that the same figures give the same bytes.
     figure.savefig(path, dpi=100, metadata={"Software": None}, bbox_inches="tight")

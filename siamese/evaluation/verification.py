@@ -11,7 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from siamese.calibration import FalseMatchCurve, OperatingPoint
+from siamese.calibration import (
+    DecisionRule,
+    FalseMatchCurve,
+    OperatingPoint,
+    OperatingPointDict,
+)
 from siamese.errors import InputError
 from siamese.evaluation import metrics
 from siamese.evaluation.metrics import Scores
@@ -44,11 +49,13 @@ class Folds:
 def read_lfw_pairs(path: Path) -> list[Pair]:
     """LFW's list: "folds, pairs" first, then `name i j` (genuine) or `name i name j` (impostor).
 
-    Photos are named `Person/Person_0001.jpg`. Raises InputError where the list breaks its promise.
+    A list of one fold may begin with the number of pairs alone, as View 1's do. Photos are named
+    `Person/Person_0001.jpg`. Raises InputError where the list breaks its promise.
     """
     lines = path.read_text(encoding="utf-8").splitlines()
     try:
-        folds, size = (int(word) for word in lines[0].split())
+        *several, size = (int(word) for word in lines[0].split())
+        folds = several[0] if several else 1
         pairs = [
             _lfw_pair(line.split("\t"), position // (2 * size))
             for position, line in enumerate(lines[1:])
@@ -131,6 +138,12 @@ def measured_point(name: str, threshold: float, scores: Scores, on: str) -> Oper
     return OperatingPoint(name, threshold, fmr, fnmr, on)
 
 
+def points_report(rule: DecisionRule, scores: Scores, on: str) -> dict[str, OperatingPointDict]:
+    """The rule's operating points by name, with their rates as measured on these scores."""
+    points = [measured_point(p.name, p.threshold, scores, on) for p in rule.operating_points]
+    return {point.name: point.to_dict() for point in points}
+
+
 def false_match_curve(impostor: np.ndarray, on: str) -> FalseMatchCurve:
     """How many impostor scores (N,) lie at or above each of about a hundred levels.
 
@@ -152,14 +165,12 @@ def false_match_curve(impostor: np.ndarray, on: str) -> FalseMatchCurve:
     return FalseMatchCurve(on, len(ordered), tuple(levels.values()))
 
 
-def decisions_report(
-    scores: Scores, points: Sequence[OperatingPoint], different_below: float
-) -> dict[str, dict[str, dict[str, float]]]:
+def decisions_report(scores: Scores, rule: DecisionRule) -> dict[str, dict[str, dict[str, float]]]:
     """Same / uncertain / different, as counted on genuine and on impostor pairs at each point."""
 
     def shares(logits: np.ndarray, threshold: float) -> dict[str, float]:
         same = logits >= threshold
-        different = ~same & (logits < different_below)
+        different = ~same & (logits < rule.different_below)
         return {
             "same": float(same.mean()),
             "uncertain": float((~same & ~different).mean()),
@@ -171,7 +182,7 @@ def decisions_report(
             "genuine": shares(scores.genuine, point.threshold),
             "impostor": shares(scores.impostor, point.threshold),
         }
-        for point in points
+        for point in rule.operating_points
     }
 
 

@@ -3,7 +3,6 @@
 pytest tests/evaluation/test_evaluate.py
 """
 
-import csv
 import dataclasses
 import json
 import shutil
@@ -26,14 +25,13 @@ from siamese.data.people import Part
 from siamese.data.split import calibration_pictures, fits
 from siamese.data.targets import read_targets
 from siamese.errors import CheckpointError, InputError
-from siamese.evaluation import bench, card, evaluate, fitting
+from siamese.evaluation import bench, card, evaluate, fitting, protocols
 from siamese.evaluation.bench import Bench, PhotoSet
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.metrics import rate
 from siamese.evaluation.protocols import audit, explanations, identification, worse_photos
 from siamese.evaluation.protocols.families import family_pairs
 from siamese.evaluation.protocols.identification import run_one_shot, run_pick
-from siamese.evaluation.protocols.own_pairs import read_pair_list
 from siamese.evaluation.protocols.unusual_photos import upright_face
 from siamese.faces.detector import FaceDetector
 from siamese.network import NetworkConfig, Siamese
@@ -71,7 +69,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 def measured(place: Place) -> dict[str, Any]:
     """metrics.json of everything that is quick; config.json and the card are written too."""
     names = ["lfw", "open_set", "calibration_people", "families", "groups", "robustness", "audit"]
-    return evaluate.evaluate(place.calibrated, place.data, None, names, place.cache)
+    return evaluate.evaluate(
+        place.calibrated, place.data, None, names, place.cache, write_card=True
+    )
 
 
 def test_an_uncalibrated_checkpoint_is_not_measured(place: Place) -> None:
@@ -119,7 +119,7 @@ def test_mirror_images_are_a_choice_of_calibration(place: Place, tmp_path: Path)
     one_by_one = embed_pictures(place.load(), half.pictures, place.cache).vectors
     assert not np.allclose(half.vectors, one_by_one, rtol=1e-3)
     assert found.config.network.mirrored and found.network.config.mirrored
-    evaluate.evaluate(tmp_path / "m", place.data, None, ["lfw"], place.cache)
+    evaluate.evaluate(tmp_path / "m", place.data, None, ["lfw"], place.cache, write_card=True)
     assert "its mirror image's" in (tmp_path / "m" / "README.md").read_text()
     for name, value in place.load().network.backbone.state_dict().items():
         assert torch.equal(value, found.network.backbone.state_dict()[name])
@@ -187,8 +187,51 @@ def test_the_cache_is_where_one_says(place: Place, tmp_path: Path) -> None:
     kept = set(cache.glob("pixels-*.npy"))
     assert kept
     words = ["evaluate", made, "--data", str(place.data), "--protocol", "lfw"]
-    assert cli.main([*words, "--cache", str(cache)]) == 0
+    words += ["--cache", str(cache), "--out", str(tmp_path / "out")]
+    assert cli.main(words) == 0
     assert list(cache.glob("crops-*.npz"))
+
+
+def test_only_write_card_touches_the_checkpoint(place: Place, tmp_path: Path) -> None:
+    """By default the folder lies beside the data; measuring again goes on there."""
+    folder, data = tmp_path / "made", tmp_path / "tests"
+    shutil.copytree(place.calibrated, folder)
+    data.mkdir()
+    for name in ("lfw.zip", "lfw_pairs.txt"):
+        (data / name).symlink_to(place.data / name)
+    before = small_checkpoints.files(folder)
+    for protocol in ("lfw", "warnings"):
+        evaluate.evaluate(folder, data, protocols=[protocol], cache=place.cache)
+    assert small_checkpoints.files(folder) == before
+    (out,) = tmp_path.glob("tests-evaluated-*")
+    assert out.name.endswith(place.load().sha256[:8])
+    assert {"metrics.json", "README.md", "plots"} <= {path.name for path in out.iterdir()}
+    assert set(json.loads((out / "metrics.json").read_text())["protocols"]) == {"lfw", "warnings"}
+    with pytest.raises(InputError, match="say --write-card"):
+        evaluate.evaluate(folder, data, folder, ["lfw"], place.cache)
+    with pytest.raises(InputError, match="leave --out away"):
+        evaluate.evaluate(folder, data, tmp_path / "x", ["lfw"], place.cache, write_card=True)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="name another --out"):
+        evaluate.evaluate(folder, data, tmp_path / "file", ["lfw"], place.cache)
+
+
+def test_a_protocol_is_one_file(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file beside the others is found and run; no other file names it."""
+    (tmp_path / "counting.py").write_text(
+        "from siamese.evaluation.bench import LFW\n"
+        "from siamese.evaluation.protocol import Protocol\n"
+        "def run(bench): return {'photos': len(bench.lfw.names)}\n"
+        "PROTOCOLS = (Protocol('counting', run, (LFW,)),)\n"
+    )
+    monkeypatch.setattr(protocols, "__path__", [*protocols.__path__, str(tmp_path)])
+    monkeypatch.setattr(evaluate, "PROTOCOLS", protocols.discover())
+    out = tmp_path / "out"
+    found = evaluate.evaluate(place.calibrated, place.data, out, ["counting"], place.cache)
+    assert found["protocols"] == {"counting": {"photos": 160}}
+    assert set(found["data"]) == {"lfw.zip"}
 
 
 def test_metrics_are_of_these_weights_and_files(place: Place, measured: dict[str, Any]) -> None:
@@ -231,11 +274,12 @@ def test_the_card_holds_every_section_and_no_path(place: Place, measured: dict[s
     accuracy = measured["protocols"]["lfw"]["accuracy"]
     assert f"{100 * accuracy:.2f} %" in card
     assert place.load().sha256 in card
+    assert "| LFW View 2 (pipeline) |" in card.partition("minimum Cllr")[2]
     for title in ("Figures", "Probability", "Families", "False matches by group", "Limits",
                   "What it must not be used for", "Data", "Audit", "How to reproduce"):  # fmt: skip
         assert f"\n## {title}\n" in card
     assert str(place.data.parent) not in card
-    for name in ("roc", "det", "reliability", "scores"):
+    for name in ("roc", "det", "reliability", "scores", "tippett", "people/cross_entropy"):
         assert f"(plots/{name}.png)" in card
         assert (place.calibrated / f"plots/{name}.png").stat().st_size > 5000
 
@@ -352,45 +396,6 @@ def test_families_pair_relatives_and_nobody_else() -> None:
     assert {tuple(row) for row in genuine.tolist()} == {(0, 1), (2, 4)}
 
 
-def test_a_list_of_ones_own(place: Place, tmp_path: Path) -> None:
-    (tmp_path / "photos").mkdir()
-    for who in "abcdefgh":
-        for number in (1, 2):
-            content = world.picture(who, number, 48)
-            (tmp_path / "photos" / f"{who}{number}.webp").write_bytes(content)
-    (tmp_path / "photos" / "broken.jpg").write_text("no picture")
-    rows = [(f"photos/{w}1.webp", f"photos/{w}2.webp", 1) for w in "abcdefgh"]
-    rows += [
-        (f"photos/{v}1.webp", f"photos/{w}2.webp", 0) for v, w in zip("abcd", "efgh", strict=True)
-    ]
-    rows.append(("photos/a1.webp", "photos/broken.jpg", 1))
-    # As spreadsheets write it, with a byte order mark.
-    with (tmp_path / "pairs.csv").open("w", newline="", encoding="utf-8-sig") as file:
-        csv.writer(file).writerows([("photo_a", "photo_b", "same"), *rows])
-    out = tmp_path / "out"
-    found = evaluate.evaluate(place.calibrated, tmp_path, out, ["pairs"], place.cache)
-    assert found["protocols"]["pairs"]["failures"]["photos"] == ["photos/broken.jpg"]
-    with (out / "pair_scores.csv").open(newline="") as file:
-        written = list(csv.DictReader(file))
-    assert len(written) == 13
-    assert written[-1]["logit"] == ""
-    verifier = Verifier.from_pretrained(place.calibrated)
-    answer = verifier.verify(tmp_path / rows[0][0], tmp_path / rows[0][1])
-    assert float(written[0]["probability"]) == pytest.approx(answer.probability, abs=1e-4)
-    assert [pair.same for pair in read_pair_list(tmp_path / "pairs.csv")][7:9] == [1, 0]
-    for line, content in (
-        (2, b"photo_a,photo_b\nx,y\n"),
-        (3, b"photo_a,photo_b,same\nx,y,1\nx,z,-1\n"),  # which is an impostor pair to others
-        (2, b"photo_a,photo_b,same\nx,Jos\xe9.jpg,1\n"),
-    ):
-        (tmp_path / "pairs.csv").write_bytes(content)
-        with pytest.raises(InputError, match=f"Line {line} of .* is not a pair"):
-            read_pair_list(tmp_path / "pairs.csv")
-    (tmp_path / "pairs.csv").write_text("photo_a,photo_b,same\nphotos/a1.webp,gone.jpg,1\n")
-    with pytest.raises(InputError, match=r"gone\.jpg"):
-        evaluate.evaluate(place.calibrated, tmp_path, out, ["pairs"], place.cache)
-
-
 def test_what_cannot_be_run_is_said(place: Place, tmp_path: Path) -> None:
     config = place.load().config
     with pytest.raises(InputError, match="Unknown protocol 'juggling'"):
@@ -401,9 +406,11 @@ def test_what_cannot_be_run_is_said(place: Place, tmp_path: Path) -> None:
         evaluate.choose(None, tmp_path, config)
     with pytest.raises(InputError, match="does not exist"):
         evaluate.choose(None, tmp_path / "nowhere", config)
-    assert evaluate.choose(["groups", "lfw"], place.data, config) == ["lfw", "groups"]
+    assert evaluate.choose(["groups", "lfw"], place.data, config) == ["groups", "lfw"]
+    with pytest.raises(InputError, match=r"No card tells of protocol pairs"):
+        evaluate.choose(["pairs"], place.data, config, write_card=True)
     everything = set(evaluate.choose(None, place.data, config))
-    assert everything == set(evaluate.ALL) - {"pairs", "omniglot"}
+    assert everything == set(evaluate.PROTOCOLS) - {"pairs", "omniglot"}
 
 
 def test_tests_alone_are_enough(
@@ -415,9 +422,9 @@ def test_tests_alone_are_enough(
     for name in ("lfw.zip", "lfw_pairs.txt"):
         (data / name).symlink_to(place.data / name)
     quick = ("lfw", "calibration_people", "worse_photos", "unusual_photos", "audit")
-    monkeypatch.setattr(evaluate, "ALL", {name: evaluate.ALL[name] for name in quick})
+    monkeypatch.setattr(evaluate, "PROTOCOLS", {name: evaluate.PROTOCOLS[name] for name in quick})
     found = evaluate.evaluate(place.calibrated, data, out, cache=place.cache)
-    assert set(found["protocols"]) == {"lfw", "audit"}
+    assert set(found["protocols"]) == {"lfw"}
     assert set(found["data"]) == {"lfw.zip", "lfw_pairs.txt"}
     for name in ("calibration_people", "worse_photos", "unusual_photos"):
         with pytest.raises(InputError) as raised:

@@ -7,6 +7,9 @@ import math
 
 import numpy as np
 import pytest
+from lir import metrics as lir_metrics
+from lir.data.models import LLRData
+from lir.plotting.expected_calibration_error import calculate_ece
 from scipy.stats import binom
 
 from siamese.errors import InputError
@@ -238,3 +241,35 @@ def test_scores_from_labels_leave_out_what_has_no_score() -> None:
     )
     assert scores.genuine.tolist() == [1, 4]
     assert scores.impostor.tolist() == [3]
+
+
+@pytest.mark.parametrize("case", range(6))
+def test_likelihood_ratios_are_judged_as_forensic_scientists_do(case: int) -> None:
+    """Equal to the package of the Netherlands Forensic Institute; ties and separable kinds too."""
+    random = np.random.default_rng(case)
+    genuine, impostor = random.normal(2, 2, 40 + case), random.normal(-2, 3, 300)
+    if case == 4:
+        genuine, impostor = np.round(genuine), np.round(impostor)
+    if case == 5:
+        impostor = impostor - impostor.max() + genuine.min() - 1
+    scores = Scores(genuine, impostor)
+    values, same = scores.labelled()
+    theirs = LLRData(features=values / np.log(10), labels=same.astype(int))  # to base 10
+    found = metrics.likelihood_report(scores)
+    assert found["cllr"] == pytest.approx(lir_metrics.cllr(theirs), abs=1e-6)
+    assert found["cllr_min"] == pytest.approx(lir_metrics.cllr_min(theirs), abs=1e-6)
+    assert found["cllr_calibration_loss"] == pytest.approx(lir_metrics.cllr_cal(theirs), abs=1e-6)
+    priors = np.array([0.01, 0.3, 0.5, 0.9])
+    expected = calculate_ece(np.exp(values), same.astype(int), priors)
+    odds = np.log(priors / (1 - priors))
+    bits = [metrics.cross_entropy(genuine, impostor, prior) for prior in odds]
+    np.testing.assert_allclose(bits, expected, atol=1e-6)
+
+
+def test_cllr_by_hand() -> None:
+    """log2(1 + 1/3) of one genuine pair, log2(1 + 1/2) and log2(1 + 1) of two impostor pairs."""
+    scores = Scores(np.log([3.0]), np.log([0.5, 1.0]))
+    expected = (np.log2(4 / 3) + (np.log2(1.5) + 1) / 2) / 2
+    assert metrics.cllr(scores) == pytest.approx(expected)
+    assert metrics.cllr(Scores(np.zeros(3), np.zeros(5))) == pytest.approx(1)
+    assert metrics.cllr(Scores(np.full(2, 800.0), np.full(2, -800.0))) == 0

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from siamese.calibration import DecisionRule
 from siamese.errors import InputError
 from siamese.evaluation import metrics, verification
 from siamese.evaluation.comparison import BLOCK, Comparison, Embeddings
@@ -141,7 +142,7 @@ def test_measured_points_and_decisions() -> None:
     point = verification.measured_point("balanced", 1.0, scores, "LFW")
     assert (point.fmr.errors, point.fmr.trials) == (1, 4)
     assert (point.fnmr.errors, point.fnmr.trials) == (2, 4)
-    shares = verification.decisions_report(scores, [point], different_below=-2.0)["balanced"]
+    shares = verification.decisions_report(scores, DecisionRule((point,), -2.0))["balanced"]
     assert shares["genuine"] == {"same": 0.5, "uncertain": 0.25, "different": 0.25}
     assert shares["impostor"] == {"same": 0.25, "uncertain": 0.25, "different": 0.5}
 

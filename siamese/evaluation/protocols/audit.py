@@ -21,6 +21,7 @@ from siamese.data.people import Part, Picture
 from siamese.data.split import PEOPLE, split_named, training_pictures
 from siamese.evaluation.bench import LFW, Bench
 from siamese.evaluation.comparison import Comparison
+from siamese.evaluation.protocol import Protocol
 
 LISTED = 50  # look-alikes named in the report, most alike first
 BLOCK = 256  # training pictures compared with all of LFW at a time
@@ -168,3 +169,6 @@ def _look_alikes(bench: Bench, pictures: Sequence[Picture]) -> dict[str, Any]:
             for row in listed
         ],
     }
+
+
+PROTOCOLS = (Protocol("audit", audit, sources=True),)

@@ -6,8 +6,10 @@ import numpy as np
 
 from siamese.data.collection import People
 from siamese.data.pairs import draw_pairs
-from siamese.evaluation import metrics
+from siamese.evaluation import metrics, plots
 from siamese.evaluation.bench import Bench
+from siamese.evaluation.metrics import Scores
+from siamese.evaluation.protocol import Protocol
 
 
 def run(bench: Bench) -> dict[str, Any]:
@@ -15,20 +17,28 @@ def run(bench: Bench) -> dict[str, Any]:
     excluded = set(bench.checkpoint.config.calibration.get("excluded", ()))
     whole = bench.reporting
     clean = whole.where(np.array([p.name not in excluded for p in whole.pictures], bool))
-    report = _people_report(bench, clean)
+    report, scores = _people_report(bench, clean)
+    plots.draw_scores(bench.out / plots.PEOPLE, scores, report, "held-out people", plots.LIKELIHOOD)
     report["excluded_pictures"] = len(whole.pictures) - len(clean.pictures)
     if report["excluded_pictures"]:
-        report["as_labelled"] = _people_report(bench, whole)
+        report["as_labelled"], _ = _people_report(bench, whole)
     return report
 
 
-def _people_report(bench: Bench, found: People) -> dict[str, Any]:
-    """Equal numbers of both kinds for the probability, many impostors for the curve."""
+def _people_report(bench: Bench, found: People) -> tuple[dict[str, Any], Scores]:
+    """Equal numbers of both kinds for the probability, many impostors for the curve.
+
+    Returns the report and the scores of the former.
+    """
     many = bench.compare.scores(draw_pairs(found.labels), found.vectors)
-    balanced = draw_pairs(found.labels, impostors=None)
-    return {
+    balanced = bench.compare.scores(draw_pairs(found.labels, impostors=None), found.vectors)
+    report = {
         "people": len(set(found.identities)),
         "pictures": len(found.pictures),
         **metrics.curve_report(many),
-        "calibration": metrics.probability_report(bench.compare.scores(balanced, found.vectors)),
+        "calibration": metrics.probability_report(balanced),
     }
+    return report, balanced
+
+
+PROTOCOLS = (Protocol("calibration_people", run, sources=True),)

@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from siamese import explain
 from siamese.evaluation import metrics
-from siamese.evaluation.bench import LFW, Bench, PhotoSet, find_crops
+from siamese.evaluation.bench import LFW, LFW_PAIRS, Bench, PhotoSet, find_crops
+from siamese.evaluation.protocol import Protocol
 from siamese.evaluation.protocols import robustness
 
 EXPLAINED = 5  # pairs of each kind in each of LFW's ten folds
@@ -172,3 +173,6 @@ def run(bench: Bench) -> dict[str, Any]:
         "random_sets": RANDOM_SETS,
         "fillings": {name: report(found) for name, found in falls.items()},
     }
+
+
+PROTOCOLS = (Protocol("explanations", run, (LFW, LFW_PAIRS)),)

@@ -10,6 +10,7 @@ from siamese.data.people import Part, family, photos_of
 from siamese.evaluation import metrics
 from siamese.evaluation.bench import Bench
 from siamese.evaluation.metrics import Scores
+from siamese.evaluation.protocol import Protocol
 
 FAMILIES = "train_fiw.zip"
 
@@ -52,3 +53,6 @@ def family_pairs(identities: list[str]) -> tuple[np.ndarray, np.ndarray]:
         kin.append(both[~same])
         genuine.append(both[same])
     return np.concatenate(kin), np.concatenate(genuine)
+
+
+PROTOCOLS = (Protocol("families", run, (FAMILIES,)),)

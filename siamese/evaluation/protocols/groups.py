@@ -19,6 +19,7 @@ from siamese.data.collection import embed_pictures
 from siamese.errors import InputError
 from siamese.evaluation import metrics
 from siamese.evaluation.bench import Bench
+from siamese.evaluation.protocol import Protocol
 
 GROUPS = "test_groups.zip"
 
@@ -91,3 +92,6 @@ def run(bench: Bench) -> dict[str, dict[str, Any]]:
         }
         for name, rows in groups.items()
     }
+
+
+PROTOCOLS = (Protocol("groups", run, (GROUPS,)),)

@@ -17,8 +17,9 @@ from siamese.calibration import Rate, pick_probabilities, picked
 from siamese.data.people import photos_of
 from siamese.errors import InputError
 from siamese.evaluation import metrics
-from siamese.evaluation.bench import Bench
+from siamese.evaluation.bench import LFW, Bench
 from siamese.evaluation.comparison import Comparison
+from siamese.evaluation.protocol import Protocol
 
 WAYS, SHOTS, TRIALS = (5, 20, 100), (1, 3), 10_000
 
@@ -291,3 +292,10 @@ def run_open_set(bench: Bench) -> list[dict[str, Any]]:
     return [
         as_data(open_set(logits, bench.lfw.vectors, bench.lfw_people, shots)) for shots in SHOTS
     ]
+
+
+PROTOCOLS = (
+    Protocol("one_shot", run_one_shot, (LFW,)),
+    Protocol("pick", run_pick, (LFW,)),
+    Protocol("open_set", run_open_set, (LFW,)),
+)

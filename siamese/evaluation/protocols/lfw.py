@@ -2,22 +2,24 @@
 
 from typing import Any
 
-from siamese.evaluation import verification
-from siamese.evaluation.bench import Bench
+from siamese.evaluation import plots, verification
+from siamese.evaluation.bench import LFW, LFW_PAIRS, Bench
+from siamese.evaluation.protocol import Protocol
+
+MEASURED_ON = "LFW View 2"
 
 
 def run(bench: Bench) -> dict[str, Any]:
     """LFW View 2: accuracy over ten folds, curve, calibration, rates at the operating points."""
+    known = bench.lfw_known
     report = verification.verification_report(bench.lfw_scores, bench.pairs)
     report["failures"]["photos"] = bench.lfw.failures()
-    points = [
-        verification.measured_point(point.name, point.threshold, bench.lfw_known, "LFW View 2")
-        for point in bench.rule.operating_points
-    ]
-    report["operating_points"] = {point.name: point.to_dict() for point in points}
-    curve = verification.false_match_curve(bench.lfw_known.impostor, "LFW View 2")
+    report["operating_points"] = verification.points_report(bench.rule, known, MEASURED_ON)
+    curve = verification.false_match_curve(known.impostor, MEASURED_ON)
     report["false_matches"] = curve.to_dict()
-    report["decisions"] = verification.decisions_report(
-        bench.lfw_known, points, bench.rule.different_below
-    )
+    report["decisions"] = verification.decisions_report(known, bench.rule)
+    plots.draw_scores(bench.out / plots.FOLDER, known, report, MEASURED_ON)
     return report
+
+
+PROTOCOLS = (Protocol("lfw", run, (LFW, LFW_PAIRS)),)

@@ -24,6 +24,7 @@ from siamese.evaluation import metrics, verification
 from siamese.evaluation.bench import Bench
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.metrics import Scores
+from siamese.evaluation.protocol import Protocol
 
 RUNS, CHARACTERS = "all_runs.zip", "images_evaluation.zip"
 LABELS = "class_labels.txt"
@@ -117,10 +118,6 @@ def pairs_report(compare: Comparison, found: People, rule: DecisionRule) -> dict
     """
     within = _balanced(compare, found, found.labels)
     anywhere = _balanced(compare, found, Labels(found.identities))
-    points = [
-        verification.measured_point(point.name, point.threshold, within, MEASURED_ON)
-        for point in rule.operating_points
-    ]
     curve = verification.false_match_curve(within.impostor, MEASURED_ON)
     threshold = rule.point().threshold
     return {
@@ -128,7 +125,7 @@ def pairs_report(compare: Comparison, found: People, rule: DecisionRule) -> dict
         "alphabets": len(set(found.labels.sources)),
         "operating_point": rule.point().name,
         **_pairs(within, threshold),
-        "operating_points": {point.name: point.to_dict() for point in points},
+        "operating_points": verification.points_report(rule, within, MEASURED_ON),
         "false_matches": curve.to_dict(),
         "anywhere": _pairs(anywhere, threshold),
     }
@@ -193,3 +190,6 @@ def run(bench: Bench) -> dict[str, Any]:
         "pick": pick_report(logits, runs, bench.rule),
         "verification": pairs_report(bench.compare, held, bench.rule),
     }
+
+
+PROTOCOLS = (Protocol("omniglot", run, (RUNS, CHARACTERS), "drawings"),)

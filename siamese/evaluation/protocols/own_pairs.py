@@ -1,61 +1,121 @@
-"""A list of pairs of one's own: pairs.csv in, pair_scores.csv out."""
+"""Pairs of one's own: their scores as a CSV, figures with intervals, plots, and a short report."""
 
+import base64
 import csv
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from siamese.errors import InputError
-from siamese.evaluation import metrics, verification
+from siamese.evaluation import card, metrics, plots, verification
 from siamese.evaluation.bench import Bench, PhotoSet, embed_photos, pair_scores
+from siamese.evaluation.metrics import Scores
+from siamese.evaluation.pair_lists import PAIR_LIST, people_in
+from siamese.evaluation.protocol import Protocol
 from siamese.evaluation.verification import Pair
 
-PAIR_LIST, PAIR_SCORES = "pairs.csv", "pair_scores.csv"
-_SAME = {"0": False, "1": True}  # nothing else: some lists write impostors as -1 or 2
+PAIR_SCORES, REPORT, PLOTS = "pair_scores.csv", "report.html", "pairs"
+MEASURED_ON = "pairs of one's own"
+RESAMPLES = 200
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell
+SINGLE: dict[str, Callable[[Scores], float]] = {
+    "auc": metrics.auc,
+    "eer": metrics.equal_error_rate,
+    "cllr": metrics.cllr,
+}
 
 
 def run(bench: Bench) -> dict[str, Any]:
-    """A list of one's own: pairs.csv (photo_a, photo_b, same, [fold]) -> pair_scores.csv."""
-    pairs = read_pair_list(bench.data / PAIR_LIST)
+    """Pairs of one's own, by `bench.own_pairs`; writes scores, plots and report.html."""
+    pairs = bench.own_pairs.read(bench.data)
     names = tuple(sorted({name for pair in pairs for name in (pair.a, pair.b)}))
-    missing = [name for name in names if not (bench.data / name).is_file()]
-    if missing:
-        raise InputError(f"{PAIR_LIST} names {len(missing)} missing photos, first '{missing[0]}'.")
     found = embed_photos(bench.checkpoint, PhotoSet(bench.data, names), bench.cache)
     scores = pair_scores(bench.compare, found, found, pairs)
     write_pair_scores(bench.out / PAIR_SCORES, pairs, scores)
-    report = verification.verification_report(scores, pairs)
+    same = np.array([pair.same for pair in pairs])
+    known = Scores.from_labels(scores, same)
+    threshold = bench.rule.point().threshold
+    report = {
+        **verification.verification_report(scores, pairs),
+        "operating_point": bench.rule.point().name,
+        "right": _right(scores, same, people_in(pairs), threshold),
+        "operating_points": verification.points_report(bench.rule, known, MEASURED_ON),
+        "intervals": intervals(scores, same, people_in(pairs)),
+    }
     report["failures"]["photos"] = found.failures()
+    plots.draw_scores(bench.out / PLOTS, known, report, MEASURED_ON)
+    write_report(bench, report)
     return report
 
 
-def read_pair_list(path: Path) -> list[Pair]:
-    """Pairs from a CSV with the columns photo_a, photo_b, same (0 or 1), and, if wanted, fold.
+def intervals(scores: np.ndarray, same: np.ndarray, people: np.ndarray) -> dict[str, list[float]]:
+    """95 % intervals of AUC, EER and Cllr, by drawing the people of these pairs again and again.
 
-    Raises InputError, which names the first line that is not so.
+    `scores` (N,), NaN where there is none, `same` bool (N,), `people` int (N, 2) as of `people_in`:
+    a pair counts as often as both its people were drawn.
     """
-    pairs: list[Pair] = []
-    try:
-        # Spreadsheets begin a file with a byte order mark.
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            for row in csv.DictReader(file):
-                same = _SAME[(row["same"] or "").strip()]
-                pairs.append(Pair(row["photo_a"], row["photo_b"], same, int(row.get("fold") or 0)))
-    except (KeyError, ValueError, TypeError, csv.Error) as error:
-        raise InputError(
-            f"Line {len(pairs) + 2} of {path} is not a pair; it must be a CSV in UTF-8 with the"
-            " columns photo_a, photo_b, same (0 or 1), and, if wanted, fold (a number)."
-        ) from error
-    return pairs
+    known = ~np.isnan(scores)
+    drawn: dict[str, list[float]] = {name: [] for name in SINGLE}
+    for weights in _weights(people[known]):
+        times = np.repeat(np.arange(len(weights)), weights)
+        taken = same[known][times]
+        if taken.all() or not taken.any():
+            continue  # nothing to compare in this draw
+        again = Scores(scores[known][times][taken], scores[known][times][~taken])
+        for name, statistic in SINGLE.items():
+            drawn[name].append(statistic(again))
+    return {name: np.quantile(found, (0.025, 0.975)).tolist() for name, found in drawn.items()}
 
 
-def write_pair_scores(path: Path, pairs: list[Pair], scores: np.ndarray) -> None:
-    """One row a pair: photos, same, logit and probability (empty where a photo has no face)."""
+def write_pair_scores(path: Path, pairs: Sequence[Pair], scores: np.ndarray) -> None:
+    """One row a pair: photos, same, logit and probability (empty where a photo has no face).
+
+    A name that a spreadsheet would compute has an apostrophe in front.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("photo_a", "photo_b", "same", "logit", "probability"))
         for pair, score in zip(pairs, scores, strict=True):
             known = () if np.isnan(score) else (f"{score:.4f}", f"{metrics.sigmoid(score):.6f}")
-            writer.writerow((pair.a, pair.b, int(pair.same), *(known or ("", ""))))
+            names = ("'" * name.startswith(FORMULA) + name for name in (pair.a, pair.b))
+            writer.writerow((*names, int(pair.same), *(known or ("", ""))))
+
+
+def write_report(bench: Bench, report: dict[str, Any]) -> None:
+    """report.html, one file with its plots inside."""
+    pictures = {
+        name: base64.b64encode((bench.out / PLOTS / f"{name}.png").read_bytes()).decode()
+        for name in plots.DRAWN
+    }
+    text = card.page(
+        "report.html",
+        report=report,
+        checkpoint=bench.checkpoint.public_name,
+        sha256=bench.checkpoint.sha256,
+        pictures=pictures,
+    )
+    (bench.out / REPORT).write_text(text, encoding="utf-8")
+
+
+def _right(
+    scores: np.ndarray, same: np.ndarray, people: np.ndarray, threshold: float
+) -> dict[str, Any]:
+    """The share of right decisions, a pair without a score being an error."""
+    hits = ~np.isnan(scores) & ((scores >= threshold) == same)
+    exact = metrics.rate(int(hits.sum()), len(hits))
+    drawn = [float(hits @ weights / max(1, weights.sum())) for weights in _weights(people)]
+    return dict(metrics.widened(exact, np.array(drawn)).to_dict())
+
+
+def _weights(people: np.ndarray) -> list[np.ndarray]:
+    """How often each pair counts in each draw of the people: RESAMPLES of int64 (N,)."""
+    count = int(people.max()) + 1
+    random = np.random.default_rng(0)
+    drawn = random.multinomial(count, np.full(count, 1 / count), RESAMPLES)
+    one = people[:, 0] == people[:, 1]
+    return [np.where(one, d[people[:, 0]], d[people[:, 0]] * d[people[:, 1]]) for d in drawn]
+
+
+PROTOCOLS = (Protocol("pairs", run, (PAIR_LIST,), published=False),)

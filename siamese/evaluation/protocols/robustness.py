@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
-from siamese.evaluation.bench import LFW, Bench, Change, PhotoSet, embed_photos, pair_scores
+from siamese.evaluation.bench import (
+    LFW,
+    LFW_PAIRS,
+    Bench,
+    Change,
+    PhotoSet,
+    embed_photos,
+    pair_scores,
+)
+from siamese.evaluation.protocol import Protocol
 from siamese.evaluation.verification import Pair
 
 LFW_FACE = 125  # px; median height of the detector's box in LFW's photos
@@ -100,3 +109,6 @@ def run(bench: Bench) -> dict[str, Any]:
         scores = pair_scores(bench.compare, bench.lfw, changed, pairs)
         rows[name] = changed_row(scores, same, threshold)
     return {"operating_point": bench.rule.point().name, "rows": rows}
+
+
+PROTOCOLS = (Protocol("robustness", run, (LFW, LFW_PAIRS)),)

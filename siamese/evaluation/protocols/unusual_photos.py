@@ -20,6 +20,7 @@ from siamese.data.people import Part
 from siamese.data.split import calibration_pictures
 from siamese.evaluation import metrics
 from siamese.evaluation.bench import Bench
+from siamese.evaluation.protocol import Protocol
 from siamese.evaluation.protocols.worse_photos import HARM, harms
 from siamese.faces import quality
 from siamese.faces.detector import Face, FaceDetector
@@ -126,3 +127,6 @@ def upright_face(detector: FaceDetector, pixels: np.ndarray) -> Face | None:
     """The default face of an upright picture, None where it has none that is upright."""
     upright = [face for face in detector.detect([load(pixels)])[0] if not face.turned]
     return upright[0] if upright else None
+
+
+PROTOCOLS = (Protocol("unusual_photos", run, sources=True),)

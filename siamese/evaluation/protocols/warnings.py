@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from siamese.evaluation import metrics
-from siamese.evaluation.bench import Bench
+from siamese.evaluation.bench import LFW, LFW_PAIRS, Bench
+from siamese.evaluation.protocol import Protocol
 from siamese.evaluation.verification import Pair
 from siamese.faces.quality import Flag
 
@@ -55,3 +56,6 @@ def run(bench: Bench) -> dict[str, Any]:
     }
     found = flagged_report(flags, bench.pairs, bench.lfw_scores, point.threshold)
     return {"operating_point": point.name, **found}
+
+
+PROTOCOLS = (Protocol("warnings", run, (LFW, LFW_PAIRS)),)

@@ -20,6 +20,7 @@ from siamese.evaluation import metrics
 from siamese.evaluation.bench import Bench
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.metrics import Scores
+from siamese.evaluation.protocol import Protocol
 from siamese.faces import quality
 from siamese.faces.alignment import Alignment
 from siamese.faces.detector import Face
@@ -224,3 +225,6 @@ def run(bench: Bench) -> dict[str, Any]:
         point.threshold,
     )
     return {"operating_point": point.name, **trial.report()}
+
+
+PROTOCOLS = (Protocol("worse_photos", run, sources=True),)

@@ -67,7 +67,7 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert cli.main(["train", str(folder), *source, *size, *kind, *length]) == 0
     places = [data / "images_background.zip"]
     calibrate(folder, places, [], folder, folder.parent / "cache", "mit", "It was made here.")
-    evaluate.evaluate(folder, data, cache=folder.parent / "cache")
+    evaluate.evaluate(folder, data, cache=folder.parent / "cache", write_card=True)
     return folder
 
 

@@ -1,0 +1,39 @@
+"""What a protocol is: a measurement by name, and what it needs to run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from siamese.checkpoint import CheckpointConfig
+from siamese.evaluation.bench import Bench, sources_in, sources_of
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A protocol and the files of the data folder without which it cannot run.
+
+    `run` takes a `Bench` and returns the protocol's part of metrics.json. `subject` is what it
+    shows a network: "faces", or "drawings", which are compared whole. With `sources` it reads those
+    that the checkpoint was calibrated on, and needs at least one of them. What is not `published`
+    concerns nobody but its owner, and a checkpoint's card never holds it.
+    """
+
+    name: str
+    run: Callable[[Bench], Any]
+    needs: tuple[str, ...] = ()
+    subject: str = "faces"
+    sources: bool = False
+    published: bool = True
+
+    def missing(self, data: Path, config: CheckpointConfig) -> list[str]:
+        """What it needs and `data` does not hold, in words."""
+        lacking = [name for name in self.needs if not (data / name).exists()]
+        if self.sources and not sources_in(data, config):
+            named = ", ".join(sources_of(config)) or "config.json names none"
+            lacking.append(f"a source that the checkpoint was calibrated on ({named})")
+        return lacking
+
+    def files(self, data: Path, config: CheckpointConfig) -> list[str]:
+        """Names of the files of `data` that it reads."""
+        return [*self.needs, *(sources_in(data, config) if self.sources else ())]
