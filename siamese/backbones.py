@@ -4,6 +4,7 @@ One registry, `BACKBONES`, maps a name to a builder. A backbone maps (N, C, S, S
 already normalised, to (N, embedding_size). `layer_decay` gives the L2 factor of each weight.
 """
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
@@ -136,7 +137,8 @@ def _stages(blocks: tuple[int, ...], widths: tuple[int, ...]) -> nn.Sequential:
 def _inception_resnet_v1(channels: int, image_size: int, embedding_size: int) -> nn.Module:
     """facenet-pytorch's InceptionResnetV1 with fresh weights (Szegedy et al. 2016)."""
     # Imported here: the other backbones, and `import siamese`, do without facenet-pytorch.
-    from facenet_pytorch import InceptionResnetV1
+    with warnings.catch_warnings():  # it silences one for the whole process
+        from facenet_pytorch import InceptionResnetV1
 
     network = InceptionResnetV1(pretrained=None, classify=False)
     network.conv2d_1a.conv = nn.Conv2d(channels, 32, 3, stride=2, bias=False)

@@ -3,11 +3,10 @@
 decode -> detect -> choose -> align -> embed. Finding the faces takes nearly all of the time and
 does not depend on the weights, so the aligned crops are kept in a cache folder, in pieces: a run
 that was killed goes on where it stopped, and another checkpoint of the same crop starts at the
-network. The key of the cache covers the photos, the crop, and the source code and libraries that
-find faces, so a stale piece is never used; comments and docstrings may change.
+network. The key of the cache covers the photos, the crop, the version of what finds faces, and the
+libraries that it uses, so a stale piece is never used.
 """
 
-import ast
 import hashlib
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +31,7 @@ from siamese.evaluation.comparison import Comparison, Embeddings
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.pair_lists import PairSource
 from siamese.evaluation.verification import Pair
-from siamese.faces import Detector, detector_for
+from siamese.faces import CROPS_VERSION, Detector, detector_for
 from siamese.faces.detector import Face
 from siamese.faces.quality import Warning, warnings_for
 from siamese.network import Siamese
@@ -44,11 +43,6 @@ Change = Callable[[Image.Image], Image.Image]
 PIECE = 512  # photos to a file of the cache
 BATCH = 128  # crops to a batch of the network
 FACTS = 9 + 10  # box, score, turned, faces, width and height of the photo; landmarks
-FINDS_FACES = (
-    "photos/__init__.py", "photos/containers.py", "photos/decode.py", "photos/files.py",
-    "photos/photo.py", "faces/__init__.py", "faces/alignment.py", "faces/detector.py",
-    "faces/mtcnn.py", "faces/mtcnn_networks.py", "faces/whole_picture.py",
-)  # fmt: skip
 LIBRARIES = ("facenet-pytorch", "pillow", "pillow-heif", "numpy", "torch", "torchvision")
 
 
@@ -194,26 +188,9 @@ def _save(path: Path, photos: Sequence[Shown | None], checkpoint: Checkpoint) ->
 def _key(checkpoint: Checkpoint, photos: PhotoSet, change: str) -> str:
     config = checkpoint.config
     digest = hashlib.sha256(people.fingerprint(photos.source).encode())
-    parts = (config.detector, config.window, config.network.image_size, config.network.channels)
-    digest.update(repr((parts, photos.names, change, FACTS)).encode())
-    package = Path(__file__).parents[1]
-    for name in FINDS_FACES:
-        digest.update(_code(package / name).encode())
-    for library in LIBRARIES:
-        digest.update(version(library).encode())
+    made = (CROPS_VERSION, FACTS, *(version(library) for library in LIBRARIES))
+    digest.update(repr((made, config.compared, photos.names, change)).encode())
     return digest.hexdigest()[:16]
-
-
-def _code(path: Path) -> str:
-    """A module without its comments and docstrings."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            value = body[0].value
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                body[0].value = ast.Constant(value="")
-    return ast.dump(tree)
 
 
 LFW, LFW_PAIRS = "lfw.zip", "lfw_pairs.txt"

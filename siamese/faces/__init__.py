@@ -8,6 +8,10 @@ from siamese.faces.detector import Face, FaceDetector
 from siamese.faces.whole_picture import WholePicture
 from siamese.photos import Photo
 
+# Of which faces are found in a photo, and how they are cut out: one more with every change of that,
+# so that no crop that somebody keeps outlives it. tests/faces/test_golden.py notices.
+CROPS_VERSION = 1
+
 
 class Detector(Protocol):
     """Finds what a network compares: `FaceDetector` or `WholePicture`."""

@@ -1,7 +1,7 @@
 """The cascade that finds faces; its networks are in `mtcnn_networks`.
 
 MTCNN (Zhang et al. 2016, "Joint face detection and alignment using multitask cascaded convolutional
-networks") with the weights of facenet-pytorch. The cascade is our own, because facenet-pytorch's
+networks") with the networks of facenet-pytorch. The cascade is our own, because facenet-pytorch's
 crashes on small pictures, wants pictures of equal size in a batch, stretches candidates that reach
 over the border, and spends half of its time reducing pictures.
 
@@ -16,7 +16,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from siamese.faces.mtcnn_networks import CELL, STRIDE, Finisher, Proposer, Refiner
+from siamese.faces.mtcnn_networks import (
+    CELL,
+    OUTPUT_SIDE,
+    REFINE_SIDE,
+    STRIDE,
+    likely_cells,
+    load_networks,
+)
 
 _PYRAMID_STEP = 0.709  # half the area from one level to the next, as in the paper
 _PROPOSE, _REFINE, _OUTPUT = 0.6, 0.7, 0.7  # the paper's score thresholds of the three stages
@@ -55,13 +62,8 @@ class Cascade:
         Raises:
             CheckpointError: facenet-pytorch's weight files are not those we know.
         """
-        # Now, so that the first photo does not wait half a second for it; not with this module, so
-        # that `import siamese` stays light.
-        import torchvision.ops  # noqa: F401
-
-        self._propose_net = Proposer()
-        self._refine_net = Refiner()
-        self._output_net = Finisher()
+        # Here, not with this module: `import siamese` stays light.
+        self._pnet, self._rnet, self._onet = load_networks()
 
     @torch.inference_mode()
     def find(self, image: Image.Image, smallest: float) -> Found:
@@ -81,8 +83,8 @@ class Cascade:
             size = round(image.width * scale), round(image.height * scale)
             whole = (0, 0, image.width / times, image.height / times)
             level = halved.resize(size, Image.Resampling.BOX, whole)
-            cells = self._propose_net(_as_tensor([level]), _PROPOSE)
-            levels.append(_boxes(*cells, image.size, size))
+            cells = likely_cells(self._pnet, _as_tensor([level]), _PROPOSE)
+            levels.append(_boxes(cells, image.size, size))
         everything = _Candidates(
             np.concatenate([level.boxes for level in levels]),
             np.concatenate([level.scores for level in levels]),
@@ -92,23 +94,23 @@ class Cascade:
     def _refine(self, image: Image.Image, candidates: _Candidates) -> _Candidates:
         """Stage 2: most proposals are dropped, the others moved."""
         boxes = _clipped(candidates.boxes, image.size)
-        scores, shifts = _run(self._refine_net, image, boxes, Refiner.SIDE)
-        good = scores > _REFINE
-        boxes, shifts, scores = boxes[good], shifts[good], scores[good]
+        shifts, scores = _run(self._rnet, image, boxes, REFINE_SIDE)
+        good = scores[:, 1] > _REFINE
+        boxes, shifts, scores = boxes[good], shifts[good], scores[good, 1]
         kept = _keep(_Candidates(boxes, scores), 0.7)
         return _Candidates(_squared(_shifted(boxes, shifts)[kept]), scores[kept])
 
     def _output(self, image: Image.Image, candidates: _Candidates) -> Found:
         """Stage 3: final boxes, scores and landmarks."""
         boxes = _clipped(candidates.boxes, image.size)
-        scores, shifts, points = _run(self._output_net, image, boxes, Finisher.SIDE)
-        good = scores > _OUTPUT
+        shifts, points, scores = _run(self._onet, image, boxes, OUTPUT_SIDE)
+        good = scores[:, 1] > _OUTPUT
         boxes = boxes[good]
         sides = boxes[:, 2:] - boxes[:, :2]
         # The network gives five x, then five y, in units of the box.
         landmarks = points[good].reshape(-1, 2, 5).transpose(0, 2, 1)
         landmarks = boxes[:, None, :2] + landmarks * sides[:, None, :]
-        return Found(_shifted(boxes, shifts[good]), scores[good], landmarks)
+        return Found(_shifted(boxes, shifts[good]), scores[good, 1], landmarks)
 
 
 def _pyramid(size: tuple[int, int], smallest: float) -> list[float]:
@@ -121,15 +123,9 @@ def _pyramid(size: tuple[int, int], smallest: float) -> list[float]:
     return scales
 
 
-def _boxes(
-    rows: Tensor,
-    columns: Tensor,
-    scores: Tensor,
-    shifts: Tensor,
-    size: tuple[int, int],
-    level: tuple[int, int],
-) -> _Candidates:
-    """The cells of one pyramid level that may hold a face, as boxes of the picture."""
+def _boxes(found: tuple[Tensor, ...], size: tuple[int, int], level: tuple[int, int]) -> _Candidates:
+    """The likely cells of one pyramid level as boxes of the picture."""
+    rows, columns, scores, shifts = found
     corner = torch.stack([columns, rows], dim=1).numpy() * float(STRIDE)
     ratio = np.array(size) / np.array(level)
     boxes = np.concatenate([corner * ratio, (corner + CELL) * ratio], axis=1)

@@ -518,13 +518,11 @@ def test_warnings_of_cached_crops_are_those_of_the_product(tmp_path: Path) -> No
         assert crops.warnings(1) == ()
 
 
-def test_comments_do_not_empty_the_cache_and_code_does(tmp_path: Path) -> None:
-    path = tmp_path / "code.py"
-    path.write_text(
-        '"""One."""\n\ndef f(x: int) -> int:\n    """Two."""\n    return x + 1  # three\n'
-    )
-    first = bench._code(path)
-    path.write_text('"""Other."""\ndef f(x: int) -> int:\n    """Words."""\n    return x + 1\n')
-    assert bench._code(path) == first
-    path.write_text('"""Other."""\ndef f(x: int) -> int:\n    """Words."""\n    return x + 2\n')
-    assert bench._code(path) != first
+def test_another_version_of_the_detector_empties_the_cache(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = bench.PhotoSet(place.data / "lfw.zip", ("Star_0/Star_0_0001.jpg",))
+    for version, kept in ((1, 1), (1, 1), (2, 2)):
+        monkeypatch.setattr(bench, "CROPS_VERSION", version)
+        bench.find_crops(place.load(), photos, tmp_path)
+        assert len(list(tmp_path.glob("crops-*.npz"))) == kept

@@ -116,7 +116,8 @@ def test_the_first_network_is_facenet_pytorchs(facenet: Any, size: tuple[int, in
     """Cell by cell, also where a level is searched strip by strip."""
     level = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(1)) * 2 - 1
     shifts, scores = facenet.pnet(level)
-    rows, columns, mine, moves = mtcnn_networks.Proposer()(level, 0.0)
+    pnet, _, _ = mtcnn_networks.load_networks()
+    rows, columns, mine, moves = mtcnn_networks.likely_cells(pnet, level, 0.0)
     assert len(rows) == scores[0, 1].numel()
     assert torch.allclose(mine, scores[0, 1, rows, columns], atol=1e-5)
     assert torch.allclose(moves, shifts[0, :, rows, columns].T, atol=1e-5)
@@ -127,14 +128,17 @@ def test_the_other_networks_are_facenet_pytorchs(facenet: Any) -> None:
     generator = torch.Generator().manual_seed(2)
     small = torch.rand((5, 3, 24, 24), generator=generator) * 2 - 1
     large = torch.rand((5, 3, 48, 48), generator=generator) * 2 - 1
-    shifts, both = facenet.rnet(small)
-    mine = mtcnn_networks.Refiner()(small)
-    for a, b in zip(mine, (both[:, 1], shifts), strict=True):
-        assert torch.allclose(a, b, atol=1e-5)
-    shifts, points, both = facenet.onet(large)
-    mine = mtcnn_networks.Finisher()(large)
-    for a, b in zip(mine, (both[:, 1], shifts, points), strict=True):
-        assert torch.allclose(a, b, atol=1e-5)
+    _, rnet, onet = mtcnn_networks.load_networks()
+    for mine, theirs in ((rnet(small), facenet.rnet(small)), (onet(large), facenet.onet(large))):
+        for a, b in zip(mine, theirs, strict=True):
+            assert torch.allclose(a, b, atol=1e-5)
+
+
+def test_the_networks_are_facenet_pytorchs_classes() -> None:
+    from facenet_pytorch.models import mtcnn
+
+    names = [type(network) for network in mtcnn_networks.load_networks()]
+    assert names == [mtcnn.PNet, mtcnn.RNet, mtcnn.ONet]
 
 
 @pytest.mark.parametrize("size", [2, 3])
@@ -143,29 +147,33 @@ def test_max_pooling(size: int, shape: tuple[int, int]) -> None:
     x = torch.randn((2, 5, *shape), generator=torch.Generator().manual_seed(3))
     expected = F.max_pool2d(x, size, stride=2, ceil_mode=True)
     for layout in (torch.contiguous_format, torch.channels_last):
-        assert torch.equal(
-            mtcnn_networks._max_pool(x.contiguous(memory_format=layout), size), expected
-        )
+        pool = mtcnn_networks.MaxPool(size, 2, ceil_mode=True)
+        assert torch.equal(pool(x.contiguous(memory_format=layout)), expected)
 
 
-def test_large_levels_go_through_in_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_narrow_prelu() -> None:
+    x = torch.randn((1, 10, 7, 9), generator=torch.Generator().manual_seed(4))
+    narrow = mtcnn_networks.NarrowPReLU(10)
+    with torch.no_grad():
+        narrow.weight.copy_(torch.linspace(-0.5, 0.5, 10))
+        for layout in (torch.contiguous_format, torch.channels_last):
+            laid = x.contiguous(memory_format=layout)
+            assert torch.equal(narrow(laid), F.prelu(x, narrow.weight))
+
+
+def test_large_levels_go_through_in_strips() -> None:
     """So that no layer outgrows the cache; each cell is computed once, two rows of cells twice."""
     seen: list[tuple[int, ...]] = []
-    strip = mtcnn_networks.Proposer._strip
-
-    def counted(self: Any, part: torch.Tensor, row: int, lowest: float) -> Any:
-        seen.append(tuple(part.shape[2:]))
-        return strip(self, part, row, lowest)
-
-    monkeypatch.setattr(mtcnn_networks.Proposer, "_strip", counted)
+    pnet, _, _ = mtcnn_networks.load_networks()
+    pnet.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape[2:])))
     with torch.inference_mode():
-        mtcnn_networks.Proposer()(torch.zeros(1, 3, 900, 1200), 0.0)
+        mtcnn_networks.likely_cells(pnet, torch.zeros(1, 3, 900, 1200), 0.0)
     assert max(rows * columns for rows, columns in seen) <= 60_000 + 10 * 1200
     assert sum(rows for rows, _ in seen) <= 900 + 10 * (len(seen) - 1)
 
 
 def test_import_is_light_and_the_filter_for_warnings_stays() -> None:
-    """facenet-pytorch's code, which installs such a filter and loads `requests`, never runs."""
+    """facenet-pytorch is imported with the first detector, and its filter is taken off again."""
     code = """
 import sys, warnings
 import siamese.faces, siamese.photos
@@ -173,8 +181,9 @@ from PIL import Image
 assert "facenet_pytorch" not in sys.modules and "torchvision" not in sys.modules
 import torch, torchvision
 before = list(warnings.filters)
+assert not [entry for entry in before if entry[1] and "nonzero" in entry[1].pattern]
 siamese.faces.FaceDetector().detect([siamese.photos.load(Image.new("RGB", (80, 80)))])
-assert "facenet_pytorch" not in sys.modules and "requests" not in sys.modules
+assert "facenet_pytorch" in sys.modules
 assert not [entry for entry in warnings.filters if entry[1] and "nonzero" in entry[1].pattern]
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
