@@ -5,6 +5,8 @@ already normalised, to (N, embedding_size). `layer_decay` gives the L2 factor of
 """
 
 import warnings
+import hashlib
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
@@ -92,10 +94,12 @@ class Compact(nn.Module):
         blocks: tuple[int, int, int] = (2, 2, 2),
         widths: tuple[int, int, int] = (64, 128, 256),
         features: int | None = None,
+        bases: int = 1,
     ) -> None:
         """`blocks` and `widths` are those of the three stages.
 
         `features` are the channels before the last linear layer, by default `embedding_size`.
+        `bases` says in how many orthonormal bases the embedding is written out, see `tight_frame`.
         """
         super().__init__()
         features = features or embedding_size
@@ -115,12 +119,38 @@ class Compact(nn.Module):
             nn.Conv2d(features, features, side, groups=features, bias=False),
             nn.BatchNorm2d(features),
         )
-        self.project = nn.Linear(features, embedding_size)
+        self.project = nn.Linear(features, embedding_size // bases)
+        frame = tight_frame(embedding_size // bases, bases) if bases > 1 else None
+        self.register_buffer("frame", frame, persistent=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(N, C, S, S) -> (N, embedding_size), each of unit length."""
         features = self.expand(self.stages(self.stem(pictures)))
-        return F.normalize(self.project(self.pool(features).flatten(1)).float())
+        unit = F.normalize(self.project(self.pool(features).flatten(1)).float())
+        return unit if self.frame is None else unit @ self.frame.T
+
+
+def tight_frame(dimension: int, bases: int) -> Tensor:
+    """Several orthonormal bases of one space, stacked: float32 (bases * dimension, dimension).
+
+    Lengths are kept. The sum of absolute differences depends on the axes, the length of the
+    difference does not; over many axes in general position the sum becomes the length times a
+    constant (Dvoretzky's theorem), so |a - b| through a linear layer can follow the cosine that a
+    network was distilled by. Each basis is a discrete cosine transform after a change of signs.
+    """
+    place = torch.arange(dimension, dtype=torch.float64)
+    cosines = torch.cos(math.pi / dimension * (place + 0.5) * place[:, None])
+    cosines *= math.sqrt(2 / dimension)
+    cosines[0] /= math.sqrt(2)
+    signs = [_signs(f"basis {number}", dimension) for number in range(bases)]
+    return torch.cat([cosines * row for row in signs]).div(math.sqrt(bases)).float()
+
+
+def _signs(seed: str, count: int) -> Tensor:
+    """+1 or -1 by the bits of a hash, so that they are the same on every machine."""
+    bits = hashlib.shake_256(seed.encode()).digest(-(-count // 8))
+    values = [1.0 - 2.0 * (bits[place // 8] >> place % 8 & 1) for place in range(count)]
+    return torch.tensor(values, dtype=torch.float64)
 
 
 def _stages(blocks: tuple[int, ...], widths: tuple[int, ...]) -> nn.Sequential:
