@@ -4,9 +4,9 @@ One registry, `BACKBONES`, maps a name to a builder. A backbone maps (N, C, S, S
 already normalised, to (N, embedding_size). `layer_decay` gives the L2 factor of each weight.
 """
 
-import warnings
 import hashlib
 import math
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
@@ -103,13 +103,14 @@ class Compact(nn.Module):
         """
         super().__init__()
         features = features or embedding_size
+        stages = _stages(blocks, widths)  # first, as ever: a seed gives the same network
         self.stem = nn.Sequential(
             nn.Conv2d(channels, widths[0] // 2, 3, 2, padding=1, bias=False),
             nn.BatchNorm2d(widths[0] // 2), nn.ReLU(inplace=True),
             nn.Conv2d(widths[0] // 2, widths[0], 3, 2, padding=1, bias=False),
             nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True),
         )  # fmt: skip
-        self.stages = _stages(blocks, widths)
+        self.stages = stages
         self.expand = nn.Sequential(
             nn.Conv2d(widths[-1], features, 1, bias=False),
             nn.BatchNorm2d(features), nn.ReLU(inplace=True),
