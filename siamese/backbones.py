@@ -86,6 +86,8 @@ class Compact(nn.Module):
     and plain ReLU, because on a CPU they train and answer faster than depthwise ones with PReLU.
     """
 
+    frame: Tensor | None  # (embedding_size, rank), see `tight_frame`
+
     def __init__(
         self,
         channels: int,

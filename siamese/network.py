@@ -28,7 +28,7 @@ UNSAID = Field(exclude_if=lambda it: not it)
 LISTED = Field(strict=False)  # a list will do too: JSON has no tuples
 
 
-NEAREST = 20  # centres of the cohort around a face
+NEAREST = 4  # centres of the cohort around a face
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -98,6 +98,9 @@ class Siamese(nn.Module):
     weighted L1 distance, which any vector index can search.
     """
 
+    cohort: Tensor  # (C, rank), there where the config asks for one
+    relative: Tensor  # (), how much the isolations count
+
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
@@ -109,7 +112,8 @@ class Siamese(nn.Module):
             self.head.weight.fill_(-1.0 / math.sqrt(config.embedding_size))
             self.head.bias.fill_(1.0)
         if config.cohort:
-            self.register_buffer("cohort", torch.zeros(config.cohort, config.embedding_size))
+            rank = config.embedding_size // (config.bases or 1)
+            self.register_buffer("cohort", torch.zeros(config.cohort, rank))
             self.register_buffer("relative", torch.zeros(()))
 
     def embed(self, pictures: Tensor) -> Tensor:
@@ -146,11 +150,17 @@ class Siamese(nn.Module):
 
     def isolation(self, embeddings: Tensor) -> Tensor:
         """How far embeddings (..., D) lie from the nearest of the cohort: (...), see `Head`."""
-        weights = -self.head.weight[0]
+        weights, centres = -self.head.weight[0], self.centres
         rows = (embeddings * weights).reshape(-1, embeddings.shape[-1])
-        distances = torch.cdist(rows, self.cohort * weights, p=1)
-        nearest = distances.topk(min(NEAREST, len(self.cohort)), largest=False).values
+        distances = torch.cdist(rows, centres * weights, p=1)
+        nearest = distances.topk(min(NEAREST, len(centres)), largest=False).values
         return nearest.mean(-1).view(embeddings.shape[:-1])
+
+    @property
+    def centres(self) -> Tensor:
+        """The cohort as embeddings: (C, embedding_size); it is stored in one basis."""
+        frame = getattr(self.backbone, "frame", None)
+        return self.cohort if frame is None else self.cohort @ frame.T
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Logits (N,) for pairs of pictures, each (N, channels, size, size) with values 0..1."""
@@ -166,7 +176,9 @@ class Siamese(nn.Module):
     def with_cohort(self, centres: np.ndarray) -> "Siamese":
         """A copy that holds these centres (C, D) as its cohort, which counts for nothing yet."""
         other = Siamese(dataclasses.replace(self.config, cohort=len(centres)))
-        cohort = {"cohort": torch.from_numpy(centres), "relative": torch.zeros(())}
+        frame = getattr(self.backbone, "frame", None)
+        stored = torch.from_numpy(centres) if frame is None else torch.from_numpy(centres) @ frame
+        cohort = {"cohort": stored, "relative": torch.zeros(())}
         other.load_state_dict({**self.state_dict(), **cohort})
         return other.eval()
 
@@ -176,10 +188,15 @@ class Siamese(nn.Module):
         self.head.weight.clamp_(max=0.0)
 
     @torch.no_grad()
-    def fold(self, scale: float, offset: float) -> None:
-        """Fold a Platt correction, logit -> scale * logit + offset, into the linear layer."""
+    def fold(self, scale: float, offset: float, relative: float = 0.0) -> None:
+        """Fold a Platt correction, logit -> scale * logit + offset, into the linear layer.
+
+        `relative` is how much the isolations are to count, where there is a cohort; see `Head`.
+        """
         self.head.weight.mul_(scale)
         self.head.bias.mul_(scale).add_(offset)
+        if self.config.cohort:
+            self.relative.fill_(relative)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -214,7 +231,7 @@ class Head:
         bias = float(network.head.bias.detach())
         if not network.config.cohort:
             return cls(weights, bias)
-        cohort = network.cohort.cpu().numpy().astype(cls.DTYPE)
+        cohort = network.centres.cpu().numpy().astype(cls.DTYPE)
         return cls(weights, bias, cohort, float(network.relative))
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:

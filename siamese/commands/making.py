@@ -92,6 +92,12 @@ def add(commands: Any) -> None:
         action=argparse.BooleanOptionalAction,
         help="embed pictures together with their mirror images; by default as before",
     )
+    parser.add_argument(
+        "--unlabelled",
+        default=[],
+        help="strangers, some with an age in the name: the cohort that pairs are judged against",
+        **sources,
+    )
     parser.add_argument("--license", help="of the weights, e.g. mit; by default as before")
     parser.add_argument("--license-reason", default="", help="one sentence why")
     cached(parser)
@@ -196,6 +202,7 @@ def calibrate(options: argparse.Namespace) -> int:
         license=options.license,
         license_reason=options.license_reason,
         mirrored=options.mirrored,
+        unlabelled=tuple(options.unlabelled),
     )
     print(f"calibrated: {options.out}")
     return SAME

@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 
 from siamese.data.pairs import PairRows
 from siamese.evaluation.metrics import Scores
-from siamese.network import Head
+from siamese.network import NEAREST, Head
 
 BLOCK = 4096  # pairs compared at a time, to bound memory
 
@@ -32,11 +32,35 @@ class Comparison(Head):
             logits[rows] = super().__call__(a[rows], b[rows])
         return logits
 
+    def isolation(self, embeddings: np.ndarray) -> np.ndarray:
+        """As `Head.isolation`, for many embeddings (N, D) at once."""
+        if self.cohort is None:
+            return np.zeros(len(embeddings))
+        count = min(NEAREST, len(self.cohort))
+        centres = self.cohort * self.weights
+        nearest = [
+            np.partition(cdist(rows * self.weights, centres, "cityblock"), count - 1)[:, :count]
+            for rows in np.array_split(embeddings, -(-max(1, len(embeddings)) // BLOCK))
+        ]
+        return np.concatenate(nearest).mean(axis=1)
+
     def scores(self, pairs: PairRows, vectors: np.ndarray) -> Scores:
         """Logits of these pairs of rows of `vectors` (N, D)."""
-        a, b = pairs.genuine.T
-        c, d = pairs.impostor.T
-        return Scores(self(vectors[a], vectors[b]), self(vectors[c], vectors[d]))
+        isolation = self.isolation(vectors)
+        return Scores(
+            self._of_rows(pairs.genuine, vectors, isolation),
+            self._of_rows(pairs.impostor, vectors, isolation),
+        )
+
+    def _of_rows(self, pairs: np.ndarray, vectors: np.ndarray, isolation: np.ndarray) -> np.ndarray:
+        """Logits (N,) of pairs of rows (N, 2) whose isolations are known."""
+        blocks = np.array_split(pairs, -(-max(1, len(pairs)) // BLOCK))
+        return np.concatenate(
+            [
+                self.related(vectors[a], vectors[b], isolation[a], isolation[b])
+                for a, b in (block.T for block in blocks)
+            ]
+        )
 
     def matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Logits (A, B) of every row of `a` (A, D) against every row of `b` (B, D)."""

@@ -26,8 +26,16 @@ from siamese.data.targets import contradicted_names
 from siamese.errors import InputError
 from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
-from siamese.evaluation.fitting import Platt, Support
+from siamese.evaluation.fitting import Support
 from siamese.evaluation.verification import false_match_curve, measured_point
+from siamese.training.cohort import (
+    COHORT_PICTURES,
+    Fit,
+    centres,
+    fit_relative,
+    fits_cohort,
+    pairs_of_one_kind,
+)
 from siamese.training.provenance import made_by
 
 REPORTED_ON = "calibration people, the half that reports"
@@ -43,6 +51,7 @@ def calibrate(
     license: str | None = None,
     license_reason: str = "",
     mirrored: bool | None = None,
+    unlabelled: Sequence[Path] = (),
 ) -> Checkpoint:
     """Calibrate the checkpoint in `folder` on `data` and save it in `out`, which may be the same.
 
@@ -50,6 +59,8 @@ def calibrate(
     these, pictures whose label it contradicts are left out, and config.json lists them. `license`
     is what the weights may be used under, with one sentence why; `mirrored` whether pictures are
     embedded together with their mirror images. None leaves either as config.json says.
+    `unlabelled` are pictures of strangers, each of another person, some of them with an age in the
+    name: they make the cohort that a pair is judged against (see `network.Head`).
     Raises InputError with what is missing where there are too few people, or where there is a
     reason for no licence; `out` is then as it was.
     """
@@ -65,19 +76,22 @@ def calibrate(
     found = embed_pictures(raw, kept, cache, split)
     others = calibration_pictures(data, Part.VALIDATION, split)
     validation = embed_pictures(raw, others, cache, split)
+    alike = None
+    if unlabelled:
+        raw, alike = _with_cohort(raw, unlabelled, cache)
     # The linear layer as rounded to 16 bits: thresholds must fit that one. Not in `out` yet, whose
     # rule may be all that is left where there turn out to be too few people.
     with tempfile.TemporaryDirectory() as rounded:
-        platt = _fold(raw, found.of(fits), Path(rounded))
+        fit = _fold(raw, found.of(fits), alike, Path(rounded))
         folded = checkpoints.load_folder(Path(rounded))
     rule, losses = _decision(Comparison.of(folded.network), found, validation)
     provenance = {
         **made_by(),
         "split": split.name,
         **_counts(found.of(fits)),
-        "sources": {source.name: people.fingerprint(source) for source in data},
+        "sources": {source.name: people.fingerprint(source) for source in (*data, *unlabelled)},
         "excluded": sorted(excluded),
-        "platt": {"scale": platt.scale, "offset": platt.offset},
+        "fit": dataclasses.asdict(fit),
         "support_method": RUNTIME_METHOD.value,
         "support_log_loss_on_validation": losses,
     }
@@ -95,14 +109,33 @@ def _with_mirror(raw: Checkpoint, mirrored: bool) -> Checkpoint:
     return dataclasses.replace(raw, network=network, config=config)
 
 
-def _fold(raw: Checkpoint, found: People, out: Path) -> Platt:
+def _with_cohort(
+    raw: Checkpoint, unlabelled: Sequence[Path], cache: Path
+) -> tuple[Checkpoint, np.ndarray]:
+    """The checkpoint with a cohort, and embeddings (N, 2, D) of pairs of strangers of one kind."""
+    pictures = [p for source in unlabelled for p in people.list_pictures(source, labelled=False)]
+    pictures = pictures[:: -(-len(pictures) // COHORT_PICTURES)]
+    vectors = embed_pictures(raw, pictures, cache).vectors
+    makes = np.array([fits_cohort(picture) for picture in pictures])
+    network = raw.network.with_cohort(centres(vectors[makes]))
+    config = dataclasses.replace(raw.config, network=network.config)
+    others = [p for p, made in zip(pictures, makes, strict=True) if not made]
+    alike = vectors[~makes][pairs_of_one_kind(others)]
+    return dataclasses.replace(raw, network=network, config=config), alike
+
+
+def _fold(raw: Checkpoint, found: People, alike: np.ndarray | None, out: Path) -> Fit:
     """Fit the probability, fold it into the network, and save that in `out`."""
-    pairs = draw_pairs(found.labels)
-    platt = fitting.fit_platt(Comparison.of(raw.network).scores(pairs, found.vectors))
-    raw.network.fold(platt.scale, platt.offset)
+    pairs, compare = draw_pairs(found.labels), Comparison.of(raw.network)
+    if alike is None:
+        platt = fitting.fit_platt(compare.scores(pairs, found.vectors))
+        fit = Fit(platt.scale, platt.offset, 0.0)
+    else:
+        fit = fit_relative(compare, pairs, found.vectors, alike)
+    raw.network.fold(fit.scale, fit.offset, fit.relative)
     config = dataclasses.replace(raw.config, decision=None, calibration={})
     checkpoints.save(out, raw.network, config)
-    return platt
+    return fit
 
 
 def _decision(

@@ -2,26 +2,31 @@
 
 Faces of one kind lie close together, so a threshold that lets through 1 % of random strangers lets
 through many times as many among children. Nobody's label is needed to mend it: clusters of many
-unlabelled faces tell how crowded the surroundings of a face are, and pairs of strangers out of one
-cluster how much that should count (the clusters of FairCal, Salvador et al. 2022, "FairCal:
-Fairness calibration for face verification", as a covariate in place of a calibration each).
+unlabelled faces tell how crowded the surroundings of a face are (as in FairCal, Salvador et al.
+2022, "FairCal: Fairness calibration for face verification", but as one covariate in place of a
+calibration for each cluster), and pairs of strangers of the same age how much that should count.
 """
 
 import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 
+from siamese.data.pairs import PairRows
 from siamese.data.people import Picture
 from siamese.errors import InputError
 from siamese.evaluation.comparison import Comparison
 
-CENTRES = 1024
-KINDS = 64  # clusters that impostors of one kind are drawn from
+COHORT_PICTURES = 12_000  # embedded, at most; half of them make the centres
+CENTRES = 256
 SHARE = 0.2  # of the impostors' weight for those of one kind
 KIND_PAIRS = 20_000
+NEAR = 60  # places apart, at most, in the order of their ages
+AGE = re.compile(r"_age(\d+)")
 MOST = 2.0  # of `relative`; see `network.Head`
 
 
@@ -55,28 +60,41 @@ def fits_cohort(picture: Picture) -> bool:
     return hashlib.sha256(f"cohort half of {picture.name}".encode()).digest()[0] < 128
 
 
-def pairs_of_one_kind(vectors: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Pairs of pictures out of one of `KINDS` clusters: int64 (`KIND_PAIRS`, 2) rows."""
-    kinds = KMeans(KINDS, n_init=1, random_state=seed).fit_predict(vectors)
-    order = np.argsort(kinds, kind="stable")
-    sizes = np.bincount(kinds, minlength=KINDS)
-    starts = np.cumsum(sizes) - sizes
+def pairs_of_one_kind(pictures: Sequence[Picture], seed: int = 0) -> np.ndarray:
+    """Pairs of strangers of nearly the same age, by the ages in their names: int64 (N, 2) rows.
+
+    Raises InputError where too few names tell one (as in `00123_age04.webp`).
+    """
+    ages = [(int(found[1]), row) for row, p in enumerate(pictures) if (found := AGE.search(p.name))]
+    if len(ages) < 10 * NEAR:
+        raise InputError(
+            f"A cohort needs at least {10 * NEAR} pictures whose names tell an age, such as"
+            f" 00123_age04.webp; there are {len(ages)}."
+        )
+    rows = np.array([row for _, row in sorted(ages)])
     random = np.random.default_rng(seed)
-    first = random.integers(len(vectors), size=2 * KIND_PAIRS)
-    of = kinds[first]
-    second = order[starts[of] + (random.random(len(first)) * sizes[of]).astype(np.int64)]
-    return np.stack([first, second], axis=1)[first != second][:KIND_PAIRS]
+    first = random.integers(len(rows) - NEAR, size=KIND_PAIRS)
+    return np.stack([rows[first], rows[first + random.integers(1, NEAR, KIND_PAIRS)]], axis=1)
 
 
 def fit_relative(
-    compare: Comparison, genuine: np.ndarray, impostor: np.ndarray, alike: np.ndarray
+    compare: Comparison, pairs: PairRows, vectors: np.ndarray, alike: np.ndarray
 ) -> Fit:
     """Scale, offset and weight of the isolation with the greatest likelihood.
 
-    `genuine`, `impostor` and `alike` (impostors of one kind) are embeddings of pairs (N, 2, D).
-    Genuine and impostor pairs weigh the same in sum, those of one kind `SHARE` of the latter.
+    `pairs` are rows of the embeddings `vectors` (N, D), `alike` impostors of one kind, embeddings
+    (M, 2, D). `compare` has a cohort that counts for nothing yet. Genuine and impostor pairs weigh
+    the same in sum, those of one kind `SHARE` of the latter.
+
+    Raises InputError where higher scores do not mean "same".
     """
-    kinds = [_terms(compare, pairs) for pairs in (genuine, impostor, alike)]
+    isolation = compare.isolation(vectors)
+    scores = compare.scores(pairs, vectors)
+    kinds = [
+        np.stack([scores.genuine, isolation[pairs.genuine].mean(axis=1)], axis=1),
+        np.stack([scores.impostor, isolation[pairs.impostor].mean(axis=1)], axis=1),
+        np.stack([compare(*alike.swapaxes(0, 1)), _isolation_of(compare, alike)], axis=1),
+    ]
     shares = (0.5, 0.5 * (1 - SHARE), 0.5 * SHARE)
     terms = np.concatenate(kinds)
     same = np.repeat([True, False, False], [len(kind) for kind in kinds])
@@ -91,13 +109,11 @@ def fit_relative(
         raise InputError(
             "Genuine pairs do not score above impostor pairs; train the network first."
         )
-    relative = float(np.clip(slope[1] / slope[0], 0.0, MOST))
     offset = float(regression.intercept_[0]) - float(slope @ centre)
+    relative = float(np.clip(slope[1] / slope[0], 0.0, MOST))
     return Fit(float(slope[0]), offset, relative)
 
 
-def _terms(compare: Comparison, pairs: np.ndarray) -> np.ndarray:
-    """Raw logits without a cohort, and mean isolations: float64 (N, 2)."""
-    a, b = pairs[:, 0], pairs[:, 1]
-    isolation = (compare.isolation(a) + compare.isolation(b)) / 2
-    return np.stack([compare(a, b) - compare.relative * isolation, isolation], axis=1)
+def _isolation_of(compare: Comparison, pairs: np.ndarray) -> np.ndarray:
+    """The mean isolation of both faces of pairs (N, 2, D): (N,)."""
+    return compare.isolation(pairs.reshape(-1, pairs.shape[-1])).reshape(-1, 2).mean(axis=1)
