@@ -173,6 +173,18 @@ class Siamese(nn.Module):
         other.config = dataclasses.replace(self.config, mirrored=mirrored)
         return other
 
+    def in_bases(self, bases: int) -> "Siamese":
+        """A copy of `compact` whose embedding is written in so many bases; see `tight_frame`.
+
+        The head then weighs all axes alike: what it learned of the old ones says nothing of these.
+        """
+        rank = self.config.embedding_size // (self.config.bases or 1)
+        config = dataclasses.replace(self.config, bases=bases, embedding_size=rank * bases)
+        other = Siamese(config)
+        head = self.head.weight.mean().expand(1, rank * bases)
+        other.load_state_dict({**self.state_dict(), "head.weight": head})
+        return other.eval()
+
     def with_cohort(self, centres: np.ndarray) -> "Siamese":
         """A copy that holds these centres (C, D) as its cohort, which counts for nothing yet."""
         other = Siamese(dataclasses.replace(self.config, cohort=len(centres)))

@@ -98,6 +98,11 @@ def add(commands: Any) -> None:
         help="strangers, some with an age in the name: the cohort that pairs are judged against",
         **sources,
     )
+    parser.add_argument(
+        "--bases",
+        type=count,
+        help="write the embedding in so many bases, so that |a - b| follows the cosine",
+    )
     parser.add_argument("--license", help="of the weights, e.g. mit; by default as before")
     parser.add_argument("--license-reason", default="", help="one sentence why")
     cached(parser)
@@ -203,6 +208,7 @@ def calibrate(options: argparse.Namespace) -> int:
         license_reason=options.license_reason,
         mirrored=options.mirrored,
         unlabelled=tuple(options.unlabelled),
+        bases=options.bases,
     )
     print(f"calibrated: {options.out}")
     return SAME

@@ -18,7 +18,7 @@ from siamese.data.people import Picture, fingerprint
 from siamese.errors import InputError
 from siamese.faces.alignment import Alignment
 from siamese.faces.whole_picture import plain_crop
-from siamese.network import Siamese
+from siamese.network import Siamese, ready
 from siamese.photos import load
 
 
@@ -193,14 +193,15 @@ def embed_stored(
     batch_size: int = 128,
 ) -> np.ndarray:
     """Embed stored crops (uint8 (N, C + 1, H, W)) as the product would: float32 (N, D)."""
-    network.eval()
+    network = ready(network)
     device = next(network.parameters()).device
     starts = range(0, len(pixels), batch_size)
     found = []
     for start in tqdm(starts, title, disable=not title):
         stored = torch.from_numpy(np.array(pixels[start : start + batch_size]))
         pictures = plain(stored, window, network.config.image_size)
-        found.append(network.embed(pictures.to(device)).cpu().numpy())
+        inputs = pictures.to(device).contiguous(memory_format=torch.channels_last)
+        found.append(network.embed(inputs).cpu().numpy())
     return np.concatenate(found)
 
 

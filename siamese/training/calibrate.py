@@ -28,6 +28,7 @@ from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.fitting import Support
 from siamese.evaluation.verification import false_match_curve, measured_point
+from siamese.network import Siamese
 from siamese.training.cohort import (
     COHORT_PICTURES,
     Fit,
@@ -52,6 +53,7 @@ def calibrate(
     license_reason: str = "",
     mirrored: bool | None = None,
     unlabelled: Sequence[Path] = (),
+    bases: int | None = None,
 ) -> Checkpoint:
     """Calibrate the checkpoint in `folder` on `data` and save it in `out`, which may be the same.
 
@@ -59,6 +61,7 @@ def calibrate(
     these, pictures whose label it contradicts are left out, and config.json lists them. `license`
     is what the weights may be used under, with one sentence why; `mirrored` whether pictures are
     embedded together with their mirror images. None leaves either as config.json says.
+    `bases` is how many the embedding is written in (`backbones.tight_frame`).
     `unlabelled` are pictures of strangers, each of another person, some of them with an age in the
     name: they make the cohort that a pair is judged against (see `network.Head`).
     Raises InputError with what is missing where there are too few people, or where there is a
@@ -68,7 +71,9 @@ def calibrate(
         raise InputError("A reason for a licence was given without the licence; add --license.")
     raw = checkpoints.load_folder(folder)
     if mirrored is not None:
-        raw = _with_mirror(raw, mirrored)
+        raw = _with(raw, raw.network.with_mirror(mirrored))
+    if bases is not None:
+        raw = _with(raw, raw.network.in_bases(bases))
     split = split_of(raw.config)
     pictures = calibration_pictures(data, Part.CALIBRATION, split)
     excluded = contradicted_names(pictures, targets)
@@ -102,9 +107,8 @@ def calibrate(
     return checkpoints.load_folder(out)
 
 
-def _with_mirror(raw: Checkpoint, mirrored: bool) -> Checkpoint:
-    """The checkpoint with that setting; the weights are the same."""
-    network = raw.network.with_mirror(mirrored)
+def _with(raw: Checkpoint, network: Siamese) -> Checkpoint:
+    """The checkpoint with another form of its network."""
     config = dataclasses.replace(raw.config, network=network.config)
     return dataclasses.replace(raw, network=network, config=config)
 
@@ -118,10 +122,9 @@ def _with_cohort(
     vectors = embed_pictures(raw, pictures, cache).vectors
     makes = np.array([fits_cohort(picture) for picture in pictures])
     network = raw.network.with_cohort(centres(vectors[makes]))
-    config = dataclasses.replace(raw.config, network=network.config)
     others = [p for p, made in zip(pictures, makes, strict=True) if not made]
     alike = vectors[~makes][pairs_of_one_kind(others)]
-    return dataclasses.replace(raw, network=network, config=config), alike
+    return _with(raw, network), alike
 
 
 def _fold(raw: Checkpoint, found: People, alike: np.ndarray | None, out: Path) -> Fit:

@@ -21,7 +21,7 @@ from siamese.data.people import Picture
 from siamese.errors import InputError
 from siamese.evaluation.comparison import Comparison
 
-COHORT_PICTURES = 12_000  # embedded, at most; half of them make the centres
+COHORT_PICTURES = 8_000  # embedded, at most; half of them make the centres
 CENTRES = 256
 SHARE = 0.2  # of the impostors' weight for those of one kind
 KIND_PAIRS = 20_000
