@@ -1,41 +1,32 @@
 """Answers as data: what `Verifier` returns, and its one JSON form (schema version 1).
 
-`to_dict` of an answer gives what its `...Dict` type describes. The command line prints it, the API
-returns it and publishes it as a JSON schema, whose descriptions are the docstrings here. A key is
-never taken away and never changes its meaning without another `schema_version`; new ones may come.
+`to_dict` of an answer gives its fields in this order. The command line prints it, the API returns
+it and publishes its JSON schema, whose descriptions are the docstrings here. A key is never taken
+away and never changes its meaning without another `schema_version`; new ones may come.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from typing_extensions import TypedDict  # typing's own cannot be read by pydantic before 3.12
+from pydantic import PlainSerializer, WithJsonSchema
+from pydantic.dataclasses import dataclass
 
-from siamese.calibration import Decision, OperatingPoint, OperatingPointDict, Similar, SimilarDict
-from siamese.errors import documented
+from siamese.calibration import Decision, OperatingPoint, Similar
 from siamese.explain import PATCH
-from siamese.faces.detector import Face, FaceDict
-from siamese.faces.quality import Warning, WarningDict
+from siamese.faces.detector import Face
+from siamese.faces.quality import QualityWarning
+from siamese.values import STRICT, Value
 
 SCHEMA_VERSION: Literal[1] = 1
 
-
-@documented
-class PhotoDict(TypedDict):
-    """A photo, the faces found in it, and which of them was used."""
-
-    name: str
-    size: list[int]
-    """Width and height in pixels."""
-    faces: list[FaceDict]
-    """Most prominent first."""
-    chosen: int
-    """Which of `faces` was used, counted from 0."""
-    warnings: list[WarningDict]
+Decided = Annotated[Decision, WithJsonSchema({"type": "string", "enum": [*Decision]})]
+Influence = Annotated[
+    np.ndarray, PlainSerializer(lambda grid: grid.tolist(), return_type=list[list[float]])
+]
 
 
-@documented
-class CheckpointDict(TypedDict):
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Origin(Value):
     """Which network answered."""
 
     source: str
@@ -44,15 +35,60 @@ class CheckpointDict(TypedDict):
     """SHA-256 of the weights, hexadecimal."""
 
 
-Decided = Literal["same", "uncertain", "different"]
+@dataclass(frozen=True, slots=True, config=STRICT)
+class PhotoFaces(Value):
+    """A photo, the faces found in it, and which of them was used."""
+
+    name: str
+    size: tuple[int, int]
+    """Width and height in pixels."""
+    faces: tuple[Face, ...]
+    """Most prominent first."""
+    chosen: int
+    """Which of `faces` was used, counted from 0."""
+    warnings: tuple[QualityWarning, ...]
+
+    @property
+    def face(self) -> Face:
+        """The face that was used."""
+        return self.faces[self.chosen]
 
 
-@documented
-class VerificationDict(TypedDict):
+class Answer(Value):
+    """What all answers can do; short names for what their JSON names at length."""
+
+    __slots__ = ()
+    checkpoint: Origin
+
+    @property
+    def origin(self) -> Origin:
+        """Which network answered."""
+        return self.checkpoint
+
+
+class OnPair(Answer):
+    """An answer on two photos."""
+
+    __slots__ = ()
+    photos: tuple[PhotoFaces, ...]
+
+    @property
+    def first(self) -> PhotoFaces:
+        """The first photo."""
+        return self.photos[0]
+
+    @property
+    def second(self) -> PhotoFaces:
+        """The second photo."""
+        return self.photos[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class Verification(OnPair):
     """Whether two photos show the same person."""
 
-    schema_version: Literal[1]
-    kind: Literal["verification"]
+    schema_version: Literal[1] = SCHEMA_VERSION
+    kind: Literal["verification"] = "verification"
     decision: Decided
     """At the operating point; it does not depend on the prior."""
     probability: float
@@ -61,18 +97,23 @@ class VerificationDict(TypedDict):
     """How probable "same" was beforehand."""
     logit: float
     """Log-odds of "same" at a prior of one half."""
-    different_people_as_similar: SimilarDict | None
+    different_people_as_similar: Similar | None
     """How often random different people look at least this similar; null where not measured."""
-    operating_point: OperatingPointDict
-    photos: list[PhotoDict]
+    operating_point: OperatingPoint
+    photos: tuple[PhotoFaces, ...]
     """The first and the second."""
-    checkpoint: CheckpointDict
+    checkpoint: Origin
     milliseconds: dict[str, float]
     """Time spent, by stage."""
 
+    @property
+    def similar(self) -> Similar | None:
+        """How often different people look at least this similar; None where it is not known."""
+        return self.different_people_as_similar
 
-@documented
-class GridDict(TypedDict):
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Grid(Value):
     """How the cells of an explanation lie over an aligned crop; sides in its pixels."""
 
     cells: int
@@ -82,25 +123,37 @@ class GridDict(TypedDict):
     """Side of the patch that was laid over each cell."""
     crop: int
 
+    @classmethod
+    def over(cls, crop: int, cells: int) -> Self:
+        """So many cells a side, over a crop with sides of so many pixels."""
+        return cls(cells, crop / cells, crop / cells * PATCH, crop)
 
-@documented
-class ExplanationDict(TypedDict):
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, config=STRICT)
+class Explanation(OnPair):
     """Which parts of two faces speak for "same" and which against."""
 
-    schema_version: Literal[1]
-    kind: Literal["explanation"]
+    # See `explain`. The influences do not add up to the logit, whose unit they have: patches
+    # overlap, and parts work together. What is positive speaks for "same", negative against.
+    schema_version: Literal[1] = SCHEMA_VERSION
+    kind: Literal["explanation"] = "explanation"
     logit: float
-    grid: GridDict
-    influences: list[list[list[float]]]
+    grid: Grid
+    influences: tuple[Influence, ...]
     """For each face, row by row: how far the logit falls when a patch covers that cell."""
-    photos: list[PhotoDict]
-    checkpoint: CheckpointDict
+    photos: tuple[PhotoFaces, ...]
+    checkpoint: Origin
     milliseconds: dict[str, float]
     """Time spent, by stage."""
 
+    @property
+    def cell(self) -> float:
+        """Side of a cell in px of the aligned crop; cell (row, column) begins at that many px."""
+        return self.grid.cell
 
-@documented
-class CandidateDict(TypedDict):
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Candidate(Value):
     """One person of the support set, compared with the query."""
 
     identity: str
@@ -112,8 +165,8 @@ class CandidateDict(TypedDict):
     """What a comparison with this person alone would say."""
 
 
-@documented
-class UnusableDict(TypedDict):
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Unusable(Value):
     """A support photo that was left out, and why."""
 
     identity: str
@@ -122,225 +175,24 @@ class UnusableDict(TypedDict):
     reason: str
 
 
-@documented
-class PickDict(TypedDict):
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class Pick(Answer):
     """Which person of a support set the query shows, if any."""
 
-    schema_version: Literal[1]
-    kind: Literal["pick"]
+    schema_version: Literal[1] = SCHEMA_VERSION
+    kind: Literal["pick"] = "pick"
     identity: str | None
     """Null for none of these."""
     margin: float
     """The winner's probability less that of the runner-up."""
-    ranking: list[CandidateDict]
+    ranking: tuple[Candidate, ...]
     """Most probable first; with `none_probability` the probabilities sum to 1."""
     none_probability: float
     none_prior: float
     """How probable "none of these" was beforehand."""
-    operating_point: OperatingPointDict
-    query: PhotoDict
-    unusable: list[UnusableDict]
-    checkpoint: CheckpointDict
-    milliseconds: dict[str, float]
-    """Time spent, by stage."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Which weights answered: a folder's name, `repo@commit` or `embedded`; and their SHA-256."""
-
-    source: str
-    sha256: str
-
-    def to_dict(self) -> CheckpointDict:
-        """As data."""
-        return {"source": self.source, "sha256": self.sha256}
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoFaces:
-    """The faces of one photo, best first, and which of them was used.
-
-    `size` is (width, height) of the upright photo, px; `chosen` counts from 0.
-    """
-
-    name: str
-    size: tuple[int, int]
-    faces: tuple[Face, ...]
-    chosen: int
-    warnings: tuple[Warning, ...]
-
-    @property
-    def face(self) -> Face:
-        """The face that was used."""
-        return self.faces[self.chosen]
-
-    def to_dict(self) -> PhotoDict:
-        """As data, without pixels."""
-        return {
-            "name": self.name,
-            "size": list(self.size),
-            "faces": [face.to_dict() for face in self.faces],
-            "chosen": self.chosen,
-            "warnings": [warning.to_dict() for warning in self.warnings],
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """Whether two photos show the same person.
-
-    `probability` (0..1) is calibrated; it holds where "same" had the probability `prior`
-    beforehand. `decision` depends on `logit` and the operating point alone, never on the prior.
-    `similar` is how often different people look at least this similar, None where it is not known.
-    """
-
-    probability: float
-    decision: Decision
-    logit: float
-    prior: float
-    operating_point: OperatingPoint
-    first: PhotoFaces
-    second: PhotoFaces
-    origin: Origin
-    milliseconds: dict[str, float]
-    similar: Similar | None = None
-
-    def to_dict(self) -> VerificationDict:
-        """The answer as JSON-serialisable data."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "kind": "verification",
-            "decision": self.decision.value,
-            "probability": self.probability,
-            "prior": self.prior,
-            "logit": self.logit,
-            "different_people_as_similar": self.similar.to_dict() if self.similar else None,
-            "operating_point": self.operating_point.to_dict(),
-            "photos": [self.first.to_dict(), self.second.to_dict()],
-            "checkpoint": self.origin.to_dict(),
-            "milliseconds": self.milliseconds,
-        }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Explanation:
-    """Which parts of two faces speak for "same" and which against (see `explain`).
-
-    `influences` holds one grid for each face, float32 (G, G), row by row from the top, laid over
-    the face's aligned crop: how far the `logit` falls when the patch over that cell is covered, so
-    what is positive speaks for "same", negative against. Its unit is that of the logit. The values
-    do not add up to the logit: patches overlap, and parts work together.
-    """
-
-    logit: float
-    first: PhotoFaces
-    second: PhotoFaces
-    influences: tuple[np.ndarray, np.ndarray]
-    origin: Origin
-    milliseconds: dict[str, float]
-
-    @property
-    def cell(self) -> float:
-        """Side of a cell in px of the aligned crop; cell (row, column) begins at that many px."""
-        return self.first.face.crop.shape[0] / len(self.influences[0])
-
-    def to_dict(self) -> ExplanationDict:
-        """The answer as JSON-serialisable data; sides in px of the aligned crop."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "kind": "explanation",
-            "logit": self.logit,
-            "grid": {
-                "cells": len(self.influences[0]),
-                "cell": self.cell,
-                "patch": self.cell * PATCH,
-                "crop": self.first.face.crop.shape[0],
-            },
-            "influences": [grid.tolist() for grid in self.influences],
-            "photos": [self.first.to_dict(), self.second.to_dict()],
-            "checkpoint": self.origin.to_dict(),
-            "milliseconds": self.milliseconds,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One identity of the support set, compared with the query.
-
-    `probability` is its share among all identities and "none of these"; `decision` is what
-    `verify` would say of this pair at the operating point.
-    """
-
-    identity: str
-    probability: float
-    logit: float
-    num_photos: int
-    decision: Decision
-
-    def to_dict(self) -> CandidateDict:
-        """As data."""
-        return {
-            "identity": self.identity,
-            "probability": self.probability,
-            "logit": self.logit,
-            "num_photos": self.num_photos,
-            "decision": self.decision.value,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Unusable:
-    """A support photo that was left out, with the reason as one sentence and as a code."""
-
-    identity: str
-    photo: str
-    code: str
-    reason: str
-
-    def to_dict(self) -> UnusableDict:
-        """As data."""
-        return {
-            "identity": self.identity,
-            "photo": self.photo,
-            "code": self.code,
-            "reason": self.reason,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Pick:
-    """Which identity of a support set the query shows, if any.
-
-    `ranking` is sorted, most probable first; with `none_probability` it sums to 1. `identity` is
-    the winner, None for "none of these"; `margin` is the winner's probability less the runner-up's,
-    "none of these" being one of the runners. `none_prior` is what "none" had beforehand.
-    """
-
-    identity: str | None
-    margin: float
-    ranking: tuple[Candidate, ...]
-    none_probability: float
-    none_prior: float
     operating_point: OperatingPoint
     query: PhotoFaces
     unusable: tuple[Unusable, ...]
-    origin: Origin
+    checkpoint: Origin
     milliseconds: dict[str, float]
-
-    def to_dict(self) -> PickDict:
-        """The answer as JSON-serialisable data."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "kind": "pick",
-            "identity": self.identity,
-            "margin": self.margin,
-            "ranking": [candidate.to_dict() for candidate in self.ranking],
-            "none_probability": self.none_probability,
-            "none_prior": self.none_prior,
-            "operating_point": self.operating_point.to_dict(),
-            "query": self.query.to_dict(),
-            "unusable": [photo.to_dict() for photo in self.unusable],
-            "checkpoint": self.origin.to_dict(),
-            "milliseconds": self.milliseconds,
-        }
+    """Time spent, by stage."""

@@ -99,13 +99,14 @@ class Compact(nn.Module):
         """
         super().__init__()
         features = features or embedding_size
+        stages = _stages(blocks, widths)  # first, as ever: a seed gives the same network
         self.stem = nn.Sequential(
             nn.Conv2d(channels, widths[0] // 2, 3, 2, padding=1, bias=False),
             nn.BatchNorm2d(widths[0] // 2), nn.ReLU(inplace=True),
             nn.Conv2d(widths[0] // 2, widths[0], 3, 2, padding=1, bias=False),
             nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True),
         )  # fmt: skip
-        self.stages = _stages(blocks, widths)
+        self.stages = stages
         self.expand = nn.Sequential(
             nn.Conv2d(widths[-1], features, 1, bias=False),
             nn.BatchNorm2d(features), nn.ReLU(inplace=True),

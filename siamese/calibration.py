@@ -6,49 +6,25 @@ travel in the checkpoint.
 """
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from itertools import pairwise
+from typing import Annotated, Self
 
 import numpy as np
-from typing_extensions import TypedDict  # typing's own cannot be read by pydantic before 3.12
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    computed_field,
+    model_serializer,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass
 
-from siamese.errors import InputError, documented
+from siamese.errors import InputError
+from siamese.values import STRICT, Value
 
-
-@documented
-class RateDict(TypedDict):
-    """An error rate and what it rests on."""
-
-    value: float
-    """Errors per trial, 0 to 1."""
-    errors: int
-    trials: int
-    low: float
-    """Lower end of the exact 95 % interval."""
-    high: float
-    """Upper end of the exact 95 % interval."""
-
-
-@documented
-class SimilarDict(RateDict):
-    """How often different people look at least as similar as a pair."""
-
-    measured_on: str
-
-
-@documented
-class OperatingPointDict(TypedDict):
-    """The setting at which was decided, and its measured error rates."""
-
-    name: str
-    threshold: float
-    """The logit from which on the decision is "same"."""
-    fmr: RateDict
-    """False match rate: different people called the same."""
-    fnmr: RateDict
-    """False non-match rate: the same person not called the same."""
-    measured_on: str
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Decision(StrEnum):
@@ -59,90 +35,89 @@ class Decision(StrEnum):
     DIFFERENT = "different"
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """An error rate with what it rests on; `low` and `high` are its exact 95 % interval."""
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Rate(Value):
+    """An error rate and what it rests on."""
 
-    errors: int
-    trials: int
-    low: float
-    high: float
+    errors: Count
+    trials: Count
+    low: Annotated[Share, Field(description="Lower end of the exact 95 % interval.")]
+    high: Annotated[Share, Field(description="Upper end of the exact 95 % interval.")]
 
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.errors > self.trials:
+            raise ValueError("has more errors than trials")
+        if not self.low <= self.value <= self.high:
+            raise ValueError("is not inside its own interval")
+        return self
+
+    @computed_field  # type: ignore[prop-decorator]  # as pydantic's own documentation has it
     @property
     def value(self) -> float:
-        """Errors per trial, 0..1; 0 where nothing was tried."""
+        """Errors per trial, 0 to 1."""
         return self.errors / self.trials if self.trials else 0.0
 
-    def to_dict(self) -> RateDict:
-        """As data, the value included."""
-        return {
-            "value": self.value,
-            "errors": self.errors,
-            "trials": self.trials,
-            "low": self.low,
-            "high": self.high,
-        }
+    # Without the type of what it returns, which would take the place of the schema of the fields.
+    @model_serializer(mode="wrap")
+    def _value_first(self, written: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]
+        data = written(self)
+        return {"value": data.pop("value"), **data} if "value" in data else data
 
 
-@dataclass(frozen=True, slots=True)
-class OperatingPoint:
-    """A threshold on the logit, fitted on calibration people, and its rates measured on a test."""
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Similar(Rate):
+    """How often different people look at least as similar as a pair."""
+
+    measured_on: str
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class OperatingPoint(Value):
+    """The setting at which was decided, and its measured error rates."""
 
     name: str
     threshold: float
+    """The logit from which on the decision is "same"."""
     fmr: Rate
+    """False match rate: different people called the same."""
     fnmr: Rate
+    """False non-match rate: the same person not called the same."""
     measured_on: str
 
-    def to_dict(self) -> OperatingPointDict:
-        """As data: name, threshold (logit), both rates, and what they were measured on."""
-        return {
-            "name": self.name,
-            "threshold": self.threshold,
-            "fmr": self.fmr.to_dict(),
-            "fnmr": self.fnmr.to_dict(),
-            "measured_on": self.measured_on,
-        }
 
-
-@dataclass(frozen=True, slots=True)
-class FalseMatchCurve:
+@dataclass(frozen=True, slots=True, config=STRICT)
+class FalseMatchCurve(Value):
     """How many impostor pairs score at least as high as a logit, counted on a test.
 
     `levels` are (logit, errors, low, high), logits rising: of `trials` impostor pairs `errors`
-    score at or above the logit; `low` and `high` are the exact 95 % interval of that rate.
+    score at or above the logit; `low` and `high` are the exact 95 % interval of that rate. All
+    pairs do at the lowest level, fewer at each higher one.
     """
 
     measured_on: str
-    trials: int
-    levels: tuple[tuple[float, int, float, float], ...]
+    trials: Annotated[int, Field(gt=0)]
+    levels: Annotated[tuple[tuple[float, Count, Share, Share], ...], Field(min_length=1)]
 
-    def at(self, logit: float) -> Rate:
+    @model_validator(mode="after")
+    def _falls(self) -> Self:
+        rising = all(low[0] < high[0] for low, high in pairwise(self.levels))
+        falling = all(more[1] > fewer[1] for more, fewer in pairwise(self.levels))
+        if not (rising and falling and self.levels[0][1] == self.trials):
+            raise ValueError("contradicts itself")
+        if not all(low <= n / self.trials <= high for _, n, low, high in self.levels):
+            raise ValueError("contradicts itself: a rate is not inside its own interval")
+        return self
+
+    def at(self, logit: float) -> Similar:
         """The rate at this logit; between two levels that of the lower one, never too few."""
         position = bisect_right(self.levels, logit, key=lambda level: level[0])
         _, errors, low, high = self.levels[max(0, position - 1)]
-        return Rate(errors, self.trials, low, high)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As data, just as it comes back from a file."""
-        levels = [list(level) for level in self.levels]
-        return {"measured_on": self.measured_on, "trials": self.trials, "levels": levels}
+        return Similar(errors, self.trials, low, high, self.measured_on)
 
 
-@dataclass(frozen=True, slots=True)
-class Similar:
-    """How often different people looked at least as similar as a pair, and where that was seen."""
-
-    rate: Rate
-    measured_on: str
-
-    def to_dict(self) -> SimilarDict:
-        """As data."""
-        return {**self.rate.to_dict(), "measured_on": self.measured_on}
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionRule:
+@dataclass(frozen=True, slots=True, config=STRICT)
+class DecisionRule(Value):
     """How a checkpoint decides; fitted on people it was not trained on.
 
     `different_below` is the logit under which 1 % of genuine pairs lie. `support_scales[k]` is the
@@ -150,10 +125,10 @@ class DecisionRule:
     last one for that many and more. `false_matches` is None where it was never measured.
     """
 
-    operating_points: tuple[OperatingPoint, ...]
+    operating_points: Annotated[tuple[OperatingPoint, ...], Field(min_length=1)]
     different_below: float
-    support_scales: tuple[tuple[float, float], ...] = ((1.0, 0.0),)
-    false_matches: FalseMatchCurve | None = None
+    support_scales: Annotated[tuple[tuple[float, float], ...], Field(min_length=1)] = ((1.0, 0.0),)
+    false_matches: Annotated[FalseMatchCurve | None, Field(exclude_if=lambda it: it is None)] = None
 
     def point(self, name: str | None = None) -> OperatingPoint:
         """The operating point of that name, the first one for None; InputError if unknown."""
@@ -173,8 +148,7 @@ class DecisionRule:
 
     def similar(self, logit: float) -> Similar | None:
         """How often different people look at least this similar; None where it is not known."""
-        curve = self.false_matches
-        return None if curve is None else Similar(curve.at(logit), curve.measured_on)
+        return None if self.false_matches is None else self.false_matches.at(logit)
 
     def identity_logit(self, logit: np.ndarray, num_photos: np.ndarray) -> np.ndarray:
         """Calibrated logits of identities from raw ones and their numbers of photos, both (K,)."""

@@ -6,26 +6,26 @@ sizes are checked before memory is spent, and the network never runs on weights 
 all there.
 """
 
-import dataclasses
 import hashlib
 import json
 import math
 import re
-import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, Self
 
+import pydantic.dataclasses
 import torch
+from pydantic import Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file
 
-from siamese.calibration import DecisionRule, FalseMatchCurve, OperatingPoint, Rate
+from siamese.calibration import DecisionRule
 from siamese.errors import CheckpointError
 from siamese.network import NetworkConfig, Siamese
+from siamese.values import STRICT, Value, adapter, complaint, readable
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -39,19 +39,18 @@ MAX_CONFIG_BYTES = 1 << 20
 MAX_PARAMETERS = 200_000_000
 MAX_WEIGHTS_BYTES = 4 * MAX_PARAMETERS + MAX_CONFIG_BYTES
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
-DETECTORS = ("mtcnn", "none")
-PROVENANCE = {"calibration", "training", "license", "license_reason"}
-SHAPE = {"blocks", "widths", "features"}
-OPTIONAL = {"false_matches", "mirrored", *SHAPE}  # what checkpoints of before do not have
+# What a config.json may lack: no answer depends on it, or there is nothing to say.
+MAY_LACK = {"decision", "calibration", "training", "license", "license_reason"}
 
-# Kinds of numbers that a file may hold, in the words of the safetensors format.
-FLOATS, COUNTERS = ("F16", "BF16", "F32"), ("I64",)
+# Kinds of numbers that a file may hold.
+FLOATS, COUNTERS = (torch.float16, torch.bfloat16, torch.float32), (torch.int64,)
 
-T = TypeVar("T")
+Edge = Annotated[float, Field(gt=-1000, lt=1000)]
+Record = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointConfig:
+@pydantic.dataclasses.dataclass(frozen=True, slots=True, config=STRICT)
+class CheckpointConfig(Value):
     """config.json as a value.
 
     `window` is the part of the 112 x 112 face template that the network sees (x0, y0, x1, y1);
@@ -60,13 +59,26 @@ class CheckpointConfig:
     """
 
     network: NetworkConfig
-    detector: str = "mtcnn"
-    window: tuple[float, float, float, float] = (8.0, 20.0, 104.0, 116.0)
+    detector: Literal["mtcnn", "none"] = "mtcnn"
+    window: tuple[Edge, Edge, Edge, Edge] = (8.0, 20.0, 104.0, 116.0)
     decision: DecisionRule | None = None
-    calibration: Mapping[str, Any] = field(default_factory=dict)
-    training: tuple[Mapping[str, Any], ...] = ()
+    calibration: Record = field(default_factory=dict)
+    training: tuple[Record, ...] = ()
     license: str = "other"
     license_reason: str = ""
+
+    @model_validator(mode="after")
+    def _fits_the_detector(self) -> Self:
+        x0, y0, x1, y1 = self.window
+        if not (x0 < x1 and y0 < y1):
+            raise ValueError(f"has no sensible crop window: {self.window}")
+        square = math.isclose(x1 - x0, y1 - y0)
+        if self.detector == "mtcnn" and not (self.network.channels == 3 and square):
+            raise ValueError(
+                "asks for faces, which take a square window and 3 channels, not"
+                f" {self.window} and {self.network.channels}"
+            )
+        return self
 
     @property
     def compared(self) -> tuple[str, int, int, tuple[float, float, float, float]]:
@@ -138,12 +150,16 @@ def stored(network: Siamese) -> dict[str, torch.Tensor]:
 
 def write_config(folder: Path, config: CheckpointConfig, sha256: str) -> None:
     """Write config.json, naming the weights that it belongs to."""
-    content = {"format_version": FORMAT_VERSION, "weights_sha256": sha256}
-    content |= dataclasses.asdict(config)
-    shape = config.network.shape
-    network = dataclasses.asdict(config.network).items()
-    content["network"] = {k: v for k, v in network if k not in SHAPE or k in shape}
+    content = {"format_version": FORMAT_VERSION, "weights_sha256": sha256} | _written(config)
     (folder / CONFIG).write_text(dense(json.dumps(content, indent=2)) + "\n", encoding="utf-8")
+
+
+def _written(config: CheckpointConfig) -> dict[str, Any]:
+    """A config as plain data, without what follows from the rest."""
+    data: dict[str, Any] = adapter(CheckpointConfig).dump_python(
+        config, mode="json", exclude_computed_fields=True
+    )
+    return data
 
 
 def dense(document: str) -> str:
@@ -173,13 +189,12 @@ def load_folder(
     if not path.is_file():
         raise CheckpointError(_no_weights(folder))
     shapes = _expected_shapes(config.network)
-    _check_header(path, shapes)
-    blob = path.read_bytes()
+    blob = _read_weights(path, shapes)
     found = hashlib.sha256(blob).hexdigest()
     if found != content["weights_sha256"]:
         raise CheckpointError(
             f"The weights of {origin} are not those that its {CONFIG} names (SHA-256"
-            f" {found[:12]}..., expected {str(content['weights_sha256'])[:12]}...); get both again,"
+            f" {found[:12]}..., expected {content['weights_sha256'][:12]}...); get both again,"
             " from the Hub with --refresh."
         )
     if sha256 not in (None, found):
@@ -187,7 +202,8 @@ def load_folder(
             f"The weights of {origin} have the SHA-256 {found[:12]}..., not the"
             f" {str(sha256)[:12]}... that was asked for."
         )
-    tensors = _read_tensors(blob, path)
+    tensors = _tensors_of(blob, path)
+    _check_tensors(tensors, shapes, path)
     network = Siamese(config.network)
     network.load_state_dict(tensors, strict=True)
     return Checkpoint(network.eval(), config, found, origin, note, folder)
@@ -227,146 +243,39 @@ def read_settings(folder: Path) -> CheckpointConfig:
 
 
 def _config_from(content: Mapping[str, Any], folder: Path) -> CheckpointConfig:
+    if not re.fullmatch("[0-9a-f]{64}", str(content.get("weights_sha256"))):
+        raise CheckpointError(f"{folder}: {CONFIG} does not say which weights it belongs to.")
+    given = {k: v for k, v in content.items() if k not in ("format_version", "weights_sha256")}
     try:
-        return _parse_config(content)
+        config: CheckpointConfig = parsed(CheckpointConfig, given, CONFIG)
     except CheckpointError as error:
         raise CheckpointError(f"{folder}: {error}") from error
-
-
-def _parse_config(content: Mapping[str, Any]) -> CheckpointConfig:
-    values = {k: v for k, v in content.items() if k not in ("format_version", "weights_sha256")}
-    if "weights_sha256" not in content:
-        raise CheckpointError(f"{CONFIG} does not say which weights it belongs to.")
-    try:
-        given = values.pop("network")
-        shape = {k: v for k, v in given.items() if k in SHAPE} if isinstance(given, dict) else {}
-        triples = {k: tuple(v) for k, v in shape.items() if isinstance(v, list)}
-        network = _build(NetworkConfig, given | triples if triples else given)
-        decision = values.pop("decision", None)
-        window = tuple(float(v) for v in values.pop("window"))
-        training = tuple(values.pop("training", ()))
-        rule = None if decision is None else _decision_from(decision)
-        config = _build(
-            CheckpointConfig,
-            values | {"network": network, "window": window, "decision": rule, "training": training},
+    lost = sorted(set(_lost(_written(config), given)) - MAY_LACK)
+    if lost:
+        raise CheckpointError(
+            f"{folder}: {CONFIG} lacks keys that this program needs: {', '.join(lost)}."
         )
-        _check_values(config)
-        if rule is not None:
-            _check_decision(rule)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"{CONFIG} is damaged: {error!r}.") from error
     return config
 
 
-def _check_values(config: CheckpointConfig) -> None:
-    network = config.network
-    sizes = (network.image_size, network.channels, network.embedding_size)
-    if not all(isinstance(size, int) and 0 < size <= 8192 for size in sizes):
-        raise CheckpointError(f"{CONFIG} asks for an absurd size: {network}.")
-    blocks, widths = network.blocks or (1, 1, 1), network.widths or (2, 2, 2)
-    shape = (*blocks, *widths, network.features or 1)
-    if not all(isinstance(size, int) and 0 < size <= 8192 for size in shape):
-        raise CheckpointError(f"{CONFIG} asks for an absurd shape: {network}.")
-    if not (len(blocks) == len(widths) == 3 and max(blocks) <= 64 and min(widths) >= 2):
-        raise CheckpointError(f"{CONFIG} asks for an absurd shape: {network}.")
-    if not isinstance(network.mirrored, bool):
-        raise CheckpointError(f"{CONFIG} does not say whether pictures are mirrored: {network}.")
-    if network.channels not in (1, 3) or network.image_size > 1024:
-        raise CheckpointError(f"{CONFIG} asks for an absurd input: {network}.")
-    if not (math.isfinite(network.mean) and math.isfinite(network.std) and network.std > 0):
-        raise CheckpointError(f"{CONFIG} has no sensible input normalisation: {network}.")
-    if config.detector not in DETECTORS:
-        raise CheckpointError(f"{CONFIG} names an unknown detector, '{config.detector}'.")
-    x0, y0, x1, y1 = config.window if len(config.window) == 4 else (0.0, 0.0, 0.0, 0.0)
-    if not (-1000 < x0 < x1 < 1000 and -1000 < y0 < y1 < 1000):
-        raise CheckpointError(f"{CONFIG} has no sensible crop window: {config.window}.")
-    square = math.isclose(x1 - x0, y1 - y0)
-    if config.detector == "mtcnn" and not (network.channels == 3 and square):
-        raise CheckpointError(
-            f"{CONFIG} asks for faces, which take a square window and 3 channels, not"
-            f" {config.window} and {network.channels}."
-        )
-    if not isinstance(config.license, str) or not isinstance(config.license_reason, str):
-        raise CheckpointError(f"{CONFIG} does not name a licence.")
-    if not all(isinstance(item, Mapping) for item in (config.calibration, *config.training)):
-        raise CheckpointError(f"{CONFIG} has provenance that is not a record.")
+def parsed(kind: Any, content: Any, name: str) -> Any:
+    """A value of this class from plain data, which a file called `name` holds.
 
-
-def _check_decision(rule: DecisionRule) -> None:
-    numbers = [rule.different_below, *(point.threshold for point in rule.operating_points)]
-    numbers += [number for pair in rule.support_scales for number in pair]
-    rates = [rate for point in rule.operating_points for rate in (point.fmr, point.fnmr)]
-    numbers += [number for rate in rates for number in (rate.low, rate.high)]
-    if not rule.operating_points or not rule.support_scales:
-        raise CheckpointError(f"{CONFIG} has a decision rule without operating points or scales.")
-    if not all(math.isfinite(number) for number in numbers):
-        raise CheckpointError(f"{CONFIG} has a decision rule with numbers that are not finite.")
-    if not all(0 <= rate.errors <= rate.trials for rate in rates):
-        raise CheckpointError(f"{CONFIG} has error rates with more errors than trials.")
-    if rule.false_matches is not None:
-        _check_curve(rule.false_matches)
-
-
-def _check_curve(curve: FalseMatchCurve) -> None:
-    """All impostor pairs at the lowest level, fewer at each higher, each inside its interval."""
-    logits, errors = [level[0] for level in curve.levels], [level[1] for level in curve.levels]
-    counts = isinstance(curve.trials, int) and all(isinstance(count, int) for count in errors)
-    if not (
-        counts
-        and isinstance(curve.measured_on, str)
-        and logits
-        and all(math.isfinite(logit) for logit in logits)
-        and all(low < high for low, high in pairwise(logits))
-        and all(more > fewer >= 0 for more, fewer in pairwise(errors))
-        and errors[0] == curve.trials > 0
-        and all(0 <= low <= n / curve.trials <= high <= 1 for _, n, low, high in curve.levels)
-    ):
-        raise CheckpointError(f"{CONFIG} has a curve of false matches that contradicts itself.")
-
-
-def _decision_from(content: Mapping[str, Any]) -> DecisionRule:
-    points = tuple(
-        _build(
-            OperatingPoint,
-            dict(point) | {"fmr": _build(Rate, point["fmr"]), "fnmr": _build(Rate, point["fnmr"])},
-        )
-        for point in content["operating_points"]
-    )
-    scales = tuple((float(scale), float(offset)) for scale, offset in content["support_scales"])
-    curve = content.get("false_matches")
-    return _build(
-        DecisionRule,
-        dict(content)
-        | {
-            "operating_points": points,
-            "support_scales": scales,
-            "false_matches": None if curve is None else curve_from(curve),
-        },
-    )
-
-
-def curve_from(content: Mapping[str, Any]) -> FalseMatchCurve:
-    """A curve of false matches from plain data; CheckpointError for missing or unknown keys."""
-    levels = tuple(
-        (float(logit), errors, float(low), float(high))
-        for logit, errors, low, high in content["levels"]
-    )
-    return _build(FalseMatchCurve, dict(content) | {"levels": levels})
-
-
-def _build(kind: type[T], values: Mapping[str, Any]) -> T:
-    """A dataclass from a mapping whose keys must fit: none is dropped, and none is made up.
-
-    Provenance may be missing, since no answer depends on it, and so may what is OPTIONAL.
+    Raises CheckpointError, one sentence, where a key is missing, unknown or of the wrong kind.
     """
-    known = {item.name for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise CheckpointError(f"{CONFIG} has keys that this program does not know: {unknown}.")
-    missing = sorted(known - set(values) - PROVENANCE - OPTIONAL)
-    if missing:
-        raise CheckpointError(f"{CONFIG} lacks keys that this program needs: {missing}.")
-    return kind(**values)
+    try:
+        return adapter(kind).validate_json(json.dumps(content))
+    except ValidationError as error:
+        raise CheckpointError(f"{name} is wrong: {complaint(error, 'it')}.") from error
+
+
+def _lost(written: Mapping[str, Any], given: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """The keys that a file would have if it were written now, and has not: no default fills in."""
+    for key, value in written.items():
+        if key not in given:
+            yield path + key
+        elif isinstance(value, dict):
+            yield from _lost(value, given[key], f"{path}{key}.")
 
 
 def _expected_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
@@ -384,65 +293,50 @@ def _expected_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _check_header(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Compare the tensors that the file announces with what the network needs, reading no tensor.
-
-    The format: 8 bytes, the length of the header; the header, JSON, with dtype, shape and place of
-    each tensor; the tensors.
-    """
+def _read_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> bytes:
+    """The file of weights, if it is no larger than this network can need."""
     size = path.stat().st_size
-    most = 4 * sum(math.prod(shape) for shape in shapes.values()) + MAX_CONFIG_BYTES
-    if size > most:
+    if size > 4 * sum(math.prod(shape) for shape in shapes.values()) + MAX_CONFIG_BYTES:
         raise CheckpointError(f"{path} has {size:,} bytes, more than this network can have.")
-    with path.open("rb") as file:
-        start = file.read(8)
-        if start[:2] == b"PK" or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
-            raise CheckpointError(
-                f"{path} is a pickle under another name; pickles can run any program and are"
-                " never loaded."
-            )
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
-        if length > min(size - 8, MAX_CONFIG_BYTES):
-            raise CheckpointError(f"{path} is not a safetensors file, or only a part of one.")
-        announced = _parse_header(file.read(length), path)
-    odd = sorted(announced.keys() ^ shapes.keys())
-    if odd:
-        raise CheckpointError(f"{path} has missing or extra tensors: {', '.join(odd[:5])}.")
-    for name, (dtype, shape) in announced.items():
-        if shape != shapes[name]:
-            raise CheckpointError(f"{path}: '{name}' has shape {shape}, expected {shapes[name]}.")
-        if dtype not in (COUNTERS if name.endswith("num_batches_tracked") else FLOATS):
-            raise CheckpointError(f"{path}: '{name}' has numbers of an unexpected kind, {dtype}.")
+    return path.read_bytes()
 
 
-def _parse_header(header: bytes, path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Dtype and shape of each tensor that a safetensors header announces."""
+def _tensors_of(blob: bytes, path: Path) -> dict[str, torch.Tensor]:
     try:
-        content = json.loads(header)
-        return {
-            name: (str(item["dtype"]), tuple(item["shape"]))
-            for name, item in content.items()
-            if name != "__metadata__"
-        }
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        return load_tensors(blob)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        if blob[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+            raise CheckpointError(
+                f"{path} seems to be a pickle under another name; pickles can run any program and"
+                " are never loaded."
+            ) from error
         raise CheckpointError(
-            f"{path} is not a safetensors file, or only a part of one."
+            f"{path} is not a safetensors file, or only a part of one; get it again."
         ) from error
 
 
-def _read_tensors(blob: bytes, path: Path) -> dict[str, torch.Tensor]:
-    try:
-        tensors = load_tensors(blob)
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} is damaged ({error}); get it again.") from error
+def _check_tensors(
+    tensors: Mapping[str, torch.Tensor], shapes: Mapping[str, tuple[int, ...]], path: Path
+) -> None:
+    """All tensors of the network and no others, of its shapes, with numbers that can be right."""
+    odd = sorted(tensors.keys() ^ shapes.keys())
+    if odd:
+        names = ", ".join(readable(name) for name in odd[:5])
+        raise CheckpointError(f"{path} has missing or extra tensors: {names}.")
     for name, value in tensors.items():
+        shape, kinds = shapes[name], COUNTERS if name.endswith("num_batches_tracked") else FLOATS
+        if value.shape != shape:
+            raise CheckpointError(
+                f"{path}: '{name}' has shape {tuple(value.shape)}, expected {shape}."
+            )
+        if value.dtype not in kinds:
+            raise CheckpointError(f"{path}: '{name}' is of an unexpected kind, {value.dtype}.")
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise CheckpointError(f"{path}: '{name}' holds numbers that are not finite.")
         if name.endswith("running_var") and bool((value < 0).any()):
             raise CheckpointError(f"{path}: '{name}' holds negative variances.")
     if bool((tensors["head.weight"] > 0).any()):
         raise CheckpointError(f"{path}: the head has positive weights, so it is not one of ours.")
-    return tensors
 
 
 def _no_weights(folder: Path) -> str:

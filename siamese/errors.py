@@ -10,39 +10,15 @@ Every message is one clear sentence for the person who gave the input: which inp
 with it, what to do. `code` is the stable name of the kind, for programs.
 """
 
-from typing import ClassVar, Literal, TypeVar
-
-from typing_extensions import TypedDict  # typing's own cannot be read by pydantic before 3.12
-
-T = TypeVar("T", bound=type)
-
-
-def documented(kind: T) -> T:
-    """Let pydantic, where a program uses it, take the descriptions from the docstrings."""
-    kind.__pydantic_config__ = {"use_attribute_docstrings": True}  # type: ignore[attr-defined]
-    return kind
-
+from typing import ClassVar, Literal
 
 ErrorCode = Literal["unreadable_image", "no_face", "bad_input", "bad_checkpoint", "error"]
-
-
-@documented
-class ErrorDict(TypedDict):
-    """Why there is no answer."""
-
-    code: ErrorCode
-    message: str
-    """One sentence for the person who asked."""
 
 
 class SiameseError(Exception):
     """Base of all errors raised on purpose; its text is shown to people as it stands."""
 
     code: ClassVar[ErrorCode] = "error"
-
-    def to_dict(self) -> ErrorDict:
-        """The error as data: `code` and `message`."""
-        return {"code": self.code, "message": str(self)}
 
 
 class ImageError(SiameseError):

@@ -4,44 +4,73 @@ Tensors or arrays in and out. It knows nothing of photos, faces, files or thresh
 """
 
 import copy
+import dataclasses
 import math
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import torch
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from siamese.backbones import BACKBONES, SHAPED
 from siamese.errors import CheckpointError
+from siamese.values import STRICT, Value, complaint
+
+Size = Annotated[int, Field(ge=1, le=8192)]
+Blocks = Annotated[int, Field(ge=1, le=64)]
+Width = Annotated[int, Field(ge=2, le=8192)]
+# Not written where it says nothing: checkpoints and programs of before do not know it.
+UNSAID = Field(exclude_if=lambda it: not it)
+LISTED = Field(strict=False)  # a list will do too: JSON has no tuples
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkConfig:
-    """What is needed to build the network; plain scalars, so that it survives JSON unchanged."""
+@dataclass(frozen=True, slots=True, config=STRICT)
+class NetworkConfig(Value):
+    """What is needed to build the network.
 
-    backbone: str = "compact"
-    image_size: int = 96  # side of the square input, px
-    channels: int = 3  # 3 for colour photos, 1 for drawings
-    embedding_size: int = 512
-    mean: float = 0.5  # input normalisation: (x - mean) / std for x in 0..1
-    std: float = 0.5
-    mirrored: bool = False  # embed a picture together with its mirror image; see `embed`
-    # The shape of `backbones.Compact`, where it is not the usual one.
-    blocks: tuple[int, int, int] | None = None  # residual blocks, by stage
-    widths: tuple[int, int, int] | None = None  # channels, by stage
-    features: int | None = None  # channels before the last linear layer
+    Raises CheckpointError where there is no such network.
+    """
 
-    def __post_init__(self) -> None:
+    backbone: Annotated[str, Field(max_length=100)] = "compact"
+    image_size: Annotated[int, Field(ge=1, le=1024)] = 96  # side of the square input, px
+    channels: Annotated[int, Field(ge=1)] = 3  # 3 for colour photos, 1 for drawings
+    embedding_size: Size = 512
+    # Input normalisation: (x - mean) / std for x in 0..1.
+    mean: Annotated[float, Field(ge=-1e6, le=1e6)] = 0.5
+    std: Annotated[float, Field(ge=1e-6, le=1e6)] = 0.5
+    # Embed a picture together with its mirror image; see `embed`.
+    mirrored: Annotated[bool, UNSAID] = False
+    # The shape of `backbones.Compact`, where it is not the usual one: residual blocks and channels
+    # by stage, channels before the last linear layer.
+    blocks: Annotated[tuple[Blocks, Blocks, Blocks] | None, UNSAID, LISTED] = None
+    widths: Annotated[tuple[Width, Width, Width] | None, UNSAID, LISTED] = None
+    features: Annotated[Size | None, UNSAID] = None
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
         if self.backbone not in BACKBONES:
             known = ", ".join(BACKBONES)
-            raise CheckpointError(f"Unknown backbone '{self.backbone}'; this version has {known}.")
+            raise CheckpointError(f"Unknown backbone {self.backbone!r}; this version has {known}.")
+        if self.channels not in (1, 3):
+            raise ValueError(f"has {self.channels} channels, but pictures have 1 or 3")
         if self.shape and self.backbone != SHAPED:
             raise CheckpointError(
                 f"The backbone '{self.backbone}' takes no {', '.join(self.shape)}; only '{SHAPED}'"
                 " does."
             )
+        return self
+
+    @model_validator(mode="wrap")
+    @classmethod  # the last one, so that it hears of what the others raise
+    def _in_one_sentence(cls, given: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return check(given)
+        except ValidationError as error:
+            wrong = complaint(error, "the network")
+            raise CheckpointError(f"The network's configuration is wrong: {wrong}.") from error
 
     @property
     def shape(self) -> dict[str, Any]:
@@ -106,7 +135,7 @@ class Siamese(nn.Module):
     def with_mirror(self, mirrored: bool) -> "Siamese":
         """The same network, weights shared, that embeds with or without mirror images."""
         other = copy.copy(self)
-        other.config = replace(self.config, mirrored=mirrored)
+        other.config = dataclasses.replace(self.config, mirrored=mirrored)
         return other
 
     @torch.no_grad()
@@ -121,7 +150,7 @@ class Siamese(nn.Module):
         self.head.bias.mul_(scale).add_(offset)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Head:
     """The head of a network as a function of arrays: logit = bias - sum of weights * |a - b|.
 

@@ -44,7 +44,7 @@ def complaint(error: ValidationError, whole: str) -> str:
     `whole` is what to call the value itself. Keys may come from a file that nobody trusts.
     """
     first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(_readable(part) for part in first["loc"]) or whole
+    where = ".".join(readable(str(part)) for part in first["loc"]) or whole
     if first["type"] == "missing":
         return f"{where} is missing"
     if first["type"] == "unexpected_keyword_argument":
@@ -55,5 +55,6 @@ def complaint(error: ValidationError, whole: str) -> str:
     return f"{where} {message}" if message != first["msg"] else f"{where}: {message}"
 
 
-def _readable(part: str | int) -> str:
-    return str(part) if str(part).isidentifier() or isinstance(part, int) else repr(part)[:40]
+def readable(name: str) -> str:
+    """A name from a file, fit for a sentence: not long, and nothing that a terminal obeys."""
+    return name if name.isprintable() and len(name) <= 60 else repr(name)[:60]

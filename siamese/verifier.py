@@ -12,11 +12,20 @@ from pathlib import Path
 import numpy as np
 
 from siamese import pretrained
-from siamese.answers import Candidate, Explanation, Origin, PhotoFaces, Pick, Unusable, Verification
+from siamese.answers import (
+    Candidate,
+    Explanation,
+    Grid,
+    Origin,
+    PhotoFaces,
+    Pick,
+    Unusable,
+    Verification,
+)
 from siamese.calibration import OperatingPoint, check_prior, pick_probabilities, picked, probability
 from siamese.checkpoint import Checkpoint
 from siamese.errors import ImageError, InputError, NoFaceError, SiameseError
-from siamese.explain import influence
+from siamese.explain import CELLS, influence
 from siamese.faces import Detector, detector_for
 from siamese.faces.detector import Face
 from siamese.faces.quality import warnings_for
@@ -119,16 +128,15 @@ class Verifier:
         with clock("compare"):
             logit = float(self.logits(embeddings[0], embeddings[1]))
         return Verification(
-            probability=probability(logit, prior),
             decision=self.rule.decide(logit, point),
-            logit=logit,
+            probability=probability(logit, prior),
             prior=prior,
+            logit=logit,
+            different_people_as_similar=self.rule.similar(logit),
             operating_point=point,
-            first=a,
-            second=b,
-            origin=self.origin,
+            photos=(a, b),
+            checkpoint=self.origin,
             milliseconds=clock.milliseconds,
-            similar=self.rule.similar(logit),
         )
 
     def explain(
@@ -152,7 +160,14 @@ class Verifier:
                 self._influence(b.face, embeddings[0]),
             )
         logit = float(self.logits(embeddings[0], embeddings[1]))
-        return Explanation(logit, a, b, influences, self.origin, clock.milliseconds)
+        return Explanation(
+            logit=logit,
+            grid=Grid.over(a.face.crop.shape[0], CELLS),
+            influences=influences,
+            photos=(a, b),
+            checkpoint=self.origin,
+            milliseconds=clock.milliseconds,
+        )
 
     def verify_many(
         self, pairs: Iterable[tuple[Source, Source]], *, operating_point: str | None = None
@@ -228,7 +243,7 @@ class Verifier:
             operating_point=point,
             query=asked,
             unusable=unusable,
-            origin=self.origin,
+            checkpoint=self.origin,
             milliseconds=clock.milliseconds,
         )
 

@@ -111,7 +111,7 @@ def test_how_often_different_people_look_as_similar() -> None:
     def errors(logit: float) -> int:
         found = rule.similar(logit)
         assert found is not None and found.measured_on == "toys"
-        return found.rate.errors
+        return found.errors
 
     at = {-9.0: 100, -3.0: 100, -0.001: 100, 0.0: 20, 1.9: 20, 2.0: 0, 50.0: 0}
     assert {logit: errors(logit) for logit in at} == at

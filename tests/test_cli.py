@@ -157,7 +157,7 @@ def test_a_gallery_goes_where_it_destroys_nothing_or_no_photo_is_read(
 def test_both_answers_warn_of_the_photos_on_stderr(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    blurred = quality.Warning(quality.Flag.BLURRED, "It is blurred.")
+    blurred = quality.QualityWarning(quality.Flag.BLURRED, "It is blurred.")
     monkeypatch.setattr("siamese.verifier.warnings_for", lambda *_: (blurred,))
     face, shared = str(folder / "face.png"), ["--checkpoint", str(folder / "tiny")]
     cli.main(["verify", face, face, *shared])

@@ -33,7 +33,7 @@ from siamese.evaluation.pair_lists import PairSource
 from siamese.evaluation.verification import Pair
 from siamese.faces import CROPS_VERSION, Detector, detector_for
 from siamese.faces.detector import Face
-from siamese.faces.quality import Warning, warnings_for
+from siamese.faces.quality import QualityWarning, warnings_for
 from siamese.network import Siamese
 from siamese.photos import Source, load
 
@@ -58,7 +58,7 @@ class Crops:
     found: np.ndarray
     facts: np.ndarray
 
-    def warnings(self, row: int) -> tuple[Warning, ...]:
+    def warnings(self, row: int) -> tuple[QualityWarning, ...]:
         """What the product warns of in this photo; nothing where there is no face."""
         if not self.found[row]:
             return ()

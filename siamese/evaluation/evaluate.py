@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from siamese import checkpoint as checkpoints
-from siamese.calibration import OperatingPoint, Rate
+from siamese.calibration import FalseMatchCurve, OperatingPoint, Rate
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.data.people import fingerprint
 from siamese.data.pixels import CACHE
@@ -194,7 +194,7 @@ def _with_measured_rates(
     )
     curve = rule.false_matches
     if "false_matches" in report:  # not in a metrics.json of before
-        curve = checkpoints.curve_from(report["false_matches"])
+        curve = checkpoints.parsed(FalseMatchCurve, report["false_matches"], "metrics.json")
     decision = dataclasses.replace(rule, operating_points=points, false_matches=curve)
     config = dataclasses.replace(checkpoint.config, decision=decision)
     checkpoints.write_config(folder, config, checkpoint.sha256)

@@ -18,31 +18,18 @@ at the edge; the best score says only how sure it is that there is a face.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 from PIL import Image, ImageOps
-from typing_extensions import TypedDict  # typing's own cannot be read by pydantic before 3.12
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
-from siamese.errors import documented
 from siamese.faces.alignment import Alignment, Point, crop_scale, cut, misfit, source_box
 from siamese.faces.mtcnn import Cascade, Found
 from siamese.photos import Box, Photo
-
-
-@documented
-class FaceDict(TypedDict):
-    """A face in a photo; positions in pixels of the upright photo."""
-
-    box: list[float]
-    """Left, top, right, bottom."""
-    landmarks: list[list[float]]
-    """x, y of left eye, right eye, nose, left and right corner of the mouth, as seen."""
-    score: float
-    """How sure the detector is, 0 to 1; no probability of "same"."""
-    turned: int
-    """Degrees by which the photo was turned to find the face."""
-
+from siamese.values import STRICT, Value
 
 WORKING_SIDE = 640  # px; the short side at the first look
 WORKING_PIXELS = 1_000_000  # bounds the first look at panoramas
@@ -67,34 +54,20 @@ BORDER = 0.25  # of the shorter side, on all sides
 BORDER_SMALLEST = 0.4  # of the short side; smaller faces need no border to be found
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Face:
-    """One face. Coordinates are px of the photo as delivered (upright by its EXIF data).
-
-    Attributes:
-        box: x0, y0, x1, y1; may reach over the border a little.
-        landmarks: five (x, y): left eye, right eye, nose, left and right mouth corner; left and
-            right as seen once the photo is upright.
-        score: the detector's, 0 to 1.
-        crop: uint8 (S, S, 3), RGB, aligned and upright.
-        turned: degrees clockwise (0, 90, 180, 270) by which the photo as delivered has to be turned
-            to be upright. The coordinates are those of the photo before that.
-    """
+@dataclass(frozen=True, slots=True, eq=False, config=STRICT)
+class Face(Value):
+    """A face in a photo; positions in pixels of the upright photo."""
 
     box: Box
+    """Left, top, right, bottom."""
     landmarks: tuple[Point, ...]
+    """x, y of left eye, right eye, nose, left and right corner of the mouth, as seen."""
     score: float
-    crop: np.ndarray
+    """How sure the detector is, 0 to 1; no probability of "same"."""
+    # Aligned and upright, uint8 (S, S, 3), RGB.
+    crop: Annotated[np.ndarray, Field(exclude=True)]
     turned: int = 0
-
-    def to_dict(self) -> FaceDict:
-        """Everything but the crop, ready for JSON."""
-        return {
-            "box": list(self.box),
-            "landmarks": [list(point) for point in self.landmarks],
-            "score": self.score,
-            "turned": self.turned,
-        }
+    """Degrees by which the photo was turned to find the face."""
 
 
 class FaceDetector:

@@ -9,25 +9,17 @@ all of them do on LFW, where none was fitted but when a photo is looked at turne
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 import numpy as np
 from PIL import Image, ImageFilter
-from typing_extensions import TypedDict  # typing's own cannot be read by pydantic before 3.12
+from pydantic import WithJsonSchema
+from pydantic.dataclasses import dataclass
 
-from siamese.errors import documented
 from siamese.faces.alignment import Alignment, Point, crop_scale, similarity
 from siamese.faces.detector import Face
-
-
-@documented
-class WarningDict(TypedDict):
-    """What may make the answer less reliable."""
-
-    code: str
-    message: str
-
+from siamese.values import STRICT, Value
 
 Size = tuple[int, int]  # width, height of the photo, px
 
@@ -64,19 +56,15 @@ class Flag(StrEnum):
     TURNED = "turned"
 
 
-@dataclass(frozen=True, slots=True)
-class Warning:
-    """A flag with one sentence on why it was raised and what to do."""
+@dataclass(frozen=True, slots=True, config=STRICT)
+class QualityWarning(Value):
+    """What may make the answer less reliable."""
 
-    flag: Flag
+    code: Annotated[Flag, WithJsonSchema({"type": "string"})]
     message: str
 
-    def to_dict(self) -> WarningDict:
-        """The warning as data: `code` and `message`."""
-        return {"code": self.flag.value, "message": self.message}
 
-
-def warnings_for(face: Face, num_faces: int, size: Size) -> tuple[Warning, ...]:
+def warnings_for(face: Face, num_faces: int, size: Size) -> tuple[QualityWarning, ...]:
     """The warnings for the chosen face of a photo of `size` that shows `num_faces` faces.
 
     A picture compared as a whole has no landmarks, and nothing to warn of.
@@ -85,7 +73,7 @@ def warnings_for(face: Face, num_faces: int, size: Size) -> tuple[Warning, ...]:
         return ()
     found = [(flag, check(face, size)) for flag, check in CHECKS.items()]
     several = (Flag.SEVERAL_FACES, _several_faces(num_faces))
-    return tuple(Warning(flag, message) for flag, message in [several, *found] if message)
+    return tuple(QualityWarning(flag, message) for flag, message in [several, *found] if message)
 
 
 def width(landmarks: Sequence[Point]) -> float:

@@ -20,7 +20,7 @@ from siamese.errors import InputError
 from siamese.network import Siamese
 from siamese.training.provenance import made_by
 
-Record = Mapping[str, Any]
+Record = dict[str, Any]
 
 
 def average(folders: Sequence[Path], out: Path, shares: Sequence[float] = ()) -> Checkpoint:

@@ -266,7 +266,7 @@ def test_measured_rates_reach_the_answers(place: Place, measured: dict[str, Any]
         # The curve counts at the thresholds what the rates count, up to its step.
         similar = rule.similar(point.threshold)
         assert similar is not None and similar.measured_on == "LFW View 2"
-        assert point.fmr.errors <= similar.rate.errors <= max(1, 1.3 * point.fmr.errors)
+        assert point.fmr.errors <= similar.errors <= max(1, 1.3 * point.fmr.errors)
 
 
 def test_the_card_holds_every_section_and_no_path(place: Place, measured: dict[str, Any]) -> None:
@@ -512,7 +512,7 @@ def test_warnings_of_cached_crops_are_those_of_the_product(tmp_path: Path) -> No
     verifier = Verifier(loaded)
     seen = verifier.find(tmp_path / "lying.png")
     expected = verifier.verify(seen, seen).first.warnings
-    assert "turned" in {warning.flag.value for warning in expected}
+    assert "turned" in {warning.code.value for warning in expected}
     for crops in (first, bench.find_crops(loaded, photos, tmp_path / "cache")):
         assert crops.warnings(0) == expected
         assert crops.warnings(1) == ()

@@ -26,7 +26,7 @@ def face(detector: FaceDetector) -> Face:
 def flags(face: Face, size: tuple[int, int] = SIZE, num_faces: int = 1) -> set[Flag]:
     found = quality.warnings_for(face, num_faces, size)
     assert all(warning.message.endswith(".") for warning in found)
-    return {warning.flag for warning in found}
+    return {warning.code for warning in found}
 
 
 def seen(detector: FaceDetector, picture: Image.Image) -> set[Flag]:

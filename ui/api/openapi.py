@@ -11,13 +11,13 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from siamese.answers import SCHEMA_VERSION, PickDict, VerificationDict
+from siamese.answers import SCHEMA_VERSION, Pick, Verification
 from ui import words
 
 PATH = "/gradio_api/openapi.json"
 _ANSWERS: dict[str, TypeAdapter[Any]] = {
-    "verify": TypeAdapter(VerificationDict),
-    "pick": TypeAdapter(PickDict),
+    "verify": TypeAdapter(Verification),
+    "pick": TypeAdapter(Pick),
 }
 _MODE: JsonSchemaMode = "serialization"
 _REFUSAL = {
@@ -49,16 +49,26 @@ _FILE = {
 }
 
 
-class _Untitled(GenerateJsonSchema):
-    """Without a title for each field, which would only repeat its name."""
+class _Answers(GenerateJsonSchema):
+    """Of what comes back: every key is there, others may come, and no title repeats its name."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
+    def field_is_required(self, field: Any, total: bool) -> bool:
+        return True
+
+    def default_schema(self, schema: Any) -> dict[str, Any]:
+        return self.generate_inner(schema["schema"])
+
+    def dataclass_schema(self, schema: Any) -> dict[str, Any]:
+        open_ended = super().dataclass_schema(schema)
+        return {key: value for key, value in open_ended.items() if key != "additionalProperties"}
+
 
 def outline(endpoint: str) -> dict[str, Any]:
     """The types of what `verify` or `pick` answers, one level deep: Gradio's page has one line."""
-    schema = _ANSWERS[endpoint].json_schema(schema_generator=_Untitled, mode=_MODE)
+    schema = _ANSWERS[endpoint].json_schema(schema_generator=_Answers, mode=_MODE)
     return {
         "type": "object",
         "properties": {name: _shallow(item) for name, item in schema["properties"].items()},
@@ -88,13 +98,15 @@ def document(endpoints: dict[str, Any]) -> dict[str, Any]:
     _, answers = TypeAdapter.json_schemas(
         [(name, _MODE, adapter) for name, adapter in _ANSWERS.items()],
         ref_template="#/components/schemas/{model}",
-        schema_generator=_Untitled,
+        schema_generator=_Answers,
     )
     paths: dict[str, Any] = {"/gradio_api/upload": {"post": _upload()}}
     for path, endpoint in endpoints.items():
         name = path.strip("/")
         paths[f"/gradio_api/call/v2/{name}"] = {"post": _ask(name, endpoint)}
         paths[f"/gradio_api/call/{name}/{{event_id}}"] = {"get": _fetch(name)}
+    # Names of decisions and warnings stand where they are used.
+    schemas = {name: schema for name, schema in answers["$defs"].items() if "enum" not in schema}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -103,7 +115,7 @@ def document(endpoints: dict[str, Any]) -> dict[str, Any]:
             "version": str(SCHEMA_VERSION),
         },
         "paths": paths,
-        "components": {"schemas": {**answers["$defs"], "File": _FILE, "Refusal": _REFUSAL}},
+        "components": {"schemas": {**schemas, "File": _FILE, "Refusal": _REFUSAL}},
     }
 
 
@@ -179,7 +191,7 @@ def _is_photo(schema: dict[str, Any]) -> bool:
 
 
 def _fetch(name: str) -> dict[str, Any]:
-    kind = {"verify": "VerificationDict", "pick": "PickDict"}[name]
+    kind = {"verify": "Verification", "pick": "Pick"}[name]
     return {
         "summary": f"Fetch the answer to a call of {name}.",
         "operationId": f"{name}_answer",

@@ -10,7 +10,7 @@ import functools
 import io
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, cast
 
 import gradio as gr
 from gradio.components.api_component import Api
@@ -19,7 +19,6 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from siamese import InputError, SiameseError, Verifier
-from siamese.answers import PickDict, VerificationDict
 from siamese.support import Support
 from ui import words
 from ui.api import openapi
@@ -28,8 +27,6 @@ from ui.photo import Upload, refusal, take
 PhotoData = gr.FileData | str  # an uploaded file, or a data URL
 MAX_SUPPORT = 200  # photos
 SECONDS = 120.0  # for one request, from its turn on
-
-Answer = TypeVar("Answer", VerificationDict, PickDict)
 
 
 class _FileData(TypedDict, total=False):
@@ -105,7 +102,7 @@ def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any
         first_face: int | None = None,
         second_face: int | None = None,
         more_faces: bool = False,
-    ) -> VerificationDict:
+    ) -> dict[str, Any]:
         options = {
             "operating_point": operating_point,
             "prior": prior,
@@ -127,7 +124,7 @@ def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any
         none_prior: float = 0.5,
         query_face: int | None = None,
         more_faces: bool = False,
-    ) -> PickDict:
+    ) -> dict[str, Any]:
         options = {
             "operating_point": operating_point,
             "none_prior": none_prior,
@@ -158,8 +155,8 @@ class _File(io.BytesIO):
 
 
 def _answer(
-    work: Callable[[list[_File]], Answer], photos: dict[str, Any], options: dict[str, Any]
-) -> Answer:
+    work: Callable[[list[_File]], dict[str, Any]], photos: dict[str, Any], options: dict[str, Any]
+) -> dict[str, Any]:
     """What `work` makes of the photos, or its error as Gradio sends it."""
     try:
         return work(_taken(photos, _objection({**photos, **options})))

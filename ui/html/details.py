@@ -76,13 +76,13 @@ def similar(found: Similar | None) -> Markup:
     """How often different people look at least this similar; empty where it is not known."""
     if found is None:
         return Markup("")
-    low, high = numbers.interval(found.rate)
+    low, high = numbers.interval(found)
     return Markup('<p class="meaning">{}</p>').format(
         words.SIMILAR.format(
-            count=numbers.per_thousand(found.rate.value),
-            verb=words.SIMILAR_VERB_ONE if found.rate.value < 0.001 else words.SIMILAR_VERB,
-            errors=f"{found.rate.errors:,}",
-            trials=f"{found.rate.trials:,}",
+            count=numbers.per_thousand(found.value),
+            verb=words.SIMILAR_VERB_ONE if found.value < 0.001 else words.SIMILAR_VERB,
+            errors=f"{found.errors:,}",
+            trials=f"{found.trials:,}",
             data=found.measured_on,
             low=low,
             high=high,

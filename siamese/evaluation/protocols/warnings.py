@@ -51,7 +51,7 @@ def run(bench: Bench) -> dict[str, Any]:
     point = bench.rule.point("fmr_1")
     crops = bench.lfw_crops
     flags = {
-        name: {warning.flag for warning in crops.warnings(row)}
+        name: {warning.code for warning in crops.warnings(row)}
         for row, name in enumerate(crops.names)
     }
     found = flagged_report(flags, bench.pairs, bench.lfw_scores, point.threshold)

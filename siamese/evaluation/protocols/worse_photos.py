@@ -51,7 +51,7 @@ class Seen:
         points = [(z.real * scale, z.imag * scale) for z in Alignment().target.tolist()]
         size = round(self.width * (1 - self.right)), round(self.width * (1 - self.below))
         face = Face((0, 0, *size), tuple(points), 1.0, self.crop)
-        return {warning.flag for warning in quality.warnings_for(face, 1, size)}
+        return {warning.code for warning in quality.warnings_for(face, 1, size)}
 
 
 Spoil = Callable[[np.ndarray, float], Seen]  # crop, uint8 (S, S, C), and step

@@ -13,7 +13,7 @@ from mcp import ClientSession, types
 from mcp.client.streamable_http import streamable_http_client
 from pydantic import TypeAdapter
 
-from siamese.answers import SCHEMA_VERSION, PickDict, VerificationDict
+from siamese.answers import SCHEMA_VERSION, Pick, Verification
 from tests import app_server, pictures
 from tests.visitor import post
 
@@ -80,6 +80,13 @@ def test_there_are_two_tools_with_proper_descriptions(server: app_server.Server)
         assert "http" not in json.dumps(tool.inputSchema)
 
 
+def valid(kind: type, text: str) -> dict[str, Any]:
+    """An answer, if it is as its type declares."""
+    answer: dict[str, Any] = json.loads(text)
+    Draft202012Validator(TypeAdapter(kind).json_schema(mode="serialization")).validate(answer)
+    return answer
+
+
 @pytest.mark.parametrize("progress", [False, True])
 def test_tools_answer_as_the_package_does(
     progress: bool, server: app_server.Server, photo: str, tmp_path: Path
@@ -92,11 +99,11 @@ def test_tools_answer_as_the_package_does(
         ("pick", {"query": photo, "support": [photo, NO_PICTURE], "names": ["a", "b"]}, progress),
     )
     assert not pair.isError and not pick.isError
-    verified = TypeAdapter(VerificationDict).validate_json(words(pair), strict=True)
+    verified = valid(Verification, words(pair))
     assert verified["schema_version"] == SCHEMA_VERSION
     assert verified["probability"] == pytest.approx(here.probability, rel=1e-3)
     assert verified["checkpoint"] == here.origin.to_dict()
-    picked = TypeAdapter(PickDict).validate_json(words(pick), strict=True)
+    picked = valid(Pick, words(pick))
     assert picked["identity"] == "a"
     assert [photo["code"] for photo in picked["unusable"]] == ["unreadable_image"]
 

@@ -69,7 +69,7 @@ def test_the_document_is_sound() -> None:
     assert document()["openapi"].startswith("3.1")
     assert document()["info"]["version"] == str(answers.SCHEMA_VERSION)
     schemas = document()["components"]["schemas"]
-    assert {"VerificationDict", "PickDict", "Refusal", "File"} <= set(schemas)
+    assert {"Verification", "Pick", "Refusal", "File"} <= set(schemas)
     for kind in (*schemas.values(), body_of("verify"), body_of("pick")):
         Draft202012Validator.check_schema(kind)
     for part in parts(document()):
@@ -91,16 +91,16 @@ def test_every_parameter_is_described(name: str) -> None:
 def test_answers_are_what_the_document_says(server: app_server.Server) -> None:
     event, (answer,) = ask(server, "verify", {"first": photo(), "second": photo()})
     assert event == "complete"
-    valid("VerificationDict").validate(answer)
+    valid("Verification").validate(answer)
     assert answer["schema_version"] == answers.SCHEMA_VERSION
     event, (answer,) = ask(
         server, "pick", {"query": photo(), "support": [photo(), NO_PICTURE], "names": ["a", "b"]}
     )
     assert event == "complete"
-    valid("PickDict").validate(answer)
+    valid("Pick").validate(answer)
     assert (answer["identity"], answer["unusable"][0]["code"]) == ("a", "unreadable_image")
     with pytest.raises(ValidationError):
-        valid("VerificationDict").validate(answer)
+        valid("Verification").validate(answer)
 
 
 def test_blanks_around_a_name_make_no_other_person(server: app_server.Server) -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from siamese import Decision, ImageError, Verification
-from siamese.answers import Explanation, Origin, PhotoFaces
+from siamese.answers import Explanation, Grid, Origin, PhotoFaces
 from siamese.calibration import DecisionRule, OperatingPoint, Rate, Similar, probability
 from siamese.faces import quality
 from siamese.faces.detector import Face
@@ -144,26 +144,35 @@ def answer(
         logit=0.85,
         prior=0.5,
         operating_point=point,
-        first=seen(HOSTILE),
-        second=seen(),
-        origin=Origin("weights", "e1cf" * 16),
+        photos=(seen(HOSTILE), seen()),
+        checkpoint=Origin("weights", "e1cf" * 16),
         milliseconds={},
-        similar=similar,
+        different_people_as_similar=similar,
     )
     return answers.verification(found, DecisionRule((point,), -2.0))
 
 
 @pytest.mark.parametrize(
-    ("errors", "words"),
+    ("found", "words", "interval"),
     [
-        (61, "about 20 look at least this similar: 61 of 3,000 measured on LFW View 2"),
-        (0, "fewer than 1 looks at least this similar: 0 of 3,000 measured on LFW View 2"),
+        (
+            Similar(61, 3000, 0.0156, 0.026, "LFW View 2"),
+            "about 20 look at least this similar: 61 of 3,000 measured on LFW View 2",
+            "1.6 % to 2.6 %",
+        ),
+        (
+            Similar(0, 3000, 0.0, 0.0012, "LFW View 2"),
+            "fewer than 1 looks at least this similar: 0 of 3,000 measured on LFW View 2",
+            "0 % to 0.12 %",
+        ),
     ],
 )
-def test_how_often_different_people_look_as_similar_is_said(errors: int, words: str) -> None:
-    shown = answer(Similar(Rate(errors, 3000, 0.0156, 0.026), "LFW View 2"))
+def test_how_often_different_people_look_as_similar_is_said(
+    found: Similar, words: str, interval: str
+) -> None:
+    shown = answer(found)
     assert words in shown
-    assert "95 % interval 1.6 % to 2.6 %" in shown
+    assert f"95 % interval {interval}" in shown
 
 
 def test_what_was_never_counted_is_not_said() -> None:
@@ -206,7 +215,7 @@ def test_a_small_photo_is_enlarged_but_no_strip() -> None:
 
 
 def test_the_picture_of_an_answer_carries_its_warnings() -> None:
-    blurred = quality.Warning(quality.Flag.BLURRED, "The face is blurred.")
+    blurred = quality.QualityWarning(quality.Flag.BLURRED, "The face is blurred.")
     warned = replace(seen(HOSTILE), warnings=(blurred,))
     point = OperatingPoint("balanced", 0.0, Rate(1, 9, 0, 1), Rate(1, 9, 0, 1), "toys")
     origin = Origin("weights", "e1cf")
@@ -218,7 +227,12 @@ def test_the_picture_of_an_answer_carries_its_warnings() -> None:
 def explained(grid: np.ndarray) -> Explanation:
     small = grid / 4
     return Explanation(
-        1.0, seen(HOSTILE), seen(), (grid, small), Origin("weights", "e1cf"), {"explain": 1.0}
+        logit=1.0,
+        grid=Grid.over(96, 8),
+        influences=(grid, small),
+        photos=(seen(HOSTILE), seen()),
+        checkpoint=Origin("weights", "e1cf"),
+        milliseconds={"explain": 1.0},
     )
 
 
