@@ -11,12 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from siamese.calibration import (
-    DecisionRule,
-    FalseMatchCurve,
-    OperatingPoint,
-    OperatingPointDict,
-)
+from siamese.calibration import DecisionRule, FalseMatchCurve, OperatingPoint
 from siamese.errors import InputError
 from siamese.evaluation import metrics
 from siamese.evaluation.metrics import Scores
@@ -138,7 +133,7 @@ def measured_point(name: str, threshold: float, scores: Scores, on: str) -> Oper
     return OperatingPoint(name, threshold, fmr, fnmr, on)
 
 
-def points_report(rule: DecisionRule, scores: Scores, on: str) -> dict[str, OperatingPointDict]:
+def points_report(rule: DecisionRule, scores: Scores, on: str) -> dict[str, dict[str, Any]]:
     """The rule's operating points by name, with their rates as measured on these scores."""
     points = [measured_point(p.name, p.threshold, scores, on) for p in rule.operating_points]
     return {point.name: point.to_dict() for point in points}

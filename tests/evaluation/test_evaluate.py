@@ -266,7 +266,7 @@ def test_measured_rates_reach_the_answers(place: Place, measured: dict[str, Any]
         # The curve counts at the thresholds what the rates count, up to its step.
         similar = rule.similar(point.threshold)
         assert similar is not None and similar.measured_on == "LFW View 2"
-        assert point.fmr.errors <= similar.rate.errors <= max(1, 1.3 * point.fmr.errors)
+        assert point.fmr.errors <= similar.errors <= max(1, 1.3 * point.fmr.errors)
 
 
 def test_the_card_holds_every_section_and_no_path(place: Place, measured: dict[str, Any]) -> None:
