@@ -30,12 +30,12 @@ from siamese.evaluation.fitting import Support
 from siamese.evaluation.verification import false_match_curve, measured_point
 from siamese.network import Siamese
 from siamese.training.cohort import (
-    COHORT_PICTURES,
     Fit,
     centres,
     fit_relative,
     fits_cohort,
     pairs_of_one_kind,
+    some_of,
 )
 from siamese.training.provenance import made_by
 
@@ -118,7 +118,7 @@ def _with_cohort(
 ) -> tuple[Checkpoint, np.ndarray]:
     """The checkpoint with a cohort, and embeddings (N, 2, D) of pairs of strangers of one kind."""
     pictures = [p for source in unlabelled for p in people.list_pictures(source, labelled=False)]
-    pictures = pictures[:: -(-len(pictures) // COHORT_PICTURES)]
+    pictures = some_of(pictures)
     vectors = embed_pictures(raw, pictures, cache).vectors
     makes = np.array([fits_cohort(picture) for picture in pictures])
     network = raw.network.with_cohort(centres(vectors[makes]))

@@ -55,6 +55,14 @@ def centres(vectors: np.ndarray, count: int = CENTRES, seed: int = 0) -> np.ndar
     return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True) * length, np.float32)
 
 
+def some_of(pictures: Sequence[Picture]) -> list[Picture]:
+    """At most `COHORT_PICTURES` of these, spread evenly: half tell an age, where so many do."""
+    aged = [picture for picture in pictures if AGE.search(picture.name)]
+    others = [picture for picture in pictures if not AGE.search(picture.name)]
+    most = COHORT_PICTURES // 2
+    return [p for part in (aged, others) for p in part[:: max(1, -(-len(part) // most))]]
+
+
 def fits_cohort(picture: Picture) -> bool:
     """Whether an unlabelled picture makes the cohort; the others show how much it should count."""
     return hashlib.sha256(f"cohort half of {picture.name}".encode()).digest()[0] < 128

@@ -11,7 +11,13 @@ from siamese.data.people import Picture
 from siamese.errors import InputError
 from siamese.evaluation.comparison import Comparison
 from siamese.network import NEAREST, Head, NetworkConfig, Siamese
-from siamese.training.cohort import centres, fit_relative, pairs_of_one_kind
+from siamese.training.cohort import (
+    COHORT_PICTURES,
+    centres,
+    fit_relative,
+    pairs_of_one_kind,
+    some_of,
+)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -121,5 +127,7 @@ def test_strangers_of_one_kind_are_of_nearly_one_age() -> None:
     ages = np.array([row % 90 for row in range(1800)])
     assert pairs.max() < 1800 and (pairs[:, 0] != pairs[:, 1]).all()
     assert np.abs(np.diff(ages[pairs], axis=1)).max() <= 3
+    assert len(some_of(pictures * 5)) <= COHORT_PICTURES
+    assert sum("age" in picture.name for picture in some_of(pictures * 5)) > COHORT_PICTURES / 3
     with pytest.raises(InputError, match="whose names tell an age"):
         pairs_of_one_kind(pictures[1500:])
