@@ -130,7 +130,7 @@ class Verifier:
         return Verification(
             decision=self.rule.decide(logit, point),
             probability=probability(logit, prior),
-            prior=prior,
+            prior=float(prior),
             logit=logit,
             different_people_as_similar=self.rule.similar(logit),
             operating_point=point,
@@ -239,7 +239,7 @@ class Verifier:
             margin=runners[0] - runners[1],
             ranking=ranking,
             none_probability=none,
-            none_prior=none_prior,
+            none_prior=float(none_prior),
             operating_point=point,
             query=asked,
             unusable=unusable,
@@ -343,7 +343,7 @@ class Verifier:
         return Sighting(photo, tuple(faces))
 
     def _choose(self, photo: Photo, faces: Sequence[Face], choice: int | None) -> PhotoFaces:
-        index = 0 if choice is None else choice
+        index = 0 if choice is None else int(choice)
         if not 0 <= index < len(faces):
             raise InputError(
                 f"Face {index} was asked for in {photo.caption.label}, which has {len(faces)}"
@@ -391,6 +391,10 @@ class Verifier:
             raise InputError("This gallery was made by another checkpoint; embed its photos again.")
         if not len(support):
             raise InputError("The support set is empty; add at least one photo.")
+        if support.size != self.config.network.embedding_size:
+            raise InputError(
+                "The embeddings of this gallery are of another length; embed its photos again."
+            )
         return support, ()
 
     def _rank(
