@@ -30,7 +30,7 @@ from siamese.faces import Detector, detector_for
 from siamese.faces.detector import Face
 from siamese.faces.quality import warnings_for
 from siamese.network import Head, ready
-from siamese.photos import Photo, Source, file_name, load
+from siamese.photos import Load, Photo, Source, file_name, load
 from siamese.support import Gallery, Support, read_support
 
 Progress = Callable[[int, int], None]  # photos done, photos in all
@@ -54,8 +54,13 @@ class Sighting:
 class Verifier:
     """Compares photos of faces by a calibrated siamese network."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        """Wire a loaded checkpoint; CheckpointError if it was never calibrated."""
+    def __init__(self, checkpoint: Checkpoint, load: Load = load) -> None:
+        """Wire a loaded checkpoint; CheckpointError if it was never calibrated.
+
+        `load` takes photos in: by default with decoders in this process, which is right for one's
+        own files; a server for strangers gives that of a `DecoderProcess`.
+        """
+        self.load = load
         self.rule = checkpoint.rule
         self.origin = Origin(checkpoint.public_name, checkpoint.sha256)
         self.folder = checkpoint.folder  # where the model card lies, if there is one
@@ -93,7 +98,7 @@ class Verifier:
         Raises ImageError and NoFaceError, which name the photo.
         """
         if not isinstance(source, Photo):
-            source = load(source, name)
+            source = self.load(source, name)
         return self._sighting(source, self._detector.detect([source], more_faces)[0])
 
     def verify(
@@ -186,7 +191,7 @@ class Verifier:
         """
         embeddings = []
         for role, source in (("first photo", first), ("second photo", second)):
-            photo = _load(role, source)
+            photo = self._load(role, source)
             if isinstance(photo, Photo):
                 photo = self._sighting(photo, self._detector.detect([photo])[0])
             faces = [self._detector.sharpen(photo.photo, face) for face in photo.faces]
@@ -224,7 +229,7 @@ class Verifier:
         check_prior(none_prior)
         clock = _Clock()
         with clock("load"):
-            photo = _load("query photo", query)
+            photo = self._load("query photo", query)
         (asked,) = self._find([photo], [query_face], more_faces, clock)
         with clock("support"):
             gallery, unusable = self._gallery_of(support, progress)
@@ -280,7 +285,7 @@ class Verifier:
         rows = []
         for start in range(0, len(photos), BATCH):
             loaded = [
-                _load(f"photo {number + 1}", source)
+                self._load(f"photo {number + 1}", source)
                 for number, source in enumerate(photos[start : start + BATCH], start)
             ]
             found = self._find(loaded, [None] * len(loaded), False, _Clock())
@@ -329,7 +334,10 @@ class Verifier:
     ) -> tuple[PhotoFaces, PhotoFaces, np.ndarray]:
         """The chosen face of each of two photos, and their embeddings (2, D)."""
         with clock("load"):
-            photos = [_load("first photo", sources[0]), _load("second photo", sources[1])]
+            photos = [
+                self._load("first photo", sources[0]),
+                self._load("second photo", sources[1]),
+            ]
         a, b = self._find(photos, choices, more, clock)
         with clock("embed"):
             return a, b, self._embed([a.face, b.face])
@@ -415,9 +423,8 @@ class Verifier:
         )
         return ranking, none
 
-
-def _load(role: str, source: Source | Sighting) -> Photo | Sighting:
-    return source if isinstance(source, Sighting) else load(source, role=role)
+    def _load(self, role: str, source: Source | Sighting) -> Photo | Sighting:
+        return source if isinstance(source, Sighting) else self.load(source, role=role)
 
 
 class _Clock:
