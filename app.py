@@ -19,6 +19,9 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 # Nor does anybody read its record of the last 10,000 events and the visits they belong to.
 os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000000"
+# Before torch: a thread a request, and a request a core. Threads that share one photo wait for each
+# other in a loop, which on a busy machine takes fifty times as long as the work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 from ui.server import uploads, zero_gpu  # noqa: F401  # ZeroGPU's package wants to be first
 
 UPLOADS = uploads.claim()
@@ -27,8 +30,9 @@ import gradio as gr  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
-from siamese import Verifier, pretrained  # noqa: E402
+from siamese import SiameseError, Verifier, pretrained  # noqa: E402
 from siamese.checkpoint import DRAWINGS  # noqa: E402
+from siamese.photos import DecoderProcess, Load, load  # noqa: E402
 from ui import words  # noqa: E402
 from ui.api import errors, mcp, openapi, routes  # noqa: E402
 from ui.html import about  # noqa: E402
@@ -62,7 +66,7 @@ def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None
             with gr.Tab(words.TAB_PICK, id="pick") as pick:
                 pick_tab = PickTab(verifier, MINUTES)
             with gr.Tab(words.TAB_ANY, id="any") as anything:
-                drawings = drawings or Verifier.from_pretrained(DRAWINGS)
+                drawings = drawings or Verifier(pretrained.load(DRAWINGS), verifier.load)
                 any_tab = AnyTab(drawings, MINUTES)
         clear = gr.Button(words.CLEAR, variant="secondary", size="sm", elem_classes="clear")
         gr.HTML(about.honesty(MINUTES), apply_default_css=False)
@@ -152,7 +156,18 @@ def _start() -> gr.Blocks:
     options = parser.parse_args(None if __name__ == "__main__" else [])
     started = pretrained.start(options.checkpoint, options.refresh)
     note = started.problem or started.checkpoint.note
-    return build(Verifier(started.checkpoint), note)
+    return build(Verifier(started.checkpoint, _load()), note)
+
+
+def _load() -> Load:
+    """What takes visitors' photos in: a process for each, wherever the system can do that."""
+    apart = DecoderProcess()
+    try:
+        apart.check()
+    except (OSError, SiameseError) as error:
+        print(words.NOT_APART.format(why=error), file=sys.stderr, flush=True)
+        return load
+    return apart.load
 
 
 demo = _start()

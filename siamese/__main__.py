@@ -18,6 +18,7 @@ import argparse
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 
 from siamese import __version__
@@ -28,6 +29,8 @@ from siamese.errors import SiameseError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; errors become one sentence on stderr."""
+    # What a decoder finds odd in a file that it can read is of no use to whoever asked.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     options, unknown = _parser().parse_known_args(arguments)
     if unknown:
         # Here, since `parse_args` would show the usage of the program instead of the command's.

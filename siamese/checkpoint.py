@@ -36,6 +36,7 @@ EMBEDDED = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "weights"
 EMBEDDED_NAME = "embedded"
 DRAWINGS = EMBEDDED / "omniglot"  # embedded too: compares drawn characters
 MAX_CONFIG_BYTES = 1 << 20
+MAX_CARD_BYTES = 4 << 20
 MAX_PARAMETERS = 200_000_000
 MAX_WEIGHTS_BYTES = 4 * MAX_PARAMETERS + MAX_CONFIG_BYTES
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
@@ -235,6 +236,24 @@ def read_config(folder: Path) -> dict[str, Any]:
             " update the program."
         )
     return content
+
+
+def read_card(folder: Path, origin: str | None = None) -> str | None:
+    """The model card in a folder, None where there is none.
+
+    `origin` is what to call the checkpoint. Raises CheckpointError where the card is no text.
+    """
+    path = folder / CARD
+    if not path.is_file():
+        return None
+    if path.stat().st_size > MAX_CARD_BYTES:
+        raise CheckpointError(f"The model card of {origin or folder} is larger than 4 MB.")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CheckpointError(
+            f"The model card of {origin or folder} is not UTF-8 text; save it as such."
+        ) from error
 
 
 def read_settings(folder: Path) -> CheckpointConfig:

@@ -18,6 +18,7 @@ from siamese.checkpoint import (
     Checkpoint,
     CheckpointConfig,
     load_folder,
+    read_card,
     save,
     stored,
 )
@@ -160,15 +161,17 @@ def start(checkpoint: str | Path | None = None, refresh: bool = False) -> Starte
     """
     named = checkpoint or asked_for()
     if named is None:
-        return Started(_calibrated(load()))
+        return Started(_presentable(load()))
     try:
-        return Started(_calibrated(load(named, refresh=refresh)))
+        return Started(_presentable(load(named, refresh=refresh)))
     except CheckpointError as error:
         problem = f"The embedded checkpoint answers, not {named} as it should. {error}"
-        return Started(_calibrated(load()), problem)
+        return Started(_presentable(load()), problem)
 
 
-def _calibrated(found: Checkpoint) -> Checkpoint:
-    """The checkpoint; CheckpointError where it has no decision rule."""
+def _presentable(found: Checkpoint) -> Checkpoint:
+    """The checkpoint; CheckpointError where it has no decision rule, or a card that is no text."""
     _ = found.rule
+    if found.folder is not None:
+        read_card(found.folder, found.origin)
     return found

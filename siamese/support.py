@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 from siamese.errors import InputError
 from siamese.photos import Source, file_name, photos_below, readable
 
+LARGEST = 1e6  # number in an embedding; those of unit length are far below
 Support = Mapping[str, Source | Sequence[Source]] | Sequence[Source] | str | Path
 
 
@@ -80,7 +81,8 @@ class Gallery:
     """Identities with the embeddings of their photos; immutable, so it can be shared by threads.
 
     `photos` maps an identity to float32 (num_photos, D). `sha256` names the weights that made the
-    embeddings; those of other weights cannot be compared with them.
+    embeddings; those of other weights cannot be compared with them. Raises InputError where an
+    array is not of that kind, of another D than the others, or not finite.
     """
 
     photos: Mapping[str, np.ndarray]
@@ -89,13 +91,30 @@ class Gallery:
     _summary: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list, init=False)
     _isolation: list[np.ndarray] = field(default_factory=list, init=False)
 
+    def __post_init__(self) -> None:
+        for name, rows in self.photos.items():
+            if rows.ndim != 2 or rows.dtype != np.float32 or rows.shape[1:] != (self.size,):
+                raise InputError(
+                    f"The embeddings of {name!r} are {rows.dtype} {rows.shape}, not float32"
+                    f" (photos, {self.size})."
+                )
+            if not len(rows) or not (np.abs(rows) < LARGEST).all():
+                raise InputError(f"The embeddings of {name!r} are none, or no sensible numbers.")
+
     def __len__(self) -> int:
         return len(self.photos)
+
+    @property
+    def size(self) -> int:
+        """The numbers of an embedding, D; 0 in an empty gallery."""
+        return next((rows.shape[1] for rows in self.photos.values() if rows.ndim == 2), 0)
 
     def add(self, identity: str, embeddings: np.ndarray) -> "Gallery":
         """A gallery with these photos (N, D) added to that identity, which may be new."""
         rows = np.atleast_2d(np.asarray(embeddings, dtype=np.float32))
         known = self.photos.get(identity)
+        if known is not None and known.shape[1:] != rows.shape[1:]:
+            raise InputError(f"The embeddings have {rows.shape[1]} numbers, not {self.size}.")
         joined = rows if known is None else np.concatenate([known, rows])
         return Gallery({**self.photos, identity: joined}, self.sha256)
 
@@ -144,15 +163,20 @@ class Gallery:
         if not is_gallery(path):
             raise InputError(f"{path} is not a gallery saved by this program.")
         with safe_open(str(path), framework="numpy") as file:
-            meta = file.metadata()
-            photos = {meta[key]: file.get_tensor(key) for key in sorted(file.keys())}
-        if any(rows.ndim != 2 or not len(rows) for rows in photos.values()):
-            raise InputError(f"{path} holds a person without a photo, so it is damaged.")
-        return cls(photos, meta["sha256"])
+            meta, keys = file.metadata(), sorted(file.keys())
+            if len({meta[key] for key in keys}) < len(keys):
+                raise InputError(f"{path} is damaged: two people in it have one name.")
+            try:
+                return cls({meta[key]: file.get_tensor(key) for key in keys}, meta["sha256"])
+            # NumPy lacks some kinds of numbers, which safetensors says in two ways.
+            except (InputError, TypeError, AttributeError) as error:
+                raise InputError(f"{path} is damaged: {error}") from error
 
 
 def is_gallery(path: str | Path) -> bool:
     """Whether `Gallery.save` wrote this file, by its head: every row of it has a name."""
+    if not Path(path).is_file():
+        return False
     try:
         with safe_open(str(path), framework="numpy") as file:
             return {"sha256", *file.keys()} <= set(file.metadata() or {})

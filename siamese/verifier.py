@@ -30,7 +30,7 @@ from siamese.faces import Detector, detector_for
 from siamese.faces.detector import Face
 from siamese.faces.quality import warnings_for
 from siamese.network import Head, ready
-from siamese.photos import Photo, Source, file_name, load
+from siamese.photos import Load, Photo, Source, file_name, load
 from siamese.support import Gallery, Support, read_support
 
 Progress = Callable[[int, int], None]  # photos done, photos in all
@@ -54,8 +54,13 @@ class Sighting:
 class Verifier:
     """Compares photos of faces by a calibrated siamese network."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        """Wire a loaded checkpoint; CheckpointError if it was never calibrated."""
+    def __init__(self, checkpoint: Checkpoint, load: Load = load) -> None:
+        """Wire a loaded checkpoint; CheckpointError if it was never calibrated.
+
+        `load` takes photos in: by default with decoders in this process, which is right for one's
+        own files; a server for strangers gives that of a `DecoderProcess`.
+        """
+        self.load = load
         self.rule = checkpoint.rule
         self.origin = Origin(checkpoint.public_name, checkpoint.sha256)
         self.folder = checkpoint.folder  # where the model card lies, if there is one
@@ -93,7 +98,7 @@ class Verifier:
         Raises ImageError and NoFaceError, which name the photo.
         """
         if not isinstance(source, Photo):
-            source = load(source, name)
+            source = self.load(source, name)
         return self._sighting(source, self._detector.detect([source], more_faces)[0])
 
     def verify(
@@ -130,7 +135,7 @@ class Verifier:
         return Verification(
             decision=self.rule.decide(logit, point),
             probability=probability(logit, prior),
-            prior=prior,
+            prior=float(prior),
             logit=logit,
             different_people_as_similar=self.rule.similar(logit),
             operating_point=point,
@@ -186,7 +191,7 @@ class Verifier:
         """
         embeddings = []
         for role, source in (("first photo", first), ("second photo", second)):
-            photo = _load(role, source)
+            photo = self._load(role, source)
             if isinstance(photo, Photo):
                 photo = self._sighting(photo, self._detector.detect([photo])[0])
             faces = [self._detector.sharpen(photo.photo, face) for face in photo.faces]
@@ -224,7 +229,7 @@ class Verifier:
         check_prior(none_prior)
         clock = _Clock()
         with clock("load"):
-            photo = _load("query photo", query)
+            photo = self._load("query photo", query)
         (asked,) = self._find([photo], [query_face], more_faces, clock)
         with clock("support"):
             gallery, unusable = self._gallery_of(support, progress)
@@ -239,7 +244,7 @@ class Verifier:
             margin=runners[0] - runners[1],
             ranking=ranking,
             none_probability=none,
-            none_prior=none_prior,
+            none_prior=float(none_prior),
             operating_point=point,
             query=asked,
             unusable=unusable,
@@ -280,7 +285,7 @@ class Verifier:
         rows = []
         for start in range(0, len(photos), BATCH):
             loaded = [
-                _load(f"photo {number + 1}", source)
+                self._load(f"photo {number + 1}", source)
                 for number, source in enumerate(photos[start : start + BATCH], start)
             ]
             found = self._find(loaded, [None] * len(loaded), False, _Clock())
@@ -329,7 +334,10 @@ class Verifier:
     ) -> tuple[PhotoFaces, PhotoFaces, np.ndarray]:
         """The chosen face of each of two photos, and their embeddings (2, D)."""
         with clock("load"):
-            photos = [_load("first photo", sources[0]), _load("second photo", sources[1])]
+            photos = [
+                self._load("first photo", sources[0]),
+                self._load("second photo", sources[1]),
+            ]
         a, b = self._find(photos, choices, more, clock)
         with clock("embed"):
             return a, b, self._embed([a.face, b.face])
@@ -343,7 +351,7 @@ class Verifier:
         return Sighting(photo, tuple(faces))
 
     def _choose(self, photo: Photo, faces: Sequence[Face], choice: int | None) -> PhotoFaces:
-        index = 0 if choice is None else choice
+        index = 0 if choice is None else int(choice)
         if not 0 <= index < len(faces):
             raise InputError(
                 f"Face {index} was asked for in {photo.caption.label}, which has {len(faces)}"
@@ -391,6 +399,10 @@ class Verifier:
             raise InputError("This gallery was made by another checkpoint; embed its photos again.")
         if not len(support):
             raise InputError("The support set is empty; add at least one photo.")
+        if support.size != self.config.network.embedding_size:
+            raise InputError(
+                "The embeddings of this gallery are of another length; embed its photos again."
+            )
         return support, ()
 
     def _rank(
@@ -411,9 +423,8 @@ class Verifier:
         )
         return ranking, none
 
-
-def _load(role: str, source: Source | Sighting) -> Photo | Sighting:
-    return source if isinstance(source, Sighting) else load(source, role=role)
+    def _load(self, role: str, source: Source | Sighting) -> Photo | Sighting:
+        return source if isinstance(source, Sighting) else self.load(source, role=role)
 
 
 class _Clock:

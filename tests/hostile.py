@@ -261,10 +261,18 @@ def _png_bombs() -> _Made:
         _png_with(_chunk(b"zTXt", b"n\0\0" + zlib.compress(bytes(10**6))) * 80),
         None,
     )
-    yield "many chunks.png", _png_with(_chunk(b"teXt", b"") * 300_000), False
+    yield "many chunks.png", _png_with(_chunk(b"teXt", b"") * 300_000), True
     control = _chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 96, 64, 0, 0, 1, 1, 0, 0))
     frames = _chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0)) + control * 9999
     yield "many frames.png", _png_with(frames), False
+    for width, height, name in ((1, 110_000_000, "one column"), (2, 50_000_000, "two columns")):
+        narrow = zlib.compress(bytes(height * (1 + width)), 9)
+        yield f"{name}.png", start + header(width, height, 0) + _chunk(b"IDAT", narrow) + end, False
+    wide = zlib.compressobj(1)
+    row = bytes(1 + 9000 * 8)
+    body = b"".join(wide.compress(row) for _ in range(9000)) + wide.flush()
+    yield "81 megapixels of 16 bits.png", start + header(9000, 9000, 6, 16) + _chunk(
+        b"IDAT", body) + end, True  # fmt: skip
     yield "exif tags.png", _png_with(_chunk(b"eXIf", _heavy_directory(4000, 400_000))), True
 
 
@@ -315,11 +323,19 @@ def _jpeg_bombs() -> _Made:
     yield "end and then a zip.jpg", valid("JPEG") + b"PK\x03\x04" + bytes(9999), True
 
 
+_ORDINARY = {
+    256: (4, 64), 257: (4, 64), 258: (3, 8), 259: (3, 1), 262: (3, 1), 273: (4, 8),
+    277: (3, 1), 278: (4, 64), 279: (4, 4096),
+}  # fmt: skip
+
+
+def many_tags() -> bytes:
+    """A TIFF of 64 x 64 pixels and 4,000 tags, each of which is the same 400 kB."""
+    return _heavy_directory(4000, 400_000, _ORDINARY)
+
+
 def _tiff_bombs() -> _Made:
-    ordinary = {
-        256: (4, 64), 257: (4, 64), 258: (3, 8), 259: (3, 1), 262: (3, 1), 273: (4, 8),
-        277: (3, 1), 278: (4, 64), 279: (4, 4096),
-    }  # fmt: skip
+    ordinary = _ORDINARY
     pixels = bytes(range(256)) * 16
     yield "plain.tif", _tiff(ordinary, pixels), True
     for name, change in {
@@ -335,7 +351,7 @@ def _tiff_bombs() -> _Made:
     }.items():  # fmt: skip
         yield f"{name}.tif", _tiff({**ordinary, **change}, pixels), None
     yield "no tags.tif", _tiff({}, b""), False
-    yield "tags.tif", _heavy_directory(4000, 400_000, ordinary), False
+    yield "tags.tif", many_tags(), False
     yield "every tag.tif", _heavy_directory(60_000, 900_000, ordinary), False
     directory = _tiff(ordinary, pixels)
     yield "a loop.tif", directory[:-4] + struct.pack("<I", len(directory) - 4 - 2 - 9 * 12), None
@@ -346,6 +362,14 @@ def _tiff_bombs() -> _Made:
         for tag in (273, 278, 279):
             changed.pop(tag)
         yield f"one huge tile {name}.tif", _tiff(changed, zlib.compress(bytes(10**6))), False
+    column = {**ordinary, 256: (4, 1), 257: (4, 100_000_000), 259: (3, 8), 278: (4, 100_000_000)}
+    yield "one column.tif", _tiff(column, zlib.compress(bytes(10**7), 9)), False
+    yield "tiles that lie.tif", _tiles(4, 8, 1), None
+    yield "tiles of floats that lie.tif", _tiles(1, 32, 3), None
+    strip = _many_scans(9000, 85)
+    in_strip = {**ordinary, 256: (4, 9000), 257: (4, 9000), 259: (3, 7), 278: (4, 9000)}
+    yield "85 scans.tif", _tiff({**in_strip, 279: (4, len(strip))}, strip), False
+    yield from ((f"short strip {n}.tif", made, False) for n, made in enumerate(short_strips()))
     many = io.BytesIO()
     Image.new("L", (8, 8)).save(
         many, "TIFF", save_all=True, append_images=[Image.new("L", (8, 8))] * 2000
@@ -353,25 +377,30 @@ def _tiff_bombs() -> _Made:
     yield "2,000 pages.tif", many.getvalue(), True
 
 
-def _other_bombs() -> _Made:
-    def bitmap(width: int, height: int, body: bytes, packed: int = 0) -> bytes:
-        head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, packed, 0, 1, 1, 256, 0)
-        start = 14 + 40 + 1024
-        file = struct.pack("<IHHI", start + len(body), 0, 0, start)
-        return b"BM" + file + head + bytes(range(256)) * 4 + body
+def _bitmap(width: int, height: int, body: bytes, packed: int = 0) -> bytes:
+    head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, packed, 0, 1, 1, 256, 0)
+    start = 14 + 40 + 1024
+    file = struct.pack("<IHHI", start + len(body), 0, 0, start)
+    return b"BM" + file + head + bytes(range(256)) * 4 + body
 
-    yield "runs.bmp", bitmap(10_000, 10_000, b"\x01\x05" * 3_000_000, 1), False
-    yield "ends of lines.bmp", bitmap(10_000, 10_000, b"\0\0" * 20_000, 1), False
-    yield "deltas.bmp", bitmap(10_000, 10_000, b"\0\2\xff\xff" * 100, 1), False
-    yield "small runs.bmp", bitmap(64, 64, b"\x40\x05\0\0" * 64 + b"\0\1", 1), True
-    yield "huge.bmp", bitmap(2**31 - 1, 2**31 - 1, b"", 0), False
-    yield "upside down.bmp", bitmap(64, -64, bytes(4096)), True
-    yield "less than nothing.bmp", bitmap(-64, 64, bytes(4096)), None
+
+def _other_bombs() -> _Made:
+    yield "runs.bmp", _bitmap(10_000, 10_000, b"\x01\x05" * 3_000_000, 1), False
+    yield "ends of lines.bmp", _bitmap(10_000, 10_000, b"\0\0" * 20_000, 1), False
+    yield "deltas.bmp", _bitmap(10_000, 10_000, b"\0\2\xff\xff" * 100, 1), False
+    yield "one line of deltas.bmp", _bitmap(2_000_000, 1, b"\0\2\xff\0" * 200, 1), False
+    yield "runs without progress.bmp", endless(), False
+    yield "small runs.bmp", _bitmap(64, 64, b"\x40\x05\0\0" * 64 + b"\0\1", 1), True
+    yield "huge.bmp", _bitmap(2**31 - 1, 2**31 - 1, b"", 0), False
+    yield "upside down.bmp", _bitmap(64, -64, bytes(4096)), True
+    yield "less than nothing.bmp", _bitmap(-64, 64, bytes(4096)), None
     large = encoded(Image.new("RGB", (6000, 6000), "teal"), "WEBP", quality=10, method=0)
     yield "36 megapixels.webp", large, True
     frames = [Image.new("RGB", (5000, 4000), colour) for colour in ("red", "lime")]
     options = {"save_all": True, "append_images": frames[1:], "quality": 10, "method": 0}
     yield "20 megapixels animated.webp", encoded(frames[0], "WEBP", **options), False
+    empty = valid("WEBP")[12:] + b"JUNK\0\0\0\0" * 11_000_000
+    yield "empty chunks.webp", b"RIFF" + struct.pack("<I", 4 + len(empty)) + b"WEBP" + empty, None
     few = encoded(corners(), "WEBP", save_all=True, append_images=[corners().rotate(9)])
     frame = few[few.index(b"ANMF") :]
     body = few[12:] + frame * 20_000
@@ -390,6 +419,26 @@ def _other_bombs() -> _Made:
     yield "exif tags.avif", encoded(corners(), "AVIF", exif=heavy), True
     yield "exif tags.webp", encoded(corners(), "WEBP", exif=heavy), True
     yield "exif tags.heic", encoded(corners(), "HEIC", exif=heavy), True
+
+
+def short_strips() -> Iterator[bytes]:
+    """TIFFs of 64 rows, whose only strip is a JPEG of 8."""
+    for photometric in (2, 6):
+        strip = encoded(Image.new("RGB", (64, 8), (10, 120, 200)), "JPEG", subsampling=0)
+        tags = {
+            256: (4, 1, 64), 257: (4, 1, 64), 259: (3, 1, 7), 262: (3, 1, photometric),
+            273: (4, 1, 8), 277: (3, 1, 3), 278: (4, 1, 64), 279: (4, 1, len(strip)),
+        }  # fmt: skip
+        place = 8 + len(strip) + len(strip) % 2
+        tags[258] = (3, 3, place + 2 + 12 * (len(tags) + 1) + 4)
+        entries = b"".join(struct.pack("<HHII", tag, *of) for tag, of in sorted(tags.items()))
+        directory = struct.pack("<H", len(tags)) + entries + bytes(4) + struct.pack("<HHH", 8, 8, 8)
+        yield b"II*\0" + struct.pack("<I", place) + strip.ljust(place - 8, b"\0") + directory
+
+
+def endless(bytes_of_runs: int = 90_000_000) -> bytes:
+    """A BMP of runs that make no progress, which Pillow follows in Python."""
+    return _bitmap(1000, 1000, b"\0\2\0\0" * (bytes_of_runs // 4), 1)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
@@ -455,6 +504,36 @@ def _heavy_directory(
     directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
     place = 8 + max(size, 5000)
     return b"II*\0" + struct.pack("<I", place) + bytes(place - 8) + directory
+
+
+def _tiles(samples: int, bits: int, kind: int) -> bytes:
+    """A TIFF of 100 megapixels on its side, whose tiles all lie at the same place."""
+    tile = zlib.compress(bytes(512 * 512 * samples * bits // 8), 9)
+    count = 400
+    place = 8 + len(tile) + len(tile) % 2
+    lists = place + 2 + 12 * (14 if samples > 1 else 13) + 4
+    tags = {
+        256: (4, 1, 10_000), 257: (4, 1, 10_000), 258: (3, samples, bits), 259: (3, 1, 8),
+        262: (3, 1, 2 if samples > 1 else 1), 274: (3, 1, 6), 277: (3, 1, samples),
+        322: (4, 1, 512), 323: (4, 1, 512), 324: (4, count, lists),
+        325: (4, count, lists + 4 * count), 338: (3, 1, 0), 339: (3, 1, kind), 284: (3, 1, 1),
+    }  # fmt: skip
+    if samples == 1:
+        del tags[338]
+    else:
+        tags[258] = (3, samples, lists + 8 * count)
+    entries = b"".join(struct.pack("<HHII", tag, *of) for tag, of in sorted(tags.items()))
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    ends = struct.pack("<I", 8) * count + struct.pack("<I", len(tile)) * count
+    depth = struct.pack("<H", bits) * samples
+    return (
+        b"II*\0"
+        + struct.pack("<I", place)
+        + tile.ljust(place - 8, b"\0")
+        + directory
+        + ends
+        + depth
+    )
 
 
 def _many_strips() -> bytes:

@@ -108,6 +108,15 @@ def test_the_shape_of_a_backbone_travels_with_it(tmp_path: Path) -> None:
     assert loaded.network.backbone.project.weight.shape == (16, 20)
 
 
+@pytest.mark.parametrize("source", [checkpoints.EMBEDDED, checkpoints.DRAWINGS])
+def test_what_is_shipped_is_written_back_as_it_is(source: Path, tmp_path: Path) -> None:
+    """Older programs read it too: nothing is written that only newer ones know."""
+    loaded = load_folder(source)
+    assert checkpoints.save(tmp_path, loaded.network, loaded.config) == loaded.sha256
+    for name in (CONFIG, WEIGHTS):
+        assert (tmp_path / name).read_bytes() == (source / name).read_bytes(), name
+
+
 def test_a_usual_shape_is_not_written(folder: Path) -> None:
     assert "blocks" not in (folder / CONFIG).read_text()
 
@@ -195,6 +204,32 @@ def test_torch_zip_under_the_name_of_safetensors(folder: Path) -> None:
     torch.save(small.network().state_dict(), folder / WEIGHTS)
     small.name_weights(folder)
     assert "pickle" in refusal(folder)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_a_header_whose_length_looks_like_a_pickle_is_none(protocol: int, folder: Path) -> None:
+    """The published Koch network's begins with 80 04: its length is 1,152 bytes."""
+    blob = (folder / WEIGHTS).read_bytes()
+    (length,) = struct.unpack("<Q", blob[:8])
+    padded = blob[8 : 8 + length].ljust(0x10080 + 256 * protocol)  # spaces mean nothing in JSON
+    content = struct.pack("<Q", len(padded)) + padded + blob[8 + length :]
+    assert content[:2] == bytes([0x80, protocol])
+    (folder / WEIGHTS).write_bytes(content)
+    small.name_weights(folder)
+    assert torch.equal(
+        small.logits(load_folder(folder).network), small.logits(small.network().half().float())
+    )
+
+
+@pytest.mark.parametrize("kind", ["U8", "F64", "F8_E5M2", "C64", "BOOL", "F4", "nonsense"])
+def test_numbers_of_another_kind(kind: str, folder: Path) -> None:
+    blob = (folder / WEIGHTS).read_bytes()
+    assert b'"F16"' in blob
+    text = blob[8:].replace(b'"F16"', f'"{kind}"'.encode())
+    length = struct.unpack("<Q", blob[:8])[0] + len(text) - len(blob) + 8
+    (folder / WEIGHTS).write_bytes(struct.pack("<Q", length) + text)
+    small.name_weights(folder)
+    assert any(words in refusal(folder) for words in ("only a part", "unexpected kind"))
 
 
 @pytest.mark.parametrize("keep", [0, 4, 8, 200, 100_000, -1])
@@ -586,6 +621,30 @@ def test_absurd_requests_are_refused_without_memory(folder: Path, tmp_path: Path
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
     assert done.stdout.count("refused:") == 2
+
+
+# Its card, and a page that has to start
+
+
+@pytest.mark.parametrize("card", [b"# caf\xe9\n", b"\xff\xfe#\0", b"# " + b"x" * (4 << 20)])
+def test_a_page_does_not_start_with_a_card_that_is_no_text(card: bytes, folder: Path) -> None:
+    """It names the card, and the embedded checkpoint answers; who only compares needs no card."""
+    (folder / CARD).write_bytes(card)
+    started = pretrained.start(folder)
+    assert started.checkpoint.origin == "embedded"
+    assert f"The model card of {folder} is" in started.problem
+    assert load_folder(folder).rule == small.RULE
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("network/mean", 10**400), ("decision/operating_points/0/measured_on", [1]), ("license", {})],
+)
+def test_a_page_starts_whatever_the_config_says(path: str, value: Any, folder: Path) -> None:
+    small.edit_config(folder, replace(path, value))
+    started = pretrained.start(folder)
+    assert started.checkpoint.origin == "embedded"
+    assert f"The embedded checkpoint answers, not {folder}" in started.problem
 
 
 # The network by itself

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import io
 import json
 import re
 import secrets
@@ -14,17 +15,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from siamese import Verifier, pretrained
+from siamese.checkpoint import DRAWINGS
 from siamese.errors import ImageError
-from siamese.photos import MAX_BYTES, load
-from siamese.photos.decode import MAX_ISO_PIXELS, MAX_PIXELS
+from siamese.photos import MAX_BYTES, Caption, Photo, decode, load, worker
+from siamese.photos.decode import MAX_DECODED, MAX_ISO_PIXELS, MAX_PIXELS, MAX_SIDE
+from siamese.photos.worker import LIMITS
 from tests import app_server, hostile, pictures
 from tests.visitor import eventually, upload
+from ui import visit as visits
 from ui import words
 from ui.api import routes
+from ui.photo import Upload
 from ui.server import guard
 
 SECRET = "a name that must not be logged"
@@ -77,6 +84,44 @@ def adders(config: Any) -> list[int]:
 
 def messages(server: app_server.Server, session: str) -> str:
     return ask(server, f"/gradio_api/queue/data?session_hash={session}")[1].decode()
+
+
+# ---- photos are decoded elsewhere
+
+
+def test_the_server_has_a_process_that_decodes(server: app_server.Server) -> None:
+    (process,) = psutil.Process(server.process.pid).children()
+    assert Path(worker.__file__).name in " ".join(process.cmdline())
+    assert words.NOT_APART.partition(",")[0] not in server.log.read_text()
+
+
+def test_no_photo_is_decoded_in_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of a pair, a pick, a place of the page, a list of people, or a drawing."""
+    import app
+
+    verifier = Verifier(pretrained.load(app_server.checkpoint()), app._load())
+    characters = Verifier(pretrained.load(DRAWINGS), verifier.load)
+
+    def here(content: bytes, caption: Caption) -> Photo:
+        raise AssertionError("decoded in this process")
+
+    monkeypatch.setattr(decode, "decode", here)
+    assert verifier.verify(JPEG, io.BytesIO(JPEG)).decision.value == "same"
+    assert verifier.pick(JPEG, {"Ann": [JPEG]}).identity == "Ann"
+    sent = Upload("photo.jpg", JPEG)
+    assert visits.look(verifier, sent).sighting
+    assert next(visits.new_members(verifier, [sent]))[0].faces == 1
+    assert characters.find(pictures.encoded(pictures.corners())).faces
+
+
+def test_previews_show_nothing_of_other_photos(server: app_server.Server) -> None:
+    config = json.loads(ask(server, "/config")[1])
+    for content in hostile.short_strips():
+        session = secrets.token_hex(8)
+        form = {"path": upload(server, "odd.tif", content), "orig_name": "odd.tif", "meta": META}
+        assert join(server, [form], session, adders(config)[0]) == 200
+        said = messages(server, session)
+        assert "base64," not in said and "odd.tif" in said and "damaged" in said
 
 
 # ---- which addresses there are
@@ -464,7 +509,7 @@ def test_nothing_is_left_of_fifty_requests(tmp_path: Path) -> None:
         photo.write_bytes(JPEG)
         broken = tmp_path / f"{SECRET} too.jpg"
         broken.write_bytes(JPEG[:5000])
-        visits(server, photo, broken)
+        fifty_requests(server, photo, broken)
         assert eventually(lambda: server.uploads == [], 90)
         found = [path for root in (server.temporary, scratch) for path in pictures_below(root)]
         assert found == []
@@ -474,7 +519,7 @@ def test_nothing_is_left_of_fifty_requests(tmp_path: Path) -> None:
         app_server.stop(server)
 
 
-def visits(server: app_server.Server, photo: Path, broken: Path) -> None:
+def fifty_requests(server: app_server.Server, photo: Path, broken: Path) -> None:
     """Fifty requests: answers, errors, uploads that nobody reads, and visits that just leave."""
     client = Client(server.url, verbose=False)
     for number in range(15):
@@ -506,19 +551,21 @@ def pictures_below(root: Path) -> list[Path]:
 def test_the_limits_are_those_that_are_documented() -> None:
     import app
     from ui.api import errors
-    from ui.tabs import options
 
     said = (app_server.REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
     for limit in (
         f"{guard.MAX_FILE // 10**6} MB as an upload, {MAX_BYTES // 2**20} MB in the package",
-        f"{MAX_PIXELS // 10**6} megapixels, {MAX_ISO_PIXELS // 10**6} as AVIF",
+        f"{MAX_PIXELS // 10**6} megapixels, {MAX_ISO_PIXELS // 10**6} as AVIF or HEIC;"
+        f" {MAX_SIDE:,} pixels a side; {MAX_DECODED // 10**6} MB decoded",
+        f"{LIMITS.cpu_seconds} seconds of a processor, {LIMITS.seconds:.0f} by the clock,"
+        f" {LIMITS.memory // 2**20:,} MB",
         f"| {guard.MAX_UPLOAD // 2**20} MB |",
         f"| {guard.MAX_BODY // 2**20} MB, {guard.MAX_PARTS:,} values |",
         f"| {routes.MAX_SUPPORT} |",
         f"{guard.SECONDS:.0f} seconds to arrive, {routes.SECONDS:.0f} seconds of work",
         f"{app.MAX_WAITING} requests, {guard.MAX_QUEUED // 2**20} MB of them,"
         f" {guard.MAX_DISK // 2**30} GB of uploads",
-        f"{options.POOL_SIZE} requests at work, {guard.MAX_OPEN:,} open",
+        f"a request at work for each core, {guard.MAX_OPEN:,} open",
         f"{app.MAX_VISITS} visits, {errors.MAX_REMEMBERED // 2**30} GB of their photos;"
         f" idle ones for {app.MINUTES} minutes",
     ):

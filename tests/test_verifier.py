@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_tensors
 
 from siamese import Gallery, Verifier
 from siamese.calibration import DecisionRule, OperatingPoint, Rate, probability
@@ -20,6 +22,7 @@ from siamese.errors import CheckpointError, ImageError, InputError, NoFaceError
 from siamese.faces.detector import Face
 from siamese.network import NetworkConfig, Siamese
 from siamese.photos import Photo
+from siamese.support import is_gallery
 from tests.pictures import encoded, portrait
 
 RATE = Rate(30, 3000, 0.0068, 0.0142)
@@ -247,6 +250,82 @@ def test_a_gallery_survives_the_disk(verifier: Verifier, tmp_path: Path) -> None
     (tmp_path / "junk").write_bytes(b"junk")
     with pytest.raises(InputError, match="not a gallery"):
         Gallery.load(tmp_path / "junk")
+
+
+def tampered(change: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The tensors and the names of a gallery of the tiny network in which something is wrong."""
+    rows = {"00000000": np.ones((2, 16), np.float32), "00000001": np.ones((1, 16), np.float32)}
+    names = {"sha256": "0" * 64, "00000000": "ann", "00000001": "bob"}
+    if change == "one dimension":
+        rows["00000001"] = np.ones(16, np.float32)
+    if change == "three dimensions":
+        rows["00000001"] = np.ones((1, 4, 4), np.float32)
+    if change == "two lengths":
+        rows["00000001"] = np.ones((1, 15), np.float32)
+    if change == "another length":
+        rows = {key: value[:, :8].copy() for key, value in rows.items()}
+    if change == "no photo":
+        rows["00000001"] = np.ones((0, 16), np.float32)
+    if change == "not finite":
+        rows["00000000"][1, 3] = np.nan
+    if change == "huge":
+        rows["00000000"][1, 3] = 3e38
+    if change == "double":
+        rows["00000001"] = np.ones((1, 16))
+    if change == "integers":
+        rows["00000001"] = np.ones((1, 16), np.int64)
+    if change == "one name":
+        names["00000001"] = "ann"
+    if change == "no name":
+        del names["00000001"]
+    if change == "no weights":
+        del names["sha256"]
+    return rows, names
+
+
+CHANGES = (
+    "one dimension", "three dimensions", "two lengths", "another length", "no photo", "not finite",
+    "huge", "double", "integers", "one name", "no name", "no weights",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_tampered_gallery_is_a_sentence(change: str, verifier: Verifier, tmp_path: Path) -> None:
+    rows, names = tampered("")
+    save_file(rows, tmp_path / "good", metadata=names)
+    assert len(Gallery.load(tmp_path / "good")) == 2
+    rows, names = tampered(change)
+    save_file(rows, tmp_path / "bad", metadata=names)
+    with pytest.raises(InputError) as caught:
+        verifier.pick(colour(1), Gallery.load(tmp_path / "bad"))
+    assert str(caught.value).isprintable() and str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float8_e5m2, torch.complex64])
+def test_a_gallery_of_numbers_that_numpy_has_not(kind: torch.dtype, tmp_path: Path) -> None:
+    _, names = tampered("")
+    tensors = {key: torch.ones(1, 16).to(kind) for key in ("00000000", "00000001")}
+    save_tensors(tensors, tmp_path / "bad", metadata=names)
+    with pytest.raises(InputError, match="is damaged"):
+        Gallery.load(tmp_path / "bad")
+
+
+def test_other_files_are_no_galleries(tmp_path: Path) -> None:
+    """Nothing is unpickled, and nobody waits for a pipe to be written."""
+    os.mkfifo(tmp_path / "pipe")
+    np.savez(tmp_path / "numbers.npz", names=np.array(["ann"]), embedding=np.ones((1, 16)))
+    np.savez(tmp_path / "objects.npz", names=np.array([{"a": 1}], dtype=object))
+    (tmp_path / "garbage").write_bytes(bytes(range(256)) * 50)
+    (tmp_path / "empty").touch()
+    for path in tmp_path.iterdir():
+        assert not is_gallery(path)
+        with pytest.raises(InputError, match="is not a gallery"):
+            Gallery.load(path)
+
+
+def test_numbers_from_numpy_will_do(verifier: Verifier) -> None:
+    found = verifier.verify(colour(1), colour(2), prior=np.float32(0.25), first_face=np.int64(0))
+    assert found.to_dict()["prior"] == 0.25
 
 
 def test_gallery_search_equals_pair_by_pair(verifier: Verifier) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from siamese import Gallery, SiameseError, Verifier
-from siamese.photos import Photo, load
+from siamese import Gallery, NoFaceError, SiameseError, Verifier
+from siamese.photos import Photo
 from siamese.support import apart
 from siamese.verifier import Sighting
 from ui import draw
@@ -214,7 +214,7 @@ def gallery(members: Iterable[Member], sha256: str) -> Gallery:
 def look(verifier: Verifier, upload: Upload) -> Shown:
     """Decode an upload and find its faces; a problem is part of what is shown, not an error."""
     try:
-        photo = load(upload.content, upload.name)
+        photo = verifier.load(upload.content, upload.name)
         picture = draw.preview(photo)
     except SiameseError as error:
         return Shown(upload.name, problem=Problem.of(error))
@@ -252,18 +252,14 @@ def new_members(verifier: Verifier, uploads: Sequence[Upload]) -> Iterator[list[
 def _small(verifier: Verifier, upload: Upload) -> Shown:
     """As `look`, but the picture is only the face's crop."""
     try:
-        photo = load(upload.content, upload.name)
-        sighting = verifier.find(photo)
+        photo = verifier.load(upload.content, upload.name)
+        try:
+            sighting = verifier.find(photo)
+        except NoFaceError as error:
+            return Shown(upload.name, draw.thumbnail(photo), problem=Problem.of(error))
     except SiameseError as error:
-        return Shown(upload.name, _thumbnail(upload), problem=Problem.of(error))
+        return Shown(upload.name, problem=Problem.of(error))
     return Shown(upload.name, draw.crop(sighting.faces[0]), sighting=sighting)
-
-
-def _thumbnail(upload: Upload) -> str:
-    try:
-        return draw.thumbnail(load(upload.content, upload.name))
-    except SiameseError:
-        return ""
 
 
 def person_of(name: str) -> str:

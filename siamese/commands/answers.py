@@ -136,9 +136,13 @@ def _support(path: Path) -> Any:
 
 
 def _verifier(options: argparse.Namespace) -> Any:
+    import torch
+
     from siamese.pretrained import asked_for
     from siamese.verifier import Verifier
 
+    # Threads that share a photo spin while they wait for each other, and starve on a busy machine.
+    torch.set_num_threads(1)
     verifier = Verifier.from_pretrained(options.checkpoint or asked_for(), refresh=options.refresh)
     if verifier.note:
         print(verifier.note, file=sys.stderr)

@@ -19,6 +19,7 @@ from siamese.checkpoint import (
     WEIGHTS,
     Checkpoint,
     CheckpointConfig,
+    read_card,
 )
 from siamese.errors import CheckpointError, InputError
 from siamese.hub import card as model_card
@@ -107,8 +108,8 @@ def checkpoint_files(folder: Path, checkpoint: Checkpoint, repo: str) -> dict[st
     if (folder / METRICS).is_file():
         files[METRICS] = _inside(folder, METRICS)
         _check_metrics(folder / METRICS, checkpoint)
-    if (folder / CARD).is_file():
-        card = _inside(folder, CARD).read_text(encoding="utf-8")
+    card = read_card(_inside(folder, CARD).parent)
+    if card is not None:
         files |= {name: _inside(folder, name) for name in _pictures(folder, card)}
         card = model_card.complete(card, checkpoint.config, repo)
     else:

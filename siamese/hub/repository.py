@@ -17,6 +17,7 @@ from huggingface_hub import constants, errors
 from siamese.checkpoint import (
     CARD,
     CONFIG,
+    MAX_CARD_BYTES,
     MAX_CONFIG_BYTES,
     MAX_WEIGHTS_BYTES,
     PICKLES,
@@ -28,7 +29,7 @@ from siamese.hub.client import PAUSES, patiently, retried
 from siamese.hub.reference import Reference, is_commit
 
 FILES = (CONFIG, WEIGHTS, CARD)  # all that is ever fetched of a repo
-MAX_BYTES = {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: MAX_WEIGHTS_BYTES, CARD: 4 << 20}
+MAX_BYTES = {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: MAX_WEIGHTS_BYTES, CARD: MAX_CARD_BYTES}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Photos from outside: any picture a person would upload -> an upright RGB picture."""
 
-from siamese.photos.decode import MAX_BYTES, load
+from siamese.photos.decode import MAX_BYTES, Load, load
+from siamese.photos.decoder_process import DecoderProcess
 from siamese.photos.files import file_name, files_below, is_hidden, photos_below, readable
 from siamese.photos.photo import Box, Caption, Photo, Source
 
@@ -8,6 +9,8 @@ __all__ = [
     "MAX_BYTES",
     "Box",
     "Caption",
+    "DecoderProcess",
+    "Load",
     "Photo",
     "Source",
     "file_name",

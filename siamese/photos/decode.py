@@ -1,8 +1,9 @@
 """Photos from outside: any picture a person would upload -> an upright RGB picture of bounded size.
 
-Only this file and `photo` decode pictures. What arrives is not trusted: formats come from a fixed
-list and are recognised by their first bytes, never by the file's name; the number of bytes and of
-pixels is limited before anything is decoded; whatever a decoder trips over becomes an ImageError.
+Only this file and `render` decode pictures. Formats come from a fixed list and are recognised by
+their first bytes, never by the file's name; the number of bytes and of pixels is limited before
+anything is decoded; whatever a decoder trips over becomes an ImageError. That does not make a
+decoder safe: strangers' photos are taken in by `decoder_process`, which calls this elsewhere.
 """
 
 import contextlib
@@ -23,22 +24,29 @@ from PIL import (
     PngImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
+    _webp,
 )
 
 from siamese.errors import ImageError
 from siamese.photos import containers
 from siamese.photos.files import file_name
-from siamese.photos.photo import DECODER_ERRORS, Caption, Photo, Source
+from siamese.photos.photo import Box, Caption, Photo, Source
+from siamese.photos.render import DECODER_ERRORS, Stored, render
 
 # 108-megapixel phones and 102-megapixel cameras exist; a decoded picture takes 3-4 bytes a pixel.
 MAX_PIXELS = 110_000_000
 # The decoders of AVIF and HEIC take 12 bytes a pixel.
 MAX_ISO_PIXELS = 64_000_000
+# Of one side: as many as a JPEG can have. A longer picture is no photo, and some decoders take time
+# and memory by the row.
+MAX_SIDE = 65_535
+# 110 megapixels of 16-bit RGB. Few files have more bytes a pixel, and each takes its decoder more.
+MAX_DECODED = 6 * MAX_PIXELS
 # An uncompressed TIFF of 100 megapixels has 300 MB. Larger files are read no further than this.
 MAX_BYTES = 320 * 2**20
-# WebP pictures with more pixels than this are decoded by a thriftier library than Pillow.
-LARGE_WEBP = 16_000_000
 
+# `load`, or what takes its place: a source, its name and its role -> a photo.
+Load = Callable[..., Photo]
 _Open = Callable[[BinaryIO], Image.Image]
 _ORIENTATION_TAG = 0x0112
 
@@ -91,11 +99,16 @@ def load(source: Source, name: str | None = None, role: str = "photo") -> Photo:
         return _from_picture(source, caption)
     if isinstance(source, np.ndarray):
         return _from_picture(_from_array(source, caption), caption)
+    return decode(read(source, caption), caption)
+
+
+def read(source: str | os.PathLike[str] | bytes | BinaryIO, caption: Caption) -> bytes:
+    """The bytes of a photo's file, no more than MAX_BYTES + 1; ImageError where it has none."""
     if isinstance(source, bytes | bytearray | memoryview):
-        return _from_bytes(bytes(source[: MAX_BYTES + 1]), caption)
+        return bytes(source[: MAX_BYTES + 1])
     if isinstance(source, str | os.PathLike):
-        return _from_bytes(_read_path(Path(source), caption), caption)
-    return _from_bytes(_read_file(source, caption), caption)
+        return _read_path(Path(source), caption)
+    return _read_file(source, caption)
 
 
 def _read_path(path: Path, caption: Caption) -> bytes:
@@ -121,7 +134,8 @@ def _read_file(file: BinaryIO, caption: Caption) -> bytes:
     return content
 
 
-def _from_bytes(content: bytes, caption: Caption) -> Photo:
+def decode(content: bytes, caption: Caption) -> Photo:
+    """A photo from the bytes of its file, by decoders in this process. Raises as `load` does."""
     if not content:
         raise ImageError(f"{caption.start} is an empty file; please choose another one.")
     if len(content) > MAX_BYTES:
@@ -134,45 +148,61 @@ def _from_bytes(content: bytes, caption: Caption) -> Photo:
             f"{caption.start} {_looks_like(content)}; please give a picture as {_ACCEPTED}."
         )
     try:
-        content, orientation = containers.strip(content)
-    except containers.Laborious as error:
-        raise ImageError(
-            f"{caption.start} is built so that it would take far too long to read; "
-            "please save it as a JPEG and try again."
-        ) from error
-    try:
-        picture = opener(io.BytesIO(content))
+        stored = _stored(content, opener, caption)
     except DECODER_ERRORS as error:
         raise ImageError(
             f"{caption.start} is damaged or of an unusual kind and cannot be opened; "
             "please save it as a JPEG and try again."
         ) from error
-    size = picture.size
-    _check_size(caption, size, MAX_ISO_PIXELS if content[4:8] == b"ftyp" else MAX_PIXELS)
-    # Of an AVIF, Pillow writes here which side its own boxes say is up, but turns nothing itself.
-    if isinstance(picture, WebPImagePlugin.WebPImageFile | AvifImagePlugin.AvifImageFile):
-        orientation = containers.orientation_of(picture.info.get("exif"))
-    if isinstance(picture, WebPImagePlugin.WebPImageFile) and size[0] * size[1] > LARGE_WEBP:
-        if picture.is_animated:
+    return _photo(stored, caption, len(content))
+
+
+def _stored(content: bytes, opener: _Open, caption: Caption) -> Stored:
+    """The picture in a file, its size checked. ImageError, or whatever the decoder raises."""
+    as_stored, exif = content, None
+    if opener is PngImagePlugin.PngImageFile:
+        as_stored, exif = containers.png_pixels(content)
+    elif opener is TiffImagePlugin.TiffImageFile:
+        as_stored, exif = containers.lying(content), content
+    picture = opener(io.BytesIO(as_stored))
+    most = MAX_ISO_PIXELS if content[4:8] == b"ftyp" else MAX_PIXELS
+    _check_size(caption, picture.size, most, containers.bytes_a_pixel(content, picture))
+    if isinstance(picture, TiffImagePlugin.TiffImageFile) and (
+        containers.has_huge_tiles(picture) or containers.rows_are_missing(as_stored, picture)
+    ):
+        raise OSError("strips or tiles of other sizes than it says")
+    # HEIC is turned by its decoder. Of an AVIF, Pillow writes here what its own boxes say.
+    if exif is None and opener is not _open_heif:
+        exif = picture.info.get("exif")
+    orientation = containers.orientation_of(exif)
+    if isinstance(picture, WebPImagePlugin.WebPImageFile):
+        return Stored(picture.size, orientation, lambda: _webp_picture(content))
+    return Stored(picture.size, orientation, lambda: opener(io.BytesIO(as_stored)))
+
+
+def _photo(stored: Stored, caption: Caption, num_bytes: int) -> Photo:
+    """The photo of a stored picture, whose pixels are decoded in this process."""
+
+    def rendered(scale: float, box: Box, size: tuple[int, int]) -> Image.Image:
+        try:
+            return render(stored, scale, box, size)
+        except DECODER_ERRORS as error:
             raise ImageError(
-                f"{caption.start} is a very large animation; please give a single picture."
-            )
-        mode = picture.mode
-        return Photo(caption, size, orientation, lambda: _large_webp(content, mode), len(content))
-    return Photo(caption, size, orientation, lambda: opener(io.BytesIO(content)), len(content))
+                f"{caption.start} is damaged or incomplete and cannot be read; "
+                "please save or send it again."
+            ) from error
+
+    return Photo(caption, stored.upright, num_bytes, rendered)
 
 
-def _large_webp(content: bytes, mode: str) -> Image.Image:
-    """Decode a still WebP at 4 bytes a pixel; Pillow's decoder, made for animations, takes 16."""
-    # Imported here: only these pictures need it.
-    import torch
-    from torchvision.io import ImageReadMode, decode_webp
-
-    encoded = torch.from_numpy(np.frombuffer(content, dtype=np.uint8).copy())
-    pixels = decode_webp(encoded, ImageReadMode.RGB_ALPHA).permute(1, 2, 0).contiguous().numpy()
-    size = (pixels.shape[1], pixels.shape[0])
-    wanted = "RGBA" if mode == "RGBA" else "RGBX"
-    return Image.frombuffer(wanted, size, pixels, "raw", wanted, 0, 1)
+def _webp_picture(content: bytes) -> Image.Image:
+    """The first frame of a WebP, in 12 bytes a pixel; Pillow's own way takes 16 and keeps 12."""
+    decoder = _webp.WebPAnimDecoder(content)
+    size, _, _, _, mode = decoder.get_info()
+    frame = decoder.get_next()
+    if frame is None:
+        raise OSError("no frame")
+    return Image.frombuffer(mode, size, frame[0], "raw", mode, 0, 1)
 
 
 def _looks_like(content: bytes) -> str:
@@ -199,7 +229,8 @@ def _from_picture(picture: Image.Image, caption: Caption) -> Photo:
             f"{caption.start} is damaged and cannot be read; please open it again."
         ) from error
     num_bytes = len(snapshot.getbands()) * snapshot.width * snapshot.height
-    return Photo(caption, picture.size, _orientation(picture), lambda: snapshot, num_bytes)
+    stored = Stored(picture.size, _orientation(picture), lambda: snapshot)
+    return _photo(stored, caption, num_bytes)
 
 
 def _from_array(array: np.ndarray, caption: Caption) -> Image.Image:
@@ -228,15 +259,28 @@ def _from_array(array: np.ndarray, caption: Caption) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array, dtype=np.uint8))
 
 
-def _check_size(caption: Caption, size: tuple[int, int], most: int = MAX_PIXELS) -> None:
+def _check_size(
+    caption: Caption, size: tuple[int, int], most: int = MAX_PIXELS, depth: float = 4.0
+) -> None:
+    """ImageError where a picture has too many pixels, of `depth` bytes each, or none."""
     pixels = size[0] * size[1]
+    if pixels < 1:
+        raise ImageError(f"{caption.start} has no pixels; please choose another one.")
     if pixels > most:
         raise ImageError(
             f"{caption.start} has {pixels / 1e6:.0f} megapixels and at most "
             f"{most // 1_000_000} are accepted; please make it smaller."
         )
-    if pixels < 1:
-        raise ImageError(f"{caption.start} has no pixels; please choose another one.")
+    if max(size) > MAX_SIDE:
+        raise ImageError(
+            f"{caption.start} is {max(size):,} pixels long and at most {MAX_SIDE:,} are accepted; "
+            "please make it smaller."
+        )
+    if pixels * depth > MAX_DECODED:
+        raise ImageError(
+            f"{caption.start} has {pixels * depth / 1e6:.0f} MB of pixels and at most "
+            f"{MAX_DECODED // 1_000_000} are accepted; please save it with 8 bits a channel."
+        )
 
 
 def _orientation(picture: Image.Image) -> int:

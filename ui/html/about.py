@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from siamese.answers import Origin
 from siamese.calibration import OperatingPoint, Rate
+from siamese.checkpoint import read_card
 from ui import words
 from ui.html import numbers
 from ui.html.details import point_name
@@ -79,9 +80,9 @@ def model_card(folder: Path | None) -> str | None:
 
     Without its pictures too: nothing beside the page is served.
     """
-    if folder is None or not (folder / "README.md").is_file():
+    card = None if folder is None else read_card(folder)
+    if card is None:
         return None
-    card = (folder / "README.md").read_text(encoding="utf-8")
     if card.startswith("---"):
         card = card.partition("\n---")[2].lstrip("-\n")
     return re.sub(r"^!\[.*\]\(.*\)\s*$", "", card, flags=re.MULTILINE)

@@ -6,10 +6,10 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
-from siamese import Gallery, SiameseError, Verifier
+from siamese import Gallery, ImageError, SiameseError, Verifier
 from ui import words
 from ui.html import cards, numbers, rankings
-from ui.html.sketch import Sketch, mark, sheet
+from ui.html.sketch import SIDE, Sketch, mark, sheet
 from ui.photo import take
 from ui.server.fields import event_data
 from ui.tabs import alphabets
@@ -148,9 +148,11 @@ class AnyTab:
             return cards.notice(words.WAITING_DRAWING)
         characters = self._alphabets[alphabet]
         try:
-            query = self._verifier.find(take(drawing.picture).content, name=words.YOUR_DRAWING)
+            query = self._verifier.load(take(drawing.picture).content, words.YOUR_DRAWING)
+            if max(query.size) > SIDE:
+                raise ImageError(words.NO_DRAWING)
             found = self._verifier.pick(
-                query,
+                self._verifier.find(query),
                 self._galleries[alphabet],
                 operating_point=point,
                 none_prior=numbers.from_percent(prior),

@@ -8,11 +8,12 @@ import gradio as gr
 from siamese import Verifier
 from ui import words
 from ui.html.details import point_name
+from ui.server.cores import cores
 from ui.tabs.components import Panel, Percent
 
 # Everything that decodes photos and searches them shares one pool.
 POOL = "photos"
-POOL_SIZE = 2
+POOL_SIZE = cores()
 # Answers from what was found are quick. One at a time, so that they arrive in the order asked for.
 ANSWERS = "answers"
 

@@ -61,8 +61,7 @@ def check_folder(folder: Path) -> list[str]:
         measured = report["operating_points"].get(point.name)
         if measured != point.to_dict():
             wrong.append(f"Operating point {point.name} differs between the two files.")
-    card = folder / checkpoints.CARD
-    if not card.exists() or loaded.sha256 not in card.read_text(encoding="utf-8"):
+    if loaded.sha256 not in (checkpoints.read_card(folder) or ""):
         wrong.append("The model card is missing or of other weights.")
     return wrong
 

@@ -2,8 +2,11 @@
 
 import gradio as gr
 import pytest
+from PIL import Image
 
 from tests import app_server
+from tests.pictures import encoded
+from ui import words
 from ui.tabs import alphabets
 from ui.tabs.drawings import AnyTab, Drawing
 
@@ -41,6 +44,16 @@ def test_a_stroke_of_a_sheet_that_was_taken_away_changes_nothing(tab: AnyTab) ->
     assert tab._draw(emptied, "Angelic", "balanced", 5, late) == [gr.skip(), gr.skip()]
     drawn, _ = tab._draw(shown, "Angelic", "balanced", 5, stroke("9", "", shown.sheet))
     assert drawn == Drawing("", 9, shown.sheet)
+
+
+def test_only_what_the_sheet_can_send_is_looked_at(tab: AnyTab) -> None:
+    """A PNG of 200 kB had a hundred million pixels, and held the only place for answers."""
+    for size in ((421, 3), (2, 65_000)):
+        content = encoded(Image.new("L", size, 255))
+        _, answer = tab._draw(
+            Drawing(), "Angelic", "balanced", 5, stroke("8", alphabets.url(content))
+        )
+        assert words.NO_DRAWING in answer
 
 
 @pytest.mark.parametrize("number", ["", "-1", "1e9", "9" * 40])
