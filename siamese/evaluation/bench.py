@@ -34,7 +34,7 @@ from siamese.evaluation.verification import Pair
 from siamese.faces import CROPS_VERSION, Detector, detector_for
 from siamese.faces.detector import Face
 from siamese.faces.quality import QualityWarning, warnings_for
-from siamese.network import Siamese
+from siamese.network import Siamese, ready
 from siamese.photos import Source, load
 
 Change = Callable[[Image.Image], Image.Image]
@@ -144,7 +144,7 @@ def embed_crops(network: Siamese, crops: Crops) -> Embeddings:
 
 def embed_pixels(network: Siamese, pixels: np.ndarray, title: str = "") -> np.ndarray:
     """Embeddings (N, D) of aligned crops, uint8 (N, S, S, C); a `title` shows progress."""
-    network.eval()
+    network = ready(network)
     vectors = np.empty((len(pixels), network.config.embedding_size), np.float32)
     for start in tqdm(range(0, len(pixels), BATCH), title, disable=None if title else True):
         vectors[start : start + BATCH] = network.embed_crops(pixels[start : start + BATCH])
