@@ -22,7 +22,7 @@ import warnings
 from collections.abc import Sequence
 
 from siamese import __version__
-from siamese.commands import answers, making, publishing
+from siamese.commands import answers, galleries, making, publishing
 from siamese.commands.options import INPUT_ERROR, OWN_ERROR, READER_GONE, STOPPED, Command
 from siamese.errors import SiameseError
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; errors become one sentence on stderr."""
     # What a decoder finds odd in a file that it can read is of no use to whoever asked.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    options, unknown = _parser().parse_known_args(arguments)
+    options, unknown = parse(sys.argv[1:] if arguments is None else arguments)
     if unknown:
         # Here, since `parse_args` would show the usage of the program instead of the command's.
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -75,11 +75,16 @@ def _run(options: argparse.Namespace) -> int:
         return OWN_ERROR
 
 
+def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The options of a command line, and the words in it that nothing knows."""
+    return _parser().parse_known_args(galleries.spelled_out(words))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="siamese", description="Siamese face verification.")
     parser.add_argument("--version", action="version", version=f"siamese {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for family in (answers, making, publishing):
+    for family in (answers, galleries, making, publishing):
         family.add(commands)
     return parser
 

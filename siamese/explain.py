@@ -11,7 +11,7 @@ Pure: the network comes in as a function from crops to logits.
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 Score = Callable[[np.ndarray], np.ndarray]  # crops, uint8 (N, S, S, C) -> logits, float (N,)
 Filling = Callable[[np.ndarray], np.ndarray]  # a crop, uint8 (S, S, C) -> float32 of that shape
@@ -20,6 +20,13 @@ CELLS = 8  # a side of the grid
 PATCH = 2.0  # cells; side of the patch that is laid over a cell, so patches overlap
 RIM = 1.0  # cells; over which a patch fades
 BATCH = 64  # covered crops to a batch of the network
+
+# How it is drawn; effects are shares of the largest one in both faces.
+MARKED = 0.4  # from here on a cell bears its sign, not only its colour
+FAINT = 0.06  # below this a cell is left clear
+STRENGTH = 0.85  # how much the colour of the largest effect covers
+FOR, AGAINST = "#00c489", "#ff6a1f"
+SHOWN = 384  # px; side of a face in `draw`
 
 
 def blurred(crop: np.ndarray) -> np.ndarray:
@@ -80,3 +87,35 @@ def cover(crop: np.ndarray, masks: np.ndarray, filling: np.ndarray) -> np.ndarra
     """The crop (S, S, C), covered by each of the masks (N, S, S) in turn: uint8 (N, S, S, C)."""
     share = masks[..., None]
     return np.rint(crop + share * (filling - crop)).astype(np.uint8)
+
+
+def draw(crops: Sequence[np.ndarray], influences: Sequence[np.ndarray]) -> Image.Image:
+    """The two crops, uint8 (S, S, C), side by side under their influences, on one scale.
+
+    Green with a plus where covering a part made the two less alike, so that it speaks for "same";
+    orange with a minus where it made them more alike.
+    """
+    largest = max(float(np.abs(grid).max()) for grid in influences) or 1.0
+    picture = Image.new("RGB", (SHOWN * len(crops), SHOWN))
+    for place, (crop, grid) in enumerate(zip(crops, influences, strict=True)):
+        picture.paste(_drawn(crop, np.asarray(grid) / largest), (place * SHOWN, 0))
+    return picture
+
+
+def _drawn(crop: np.ndarray, shares: np.ndarray) -> Image.Image:
+    levels = crop[:, :, 0] if crop.shape[2] == 1 else crop
+    face = Image.fromarray(levels).convert("RGB").resize((SHOWN, SHOWN))
+    side = SHOWN // len(shares)
+    sign = side // 5
+    for (row, column), share in np.ndenumerate(shares):
+        if abs(share) < FAINT:
+            continue
+        x, y = column * side, row * side
+        mask = Image.new("L", (side, side), round(255 * STRENGTH * abs(share)))
+        face.paste(FOR if share > 0 else AGAINST, (x, y, x + side, y + side), mask)
+        if abs(share) >= MARKED:
+            pen, cx, cy = ImageDraw.Draw(face), x + side // 2, y + side // 2
+            pen.line((cx - sign, cy, cx + sign, cy), "white", 3)
+            if share > 0:
+                pen.line((cx, cy - sign, cx, cy + sign), "white", 3)
+    return face

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 
 # What each wing stands on; it may also import what these stand on, and its own files.
 STANDS_ON = {
-    "errors": (), "backbones": (), "explain": (), "values": (),
+    "errors": (), "backbones": (), "explain": (), "numbers": (), "values": (),
     "photos": ("errors",), "calibration": ("errors", "values"),
     "network": ("errors", "backbones", "values"),
     "faces": ("photos", "values"), "checkpoint": ("calibration", "network"),
@@ -24,10 +24,11 @@ STANDS_ON = {
     "answers": ("calibration", "explain", "faces"), "support": ("photos",),
     "verifier": ("answers", "pretrained", "support"), "siamese": ("verifier",),
     "data": ("checkpoint", "faces"), "evaluation": ("data", "explain", "hub"),
-    "training": ("evaluation",), "commands": ("siamese", "training"),
+    "training": ("evaluation",), "commands": ("siamese", "numbers", "training"),
     "ui.words": ("siamese",), "ui.draw": ("siamese",), "ui.photo": ("ui.words",),
     "ui.visit": ("ui.draw", "ui.photo"),
-    "ui.server": ("ui.photo",), "ui.api": ("ui.server",), "ui.html": ("ui.server", "ui.visit"),
+    "ui.server": ("ui.photo",), "ui.api": ("ui.server",),
+    "ui.html": ("numbers", "ui.server", "ui.visit"),
     "ui.tabs": ("ui.api", "ui.html"), "app": ("ui.tabs",),
 }  # fmt: skip
 

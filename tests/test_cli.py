@@ -1,5 +1,6 @@
 """The command line: exit codes, streams, JSON; run as a real process."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -19,7 +20,7 @@ from tests.test_verifier import tiny
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = (
-    "verify", "pick", "gallery", "align", "train", "average", "calibrate",
+    "verify", "pick", "explain", "gallery", "align", "train", "average", "calibrate",
     "evaluate", "publish", "publish-space", "convert",
 )  # fmt: skip
 
@@ -88,7 +89,7 @@ def test_pick_prints_the_name_and_says_none(folder: Path, capsys: pytest.Capture
     assert cli.main(["pick", *words, "--prior", "0.9999999"]) == options.NONE
     said, first, *_ = capsys.readouterr().out.splitlines()
     assert said == "none of these"
-    assert first.split("  ") == ["over 99.9%", "(none of these)"], "nothing is called certain"
+    assert first.split("  ") == ["over 99.9 %", "(none of these)"], "nothing is called certain"
 
 
 def test_json_is_the_answer_as_data(folder: Path, capsys: pytest.CaptureFixture) -> None:
@@ -261,6 +262,123 @@ def test_what_counts_something_is_a_count(
     assert stop.value.code == options.INPUT_ERROR
     said = capsys.readouterr().err
     assert said.endswith(f"is not a whole number of at least {least}\n")
+
+
+# ---- explain
+
+
+def test_an_explanation_is_drawn(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    face, out = str(folder / "face.png"), folder / "why.png"
+    shared = ["--checkpoint", str(folder / "tiny")]
+    assert cli.main(["explain", face, face, "--out", str(out), *shared]) == 0
+    said = capsys.readouterr()
+    assert said.out.count("multiplies its odds by") == 2 and said.err == f"drawn: {out}\n"
+    with Image.open(out) as drawn:
+        assert (drawn.format, drawn.width) == ("PNG", 2 * drawn.height)
+    assert cli.main(["explain", face, face, "--json", *shared]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "explanation"
+
+
+@pytest.mark.parametrize("name", ["face.png", "why.jpg", "nowhere/why.png"])
+def test_a_drawing_replaces_no_photo(
+    name: str, folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    face, out = folder / "face.png", folder / name
+    before = face.read_bytes()
+    words = [str(face), str(folder / "dark.png"), "--out", str(out)]
+    code = cli.main(["explain", *words, "--checkpoint", str(folder / "tiny")])
+    said = capsys.readouterr().err
+    assert code == options.INPUT_ERROR and str(out) in said and len(said.splitlines()) == 1
+    assert face.read_bytes() == before
+
+
+# ---- galleries
+
+
+@pytest.fixture
+def saved(folder: Path, capsys: pytest.CaptureFixture) -> Path:
+    out = folder / "people.gallery"
+    words = ["gallery", str(folder / "people"), str(out), "--checkpoint", str(folder / "tiny")]
+    assert cli.main(words) == 0
+    capsys.readouterr()
+    return out
+
+
+def listed(saved: Path, capsys: pytest.CaptureFixture) -> dict[str, int]:
+    assert cli.main(["gallery", "list", str(saved)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    return {line.split("\t")[1]: int(line.split("\t")[0]) for line in lines}
+
+
+def test_a_gallery_is_looked_after(
+    saved: Path, folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert listed(saved, capsys) == {"dark": 1, "face": 1}
+    photos = [str(folder / "face.png"), str(folder / "light.png")]
+    shared = ["--checkpoint", str(folder / "tiny")]
+    for name, said in (("Ann", "Ann in {}: 2"), ("dark", "dark in {}: 3")):
+        assert cli.main(["gallery", "add", str(saved), name, *photos, *shared]) == 0
+        assert capsys.readouterr().out == f"photos of {said.format(saved)}\n"
+    assert listed(saved, capsys) == {"dark": 3, "face": 1, "Ann": 2}
+    assert cli.main(["gallery", "remove", str(saved), "face"]) == 0
+    assert capsys.readouterr().out == f"people in {saved}: 2\n"
+    assert listed(saved, capsys) == {"dark": 3, "Ann": 2}
+    assert cli.main(["pick", photos[0], str(saved), *shared]) in (options.SAME, options.NONE)
+
+
+def test_a_gallery_takes_no_embeddings_of_other_weights(
+    saved: Path, folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    other = tiny()
+    checkpoint.save(folder / "other", Siamese(other.config.network), other.config)
+    before = saved.read_bytes()
+    words = ["gallery", "add", str(saved), "Ann", str(folder / "face.png")]
+    assert cli.main([*words, "--checkpoint", str(folder / "other")]) == options.INPUT_ERROR
+    assert "was made by other weights" in capsys.readouterr().err
+    assert saved.read_bytes() == before
+
+
+def test_nobody_is_removed_who_is_not_there(
+    saved: Path, folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert cli.main(["gallery", "remove", str(saved), "Ann"]) == options.INPUT_ERROR
+    assert capsys.readouterr().err == "error: 'Ann' is not in the gallery.\n"
+    assert cli.main(["gallery", "list", str(folder / "face.png")]) == options.INPUT_ERROR
+    assert "is not a gallery" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["add", "--help"], ["create", "--help"]])
+def test_galleries_have_help(words: list[str], capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["gallery", *words])
+    assert stop.value.code == (0 if words else options.INPUT_ERROR)
+    assert "usage: siamese gallery" in "".join(capsys.readouterr())
+
+
+# ---- help
+
+
+def every_parser(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    below = [
+        child
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for child in action.choices.values()
+    ]
+    return [parser, *(found for child in below for found in every_parser(child))]
+
+
+@pytest.mark.parametrize("parser", every_parser(cli._parser()), ids=lambda parser: parser.prog)
+def test_every_option_says_what_it_does_and_its_default(parser: argparse.ArgumentParser) -> None:
+    """A switch is off by default and need not say so."""
+    shown = parser.format_help()
+    actions = [a for a in parser._actions if not isinstance(a, argparse._SubParsersAction)]
+    assert [a.dest for a in actions if len(a.help or "") < 8] == []
+    chosen = [a for a in actions if a.option_strings and a.nargs != 0 and not a.required]
+    assert " ".join(shown.split()).count("default: ") >= len(chosen)
+    for action in chosen:
+        if action.default not in (None, []):
+            assert f"default: {action.default}" in " ".join(shown.split()), action.dest
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,58 +1,80 @@
-"""Subcommands that answer: verify, pick, gallery."""
+"""Subcommands that answer: verify, pick, explain."""
 
 import argparse
 import json
+import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from siamese.commands.options import DIFFERENT, NONE, SAME, UNCERTAIN, command, count
+from siamese.commands.options import (
+    DIFFERENT,
+    NONE,
+    SAME,
+    UNCERTAIN,
+    checkpoint_options,
+    command,
+    count,
+    load_verifier,
+)
 from siamese.errors import InputError
+from siamese.numbers import exact, factor, percent, rate
+
+if TYPE_CHECKING:
+    from siamese.answers import Explanation, PhotoFaces, Pick, Verification
+    from siamese.calibration import OperatingPoint, Rate
+    from siamese.support import Gallery
 
 
 def add(commands: Any) -> None:
     """Declare these subcommands."""
 
-    def shared(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(
-            "--checkpoint",
-            help="a folder, or owner/name@revision on the Hub; default: the environment variable"
-            " SIAMESE_CHECKPOINT, else the embedded checkpoint",
-        )
-        parser.add_argument(
-            "--refresh", action="store_true", help="ask the Hub even for what is in the cache"
-        )
-
-    def judged(parser: argparse.ArgumentParser, prior: str) -> None:
-        shared(parser)
+    def common(parser: argparse.ArgumentParser) -> None:
+        checkpoint_options(parser)
         parser.add_argument("--json", action="store_true", help="print the whole answer as JSON")
-        parser.add_argument("--operating-point", help="balanced (default), fmr_1 or fmr_0_1")
-        parser.add_argument("--prior", type=float, default=0.5, help=prior)
         parser.add_argument("--more-faces", action="store_true", help="look for small faces too")
 
+    def pair(parser: argparse.ArgumentParser) -> None:
+        for which in ("first", "second"):
+            parser.add_argument(which, type=Path, help=f"the {which} photo")
+            parser.add_argument(
+                f"--{which}-face",
+                type=int,
+                help=f"which face of the {which} photo, from 0; default: the most prominent",
+            )
+
+    def judged(parser: argparse.ArgumentParser, prior: str) -> None:
+        common(parser)
+        parser.add_argument(
+            "--operating-point", help="balanced, fmr_1 or fmr_0_1; default: balanced"
+        )
+        parser.add_argument("--prior", type=float, default=0.5, help=prior)
+
     parser = command(commands, verify)
-    parser.add_argument("first", type=Path)
-    parser.add_argument("second", type=Path)
-    judged(parser, "how probable 'same' was beforehand (default 0.5)")
-    parser.add_argument("--first-face", type=int, help="which face of the first photo, from 0")
-    parser.add_argument("--second-face", type=int, help="which face of the second photo, from 0")
+    pair(parser)
+    judged(parser, "how probable 'same' was beforehand")
 
     parser = command(commands, pick)
-    parser.add_argument("query", type=Path)
+    parser.add_argument("query", type=Path, help="the photo of somebody to be found")
     parser.add_argument("support", type=Path, help="a folder of photos, or a saved gallery")
-    judged(parser, "how probable 'none of these' was beforehand (default 0.5)")
-    parser.add_argument("--query-face", type=int, help="which face of the query, from 0")
+    judged(parser, "how probable 'none of these' was beforehand")
+    parser.add_argument(
+        "--query-face",
+        type=int,
+        help="which face of the query, counted from 0; default: the most prominent",
+    )
     parser.add_argument("--top", type=count, default=5, help="how many candidates to print")
 
-    parser = command(commands, gallery)
-    parser.add_argument("support", type=Path, help="a folder: FILE or IDENTITY/FILE")
-    parser.add_argument("out", type=Path, help="the gallery file to write")
-    shared(parser)
+    parser = command(commands, explain)
+    pair(parser)
+    parser.add_argument("--out", type=Path, help="a PNG file to draw it to")
+    common(parser)
 
 
 def verify(options: argparse.Namespace) -> int:
     """Compare two photos."""
-    verifier = _verifier(options)
+    verifier = load_verifier(options)
     answer = verifier.verify(
         options.first,
         options.second,
@@ -66,10 +88,10 @@ def verify(options: argparse.Namespace) -> int:
         _print_json(answer.to_dict())
     else:
         point = answer.operating_point
-        said = f"{answer.decision.value}: {_percent(answer.probability)}"
+        said = f"{answer.decision.value}: {percent(answer.probability)}"
         who = "person" if verifier.config.detector == "mtcnn" else "thing"
         print(f"{said} that both show the same {who}")
-        print(f"prior {answer.prior:g}, operating point {point.name}: {_rates(point)}")
+        print(f"prior {exact(answer.prior)}, operating point {point.name}: {_rates(point)}")
         _print_origin(answer)
         _print_warnings(answer.first, answer.second)
     return {"same": SAME, "different": DIFFERENT, "uncertain": UNCERTAIN}[answer.decision.value]
@@ -78,7 +100,7 @@ def verify(options: argparse.Namespace) -> int:
 def pick(options: argparse.Namespace) -> int:
     """Find the person of a photo among others."""
     support = _support(options.support)
-    answer = _verifier(options).pick(
+    answer = load_verifier(options).pick(
         options.query,
         support,
         operating_point=options.operating_point,
@@ -92,7 +114,7 @@ def pick(options: argparse.Namespace) -> int:
         print(answer.identity if answer.identity is not None else "none of these")
         shown = [(c.probability, c.identity) for c in answer.ranking[: options.top]]
         for share, name in sorted([*shown, (answer.none_probability, "(none of these)")])[::-1]:
-            print(f"{_percent(share):>10}  {name}")
+            print(f"{percent(share):>10}  {name}")
         _print_origin(answer)
         _print_warnings(answer.query)
         for photo in answer.unusable:
@@ -100,28 +122,51 @@ def pick(options: argparse.Namespace) -> int:
     return NONE if answer.identity is None else SAME
 
 
-def gallery(options: argparse.Namespace) -> int:
-    """Embed a support set once and save it."""
-    from tqdm import tqdm
+def explain(options: argparse.Namespace) -> int:
+    """Show which parts of two faces speak for 'same', and which against."""
+    import numpy as np
 
-    from siamese.support import check_target
+    from siamese.explain import draw
 
-    check_target(options.out)  # now, since embedding may take hours
-    with tqdm(unit="photo", disable=None) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        found, unusable = _verifier(options).gallery(options.support, progress)
-    found.save(options.out)
-    for photo in unusable:
-        print(f"left out: {photo.reason}", file=sys.stderr)
-    print(f"people in {options.out}: {len(found)}")
+    _check_drawing(options)
+    answer = load_verifier(options).explain(
+        options.first,
+        options.second,
+        first_face=options.first_face,
+        second_face=options.second_face,
+        more_faces=options.more_faces,
+    )
+    if options.json:
+        _print_json(answer.to_dict())
+    else:
+        for photo, grid in zip((answer.first, answer.second), answer.influences, strict=True):
+            speaks_for, against = (
+                factor(math.exp(min(max(effect, 0.0), 30.0)))
+                for effect in (np.max(grid), -np.min(grid))
+            )
+            print(
+                f"{photo.name}: the part that speaks most for 'same' multiplies its odds by"
+                f" {speaks_for}, the one most against it divides them by {against}"
+            )
+        _print_origin(answer)
+    if options.out:
+        draw([answer.first.face.crop, answer.second.face.crop], answer.influences).save(options.out)
+        print(f"drawn: {options.out}", file=sys.stderr)
     return SAME
 
 
-def _support(path: Path) -> Any:
+def _check_drawing(options: argparse.Namespace) -> None:
+    """InputError where the drawing would not be a PNG file, or would replace a photo."""
+    out = options.out
+    if out is None:
+        return
+    if out.suffix.lower() != ".png":
+        raise InputError(f"{out} does not end in .png; the drawing is a PNG file.")
+    if out.resolve() in (options.first.resolve(), options.second.resolve()):
+        raise InputError(f"{out} is one of the photos; please name another file.")
+
+
+def _support(path: Path) -> "Path | Gallery":
     """The people to choose from: a folder as it is, or a saved gallery."""
     from siamese.support import Gallery, is_gallery
 
@@ -135,40 +180,19 @@ def _support(path: Path) -> Any:
     return Gallery.load(path)
 
 
-def _verifier(options: argparse.Namespace) -> Any:
-    import torch
-
-    from siamese.pretrained import asked_for
-    from siamese.verifier import Verifier
-
-    # Threads that share a photo spin while they wait for each other, and starve on a busy machine.
-    torch.set_num_threads(1)
-    verifier = Verifier.from_pretrained(options.checkpoint or asked_for(), refresh=options.refresh)
-    if verifier.note:
-        print(verifier.note, file=sys.stderr)
-    return verifier
-
-
-def _print_origin(answer: Any) -> None:
+def _print_origin(answer: "Verification | Pick | Explanation") -> None:
     print(f"answered by {answer.origin.source}, weights {answer.origin.sha256}")
 
 
-def _print_warnings(*photos: Any) -> None:
+def _print_warnings(*photos: "PhotoFaces") -> None:
     for photo in photos:
         for warning in photo.warnings:
             print(f"{photo.name}: {warning.message}", file=sys.stderr)
 
 
-def _percent(share: float) -> str:
-    """A probability in per cent; none is called certain."""
-    if share > 0.999:
-        return "over 99.9%"
-    return "under 0.1%" if share < 0.001 else f"{share:.1%}"
-
-
-def _rates(point: Any) -> str:
-    def said(rate: Any) -> str:
-        return f"{rate.value:.2%} ({rate.errors} of {rate.trials:,})"
+def _rates(point: "OperatingPoint") -> str:
+    def said(found: "Rate") -> str:
+        return f"{rate(found.value)} ({found.errors} of {found.trials:,})"
 
     return (
         f"false matches {said(point.fmr)}, false non-matches {said(point.fnmr)},"
@@ -176,5 +200,5 @@ def _rates(point: Any) -> str:
     )
 
 
-def _print_json(answer: dict[str, Any]) -> None:
+def _print_json(answer: Mapping[str, object]) -> None:
     print(json.dumps(answer, indent=2, ensure_ascii=False))

@@ -23,13 +23,25 @@ def add(commands: Any) -> None:
 
     parser = command(commands, train)
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
-    parser.add_argument("--objective", choices=("distill", "verify"), default="verify")
+    parser.add_argument(
+        "--objective",
+        choices=("distill", "verify"),
+        default="verify",
+        help="learn the embeddings of a teacher, or which pairs show the same person",
+    )
     sources: dict[str, Any] = {"type": Path, "nargs": "+", "metavar": "FOLDER_OR_ZIP"}
     parser.add_argument("--data", required=True, help="people: IDENTITY/picture.webp", **sources)
     parser.add_argument(
         "--unlabelled", default=[], help="pictures of nobody in particular", **sources
     )
-    parser.add_argument("--targets", type=Path, nargs="+", default=[], metavar="NPZ")
+    parser.add_argument(
+        "--targets",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="NPZ",
+        help="the teacher's embeddings of the pictures",
+    )
     parser.add_argument(
         "--teacher", type=Path, help="the network that made the targets: it sees each view anew"
     )
@@ -46,13 +58,27 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--init", type=Path, help="start from this checkpoint")
     parser.add_argument("--pictures", type=count, required=True, help="how many to show in total")
-    parser.add_argument("--batch-size", type=count, default=128)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--weight-decay", type=float, default=0.02)
-    parser.add_argument("--seed", type=count_or_none, default=0)
-    parser.add_argument("--backbone", help="default: that of --init, else compact")
-    parser.add_argument("--image-size", type=count, help="px; default: that of --init, else 96")
-    parser.add_argument("--embedding-size", type=count, help="default: that of --init, else 512")
+    parser.add_argument("--batch-size", type=count, default=128, help="pictures to a step")
+    parser.add_argument(
+        "--learning-rate", type=float, default=2e-3, help="at its highest, after the warm-up"
+    )
+    parser.add_argument(
+        "--weight-decay", type=float, default=0.02, help="L2 penalty, where the backbone sets none"
+    )
+    parser.add_argument(
+        "--seed", type=count_or_none, default=0, help="of all that is drawn at random"
+    )
+    parser.add_argument(
+        "--backbone", help="the network's kind; default: that of --init, else compact"
+    )
+    parser.add_argument(
+        "--image-size", type=count, help="side of a crop, px; default: that of --init, else 96"
+    )
+    parser.add_argument(
+        "--embedding-size",
+        type=count,
+        help="numbers to an embedding; default: that of --init, else 512",
+    )
     parser.add_argument(
         "--drawings",
         action="store_true",
@@ -77,20 +103,37 @@ def add(commands: Any) -> None:
 
     parser = command(commands, average)
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
-    parser.add_argument("checkpoints", type=Path, nargs="+", metavar="checkpoint")
     parser.add_argument(
-        "--shares", type=float, nargs="+", default=[], help="of each, in order; by default equal"
+        "checkpoints", type=Path, nargs="+", metavar="checkpoint", help="folders of one chain"
+    )
+    parser.add_argument(
+        "--shares",
+        type=float,
+        nargs="+",
+        default=[],
+        help="the weight of each in the mean, in order; default: equal",
     )
 
     parser = command(commands, calibrate)
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoint", type=Path, help="a trained checkpoint folder")
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
     parser.add_argument("--data", required=True, help="the sources it was trained on", **sources)
-    parser.add_argument("--targets", type=Path, nargs="+", default=[], metavar="NPZ")
+    parser.add_argument(
+        "--targets",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="NPZ",
+        help="the teacher's embeddings of the pictures",
+    )
     parser.add_argument(
         "--mirrored",
         action=argparse.BooleanOptionalAction,
-        help="embed pictures together with their mirror images; by default as before",
+        help="embed pictures together with their mirror images; default: as the checkpoint does",
+    )
+    parser.add_argument("--license", help="of the weights, such as mit; default: as before")
+    parser.add_argument(
+        "--license-reason", default="", help="one sentence on why that licence; default: none"
     )
     parser.add_argument(
         "--unlabelled",
@@ -103,8 +146,6 @@ def add(commands: Any) -> None:
         type=count,
         help="write the embedding in so many bases, so that |a - b| follows the cosine",
     )
-    parser.add_argument("--license", help="of the weights, e.g. mit; by default as before")
-    parser.add_argument("--license-reason", default="", help="one sentence why")
     cached(parser)
 
     parser = command(commands, evaluate)
@@ -120,14 +161,16 @@ def add(commands: Any) -> None:
         action="store_true",
         help="write the checkpoint's own card, metrics and plots, and the rates it answers with",
     )
-    parser.add_argument("--protocol", nargs="+", help="some protocols only")
+    parser.add_argument(
+        "--protocol", nargs="+", help="these protocols only; default: all whose files are there"
+    )
     parser.add_argument(
         "--pairs",
         metavar="LIST_OR_COUNT",
         help="measure these pairs only: a CSV (photo_a, photo_b, same), a list in LFW's format, or"
         " from DATA's folders of people 'all' or so many of each kind; default: DATA's pairs.csv",
     )
-    parser.add_argument("--seed", type=count_or_none, default=0, help="of the pairs drawn; 0")
+    parser.add_argument("--seed", type=count_or_none, default=0, help="of the pairs that are drawn")
     cached(parser)
 
 

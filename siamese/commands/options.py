@@ -1,8 +1,12 @@
-"""What the subcommands share: exit codes, how one is declared, numbers on the command line."""
+"""What the subcommands share: exit codes, how one is declared, which checkpoint answers."""
 
 import argparse
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from siamese.verifier import Verifier
 
 SAME, DIFFERENT, INPUT_ERROR, UNCERTAIN, NONE = range(5)
 OWN_ERROR = 70  # EX_SOFTWARE of sysexits.h; Python's own 1 would say "different people"
@@ -10,11 +14,24 @@ STOPPED, READER_GONE = 130, 141  # 128 and the number of the signal: SIGINT, SIG
 Command = Callable[[argparse.Namespace], int]
 
 
+class Formatter(argparse.HelpFormatter):
+    """Help that says the default of each option which takes a value."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        takes_value = action.option_strings and action.nargs != 0 and not action.required
+        if not takes_value or "default: " in text:
+            return text
+        return text + (
+            "; default: none" if action.default in (None, []) else "; default: %(default)s"
+        )
+
+
 def command(commands: Any, run: Command, name: str | None = None) -> argparse.ArgumentParser:
     """A sub-command named and described after its function."""
     text = (run.__doc__ or "").strip()
     parser: argparse.ArgumentParser = commands.add_parser(
-        name or run.__name__, help=text, description=text
+        name or run.__name__, help=text, description=text, formatter_class=Formatter
     )
     parser.set_defaults(command=run, parser=parser)
     return parser
@@ -30,3 +47,30 @@ def count(word: str, least: int = 1) -> int:
 def count_or_none(word: str) -> int:
     """A number that counts something, of which there may be none."""
     return count(word, least=0)
+
+
+def checkpoint_options(parser: argparse.ArgumentParser) -> None:
+    """Declare which checkpoint a command answers with."""
+    parser.add_argument(
+        "--checkpoint",
+        help="a folder, or owner/name@revision on the Hub; default: the environment variable"
+        " SIAMESE_CHECKPOINT, else the embedded checkpoint",
+    )
+    parser.add_argument(
+        "--refresh", action="store_true", help="ask the Hub even for what is in the cache"
+    )
+
+
+def load_verifier(options: argparse.Namespace) -> "Verifier":
+    """The verifier that `checkpoint_options` ask for; a note on it goes to stderr."""
+    import torch
+
+    from siamese.pretrained import asked_for
+    from siamese.verifier import Verifier
+
+    # Threads that share a photo spin while they wait for each other, and starve on a busy machine.
+    torch.set_num_threads(1)
+    verifier = Verifier.from_pretrained(options.checkpoint or asked_for(), refresh=options.refresh)
+    if verifier.note:
+        print(verifier.note, file=sys.stderr)
+    return verifier

@@ -18,22 +18,28 @@ def add(commands: Any) -> None:
     parser = command(commands, publish)
     parser.add_argument("folder", type=Path, help="a calibrated checkpoint")
     parser.add_argument("repo", help="owner/name; created if needed")
-    parser.add_argument("--revision", help="a branch; created if needed")
+    parser.add_argument("--revision", help="a branch, created if needed; default: main")
     parser.add_argument("--create-pr", action="store_true", help="propose it to its owner instead")
     shared(parser)
 
     parser = command(commands, publish_space, "publish-space")
     parser.add_argument("repo", help="owner/name; created if needed")
-    parser.add_argument("--checkpoint", help="owner/name@revision that it is to answer with")
+    parser.add_argument(
+        "--checkpoint",
+        help="owner/name@revision to answer with; default: as before, at first the embedded one",
+    )
     shared(parser)
 
     parser = command(commands, convert)
     parser.add_argument("source", type=Path, help="the pickle, or a folder with one")
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
-    parser.add_argument("--backbone", help="default: what the config.json beside the pickle says")
-    parser.add_argument("--image-size", type=count, default=96)
-    parser.add_argument("--channels", type=count, default=3)
-    parser.add_argument("--embedding-size", type=count, default=512)
+    parser.add_argument(
+        "--backbone",
+        help="the network's kind; default: what the config.json beside the pickle says",
+    )
+    parser.add_argument("--image-size", type=count, default=96, help="side of a crop, px")
+    parser.add_argument("--channels", type=count, default=3, help="3 for colour, 1 for grey")
+    parser.add_argument("--embedding-size", type=count, default=512, help="numbers to an embedding")
 
 
 def publish(options: argparse.Namespace) -> int:

@@ -1,22 +1,16 @@
-"""Numbers as people read them, and where they lie on the page's scale."""
+"""Numbers as the page shows them: what `siamese.numbers` says, and places on the scale."""
 
 import math
 
 from siamese.calibration import Rate, probability
+from siamese.numbers import exact as exact
+from siamese.numbers import factor as factor
+from siamese.numbers import percent as percent
+from siamese.numbers import rate as rate
 
 # The scale shows log-odds, on which the evidence adds up, from 1 in 1,000 to 999 in 1,000.
 SCALE_END = math.log(999)
 TICKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
-
-
-def percent(share: float) -> str:
-    """A probability 0..1 in per cent; never 0 and never 100, since nothing is certain."""
-    if share < 0.001:
-        return "under 0.1 %"
-    if share > 0.999:
-        return "over 99.9 %"
-    value = 100 * share
-    return f"{value:.0f} %" if 1 <= round(value, 1) <= 99 else f"{value:.1f} %"
 
 
 def from_percent(value: float) -> float:
@@ -29,19 +23,6 @@ def points(share: float) -> str:
     if share < 0.01:
         return "under 1"
     return "over 99" if share > 0.99 else f"{100 * share:.0f}"
-
-
-def factor(value: float) -> str:
-    """By how much odds change, at least 1."""
-    return f"{value:.1f}" if value < 10 else f"{value:.0f}" if value < 1000 else "over 1,000"
-
-
-def rate(value: float) -> str:
-    """An error rate 0..1 in per cent, which may well be 0; without powers of ten."""
-    value *= 100
-    if 0 < value < 0.001:
-        return "under 0.001 %"
-    return f"{value:.2g} %" if value < 10 else f"{value:.0f} %"
 
 
 def per_thousand(share: float) -> str:
@@ -77,11 +58,6 @@ def ticks(prior: float) -> list[tuple[float, str]]:
         if abs(logit) <= SCALE_END + 1e-9:
             found.append((position(logit), exact(share)))
     return found
-
-
-def exact(share: float) -> str:
-    """A probability that was chosen, not computed, in per cent: "50 %", "0.1 %", "12.5 %"."""
-    return f"{100 * share:g} %"
 
 
 def at_prior(logit: float, prior: float) -> str:

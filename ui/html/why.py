@@ -6,11 +6,9 @@ import numpy as np
 from markupsafe import Markup
 
 from siamese.answers import Explanation, PhotoFaces
+from siamese.explain import FAINT, MARKED, STRENGTH
 from ui import draw, words
 from ui.html import numbers
-
-MARKED = 0.4  # of the largest effect; from here on a cell bears its sign, not only its colour
-FAINT = 0.06  # below this a cell is left clear
 
 _WHY = Markup(
     '<div class="why"><h3 tabindex="-1" data-key="why">{title}</h3>'
@@ -61,7 +59,7 @@ def _face(photo: PhotoFaces, grid: np.ndarray, largest: float) -> Markup:
 
 def _cell(x: int, y: int, share: float) -> Markup:
     kind = "for" if share > 0 else "against"
-    return _CELL.format(kind=kind, x=x, y=y, strength=f"{0.85 * abs(share):.2f}")
+    return _CELL.format(kind=kind, x=x, y=y, strength=f"{STRENGTH * abs(share):.2f}")
 
 
 def _sign(x: int, y: int, share: float) -> Markup:
