@@ -287,6 +287,11 @@ UPLOAD_TOO_LARGE = (
     "These photos have more than {megabytes} MB together, the maximum allowed size; please send"
     " fewer at once."
 )
+TOO_MANY_FILES = "At most {limit} files may come in one upload; please send fewer at once."
+BAD_UPLOAD = (
+    "This is no complete upload of photos; please send them again, each as a part named files."
+)
+DISK_FULL = "There is no room for photos on the server's disk; please try again later."
 TOO_SLOW = "The request took longer than {seconds} seconds to arrive; please send smaller photos."
 TOO_LONG = (
     "This takes longer than the {seconds} seconds that one request may; please send fewer or"

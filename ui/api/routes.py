@@ -22,7 +22,8 @@ from siamese import InputError, SiameseError, Verifier
 from siamese.support import Support
 from ui import words
 from ui.api import openapi
-from ui.photo import Upload, refusal, take
+from ui.photo import Upload, refusal
+from ui.server.receiving import taken
 
 PhotoData = gr.FileData | str  # an uploaded file, or a data URL
 MAX_SUPPORT = 200  # photos
@@ -186,7 +187,7 @@ def _taken(photos: dict[str, Any], first_error: SiameseError | None) -> list[_Fi
         for payload in value if isinstance(value, list) else [value]:
             if isinstance(payload, (dict, str)):
                 try:
-                    files.append(_File(take(payload), until))
+                    files.append(_File(taken(payload), until))
                 except SiameseError as error:
                     first_error = first_error or error
     if first_error is not None:
