@@ -35,15 +35,7 @@ def add(commands: Any) -> None:
         "--unlabelled", default=[], help="pictures of nobody in particular", **sources
     )
     parser.add_argument(
-        "--targets",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="NPZ",
-        help="the teacher's embeddings of the pictures",
-    )
-    parser.add_argument(
-        "--teacher", type=Path, help="the network that made the targets: it sees each view anew"
+        "--teacher", type=Path, help="the reference network, to learn from or beside: .safetensors"
     )
     parser.add_argument(
         "--emphasis",
@@ -54,7 +46,7 @@ def add(commands: Any) -> None:
         help="draw the people of this source so much more often",
     )
     parser.add_argument(
-        "--distillation", type=float, default=1.0, help="weight of the targets beside the pairs"
+        "--distillation", type=float, default=1.0, help="weight of the teacher beside the pairs"
     )
     parser.add_argument("--init", type=Path, help="start from this checkpoint")
     parser.add_argument("--pictures", type=count, required=True, help="how many to show in total")
@@ -119,12 +111,7 @@ def add(commands: Any) -> None:
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
     parser.add_argument("--data", required=True, help="the sources it was trained on", **sources)
     parser.add_argument(
-        "--targets",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="NPZ",
-        help="the teacher's embeddings of the pictures",
+        "--teacher", type=Path, help="the reference network: labels it contradicts are left out"
     )
     parser.add_argument(
         "--mirrored",
@@ -188,7 +175,7 @@ def align(options: argparse.Namespace) -> int:
 def train(options: argparse.Namespace) -> int:
     """Run one stage of a recipe."""
     from siamese.training.loop import Schedule
-    from siamese.training.recipe import StageOptions, Wanted
+    from siamese.training.stage import StageOptions, Wanted
     from siamese.training.train import train as run
 
     schedule = Schedule(
@@ -210,7 +197,6 @@ def train(options: argparse.Namespace) -> int:
         data=tuple(options.data),
         schedule=schedule,
         unlabelled=tuple(options.unlabelled),
-        targets=tuple(options.targets),
         teacher=options.teacher,
         emphasis=tuple((name, float(factor)) for name, factor in options.emphasis),
         distillation=options.distillation,
@@ -244,7 +230,7 @@ def calibrate(options: argparse.Namespace) -> int:
     run(
         options.checkpoint,
         tuple(options.data),
-        tuple(options.targets),
+        options.teacher,
         options.out,
         _cache(options),
         license=options.license,

@@ -21,6 +21,7 @@ from siamese.data.collection import People, embed_pictures
 from siamese.data.pairs import draw_pairs
 from siamese.data.people import Part
 from siamese.data.pixels import CACHE
+from siamese.data.reference import Reference
 from siamese.data.split import calibration_pictures, fits, split_of
 from siamese.data.targets import contradicted_names
 from siamese.errors import InputError
@@ -46,7 +47,7 @@ RUNTIME_METHOD = Support.MEAN_EMBEDDING  # what `Gallery.means` does
 def calibrate(
     folder: Path,
     data: Sequence[Path],
-    targets: Sequence[Path],
+    teacher: Path | None,
     out: Path,
     cache: Path = CACHE,
     license: str | None = None,
@@ -57,8 +58,8 @@ def calibrate(
 ) -> Checkpoint:
     """Calibrate the checkpoint in `folder` on `data` and save it in `out`, which may be the same.
 
-    `targets` are embeddings of an independent reference network (.npz, as for training); given
-    these, pictures whose label it contradicts are left out, and config.json lists them. `license`
+    `teacher` is an independent reference network (as for training); given that, pictures whose
+    label it contradicts are left out, and config.json lists them. `license`
     is what the weights may be used under, with one sentence why; `mirrored` whether pictures are
     embedded together with their mirror images. None leaves either as config.json says.
     `bases` is how many the embedding is written in (`backbones.tight_frame`).
@@ -76,7 +77,8 @@ def calibrate(
         raw = _with(raw, raw.network.in_bases(bases))
     split = split_of(raw.config)
     pictures = calibration_pictures(data, Part.CALIBRATION, split)
-    excluded = contradicted_names(pictures, targets)
+    reference = Reference(teacher, cache) if teacher else None
+    excluded = contradicted_names(pictures, reference)
     kept = [picture for picture in pictures if picture.name not in excluded]
     found = embed_pictures(raw, kept, cache, split)
     others = calibration_pictures(data, Part.VALIDATION, split)
@@ -95,6 +97,7 @@ def calibrate(
         "split": split.name,
         **_counts(found.of(fits)),
         "sources": {source.name: people.fingerprint(source) for source in (*data, *unlabelled)},
+        "teacher_sha256": reference.sha256 if reference else None,
         "excluded": sorted(excluded),
         "fit": dataclasses.asdict(fit),
         "support_method": RUNTIME_METHOD.value,

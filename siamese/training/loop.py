@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, gather_object
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from siamese.backbones import layer_decay
@@ -26,7 +26,6 @@ from siamese.errors import InputError
 from siamese.network import Siamese
 from siamese.training.augment import Augmentation, Draws, apply, draw, view
 from siamese.training.objectives import Batch
-from siamese.training.teacher import SIZE, WINDOW, Teacher
 
 STATE = "state.pt"
 
@@ -66,23 +65,32 @@ class Batches(Protocol):
     def __getitem__(self, step: int) -> np.ndarray: ...
 
 
+class Teacher(Protocol):
+    """What a student's embeddings shall point like: a network that sees the same views."""
+
+    size: int  # px; its pictures are (N, C, size, size), 0..1, black beyond the photo's edge
+    window: tuple[float, float, float, float]  # what it sees of the pixels, x0 y0 x1 y1
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Embeddings (N, D) of unit length."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:
     """What a stage learns from; row i of every array is picture i."""
 
     pixels: np.ndarray  # uint8 (N, C + 1, H, W), see people.read_pixels
-    targets: np.ndarray  # float16 (N, D), zeros where there is none
     identities: np.ndarray  # int64 (N,), -1 where nobody knows
     window: tuple[float, float, float, float]  # canonical crop in the pixels, x0 y0 x1 y1
-    teacher: Teacher | None = None  # embeds each view anew; without one `targets` are what it said
+    teacher: Teacher | None = None
 
     def views(self, rows: np.ndarray, draws: Draws, size: int) -> Batch:
         """The batch of these rows, changed as drawn; a teacher sees it moved but not spoiled."""
         pixels = torch.from_numpy(self.pixels[np.sort(rows)][np.argsort(np.argsort(rows))])
         pictures = apply(pixels, draws, self.window, size)
-        targets = torch.from_numpy(self.targets[rows]).float()
+        targets = torch.zeros(len(rows), 1)
         if self.teacher is not None:
-            targets = self.teacher(view(pixels, draws, WINDOW, SIZE))
+            targets = self.teacher(view(pixels, draws, self.teacher.window, self.teacher.size))
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         return Batch(pictures, targets, torch.from_numpy(self.identities[rows]))
 

@@ -15,14 +15,16 @@ from siamese import checkpoint
 from siamese.commands import options
 from siamese.data import people
 from siamese.data.people import Part
+from siamese.data.reference import Reference
 from siamese.data.split import PEOPLE as BY_NAME
 from siamese.data.split import training_pictures
 from siamese.errors import InputError
 from siamese.training.loop import STATE, Schedule
 from siamese.training.provenance import made_by
-from siamese.training.recipe import StageOptions
+from siamese.training.stage import StageOptions
 from siamese.training.train import train
 from tests.data.alphabets import write_alphabets
+from tests.reference import write_reference
 
 PEOPLE, EACH = 60, 4
 
@@ -32,19 +34,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """People that are patterns of 8 x 8 squares, and a reference network that knows them apart."""
     folder = tmp_path_factory.mktemp("world")
     random = np.random.default_rng(0)
-    names, rows = [], []
     for person in range(PEOPLE):
         pattern = random.integers(0, 256, (8, 8, 3)).repeat(16, 0).repeat(16, 1)
-        direction = random.normal(size=16)
         (folder / "people" / f"p{person}").mkdir(parents=True)
         for number in range(EACH):
             noisy = (pattern + random.normal(0, 15, pattern.shape)).clip(0, 255).astype(np.uint8)
-            name = f"p{person}/{number}.png"
-            Image.fromarray(noisy).save(folder / "people" / name)
-            names.append(name)
-            rows.append(direction * 50)
-    np.savez(folder / "targets.npz", names=names, embedding=np.array(rows).astype(np.int16))
+            Image.fromarray(noisy).save(folder / "people" / f"p{person}" / f"{number}.png")
+    write_reference(folder / "reference.safetensors", people.list_pictures(folder / "people"))
     return folder
+
+
+def taught(world: Path) -> list[str]:
+    """What a stage beside the reference network is told."""
+    return ["--teacher", str(world / "reference.safetensors"), "--embedding-size", "192"]
 
 
 def stage(world: Path, out: Path, *words: str) -> int:
@@ -57,18 +59,19 @@ def command(world: Path, out: Path, cache: Path) -> list[str]:
 
 
 def test_two_stages_make_a_chain(world: Path, tmp_path: Path) -> None:
-    targets = ["--targets", str(world / "targets.npz")]
     first, second = tmp_path / "1", tmp_path / "2"
-    assert stage(world, first, "--objective", "distill", "--pictures", "320", *targets) == 0
+    assert stage(world, first, "--objective", "distill", "--pictures", "320", *taught(world)) == 0
     more = ["--pictures", "160", "--init", str(first), "--learning-rate", "1e-4"]
-    assert stage(world, second, *targets, *more) == 0
+    assert stage(world, second, *taught(world), *more) == 0
     made = checkpoint.load_folder(second)
     assert made.config.decision is None and made.config.network.mirrored
     records = made.config.training
     assert [record["objective"] for record in records] == ["distill", "verify"]
     assert records[1]["parent_sha256"] == checkpoint.load_folder(first).sha256
     assert records[0]["schedule"]["pictures"] == 320
-    assert set(records[0]["sources"]) == {"people", "targets.npz"}
+    assert set(records[0]["sources"]) == {"people"}
+    teacher = people.fingerprint(world / "reference.safetensors")
+    assert [record["teacher_sha256"] for record in records] == [teacher, teacher]
     assert str(tmp_path) not in str(records)
     assert (second / "log.csv").read_text().startswith("step,pictures,loss,genuine")
 
@@ -119,10 +122,10 @@ def killed_at_the_end(
 def test_a_killed_stage_goes_on_only_as_what_it_was(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    folder, targets = tmp_path / "out", str(world / "targets.npz")
+    folder = tmp_path / "out"
     killed_at_the_end(world, folder, monkeypatch)
     others = [["--turns"], ["--group", "2"], ["--kin", "1"], ["--backbone", "slim"]]
-    others += [["--targets", targets], ["--targets", targets, "--objective", "distill"]]
+    others += [taught(world), [*taught(world), "--objective", "distill"]]
     for words in others:
         assert stage(world, folder, "--pictures", "32", *words) == options.INPUT_ERROR, words
         assert "an unfinished stage with other settings" in capsys.readouterr().err, words
@@ -213,31 +216,32 @@ def test_a_batch_that_cannot_be_shared_is_refused(world: Path, tmp_path: Path) -
 
 def test_nobody_held_out_is_trained_on(world: Path) -> None:
     source = world / "people"
-    names = {picture.identity for picture in training_pictures((source,), (), (), BY_NAME)}
+    names = {picture.identity for picture in training_pictures((source,), (), BY_NAME)}
     assert names == {f"p{n}" for n in range(PEOPLE) if people.part_of(f"p{n}") is Part.TRAIN}
     assert 30 < len(names) < PEOPLE
 
 
 def test_who_stands_in_two_sources_under_two_names_is_left_out(world: Path, tmp_path: Path) -> None:
-    """A training person whose target is that of a held-out person goes, all pictures of it."""
-    with np.load(world / "targets.npz") as content:
-        names, rows = content["names"].tolist(), content["embedding"].copy()
+    """A training person of whom one picture shows a held-out person goes, all pictures of it."""
     held_out = next(n for n in range(PEOPLE) if people.part_of(f"p{n}") is not Part.TRAIN)
     twin = next(n for n in range(PEOPLE) if people.part_of(f"p{n}") is Part.TRAIN)
-    rows[names.index(f"p{twin}/2.png")] = rows[names.index(f"p{held_out}/0.png")]
-    np.savez(tmp_path / "t.npz", names=names, embedding=rows)
     source = (world / "people",)
-    plain = training_pictures(source, (), (), BY_NAME)
-    kept = training_pictures(source, (), (tmp_path / "t.npz",), BY_NAME)
+    pictures = people.list_pictures(source[0])
+    shown = [f"p{held_out}" if p.name == f"p{twin}/2.png" else p.identity for p in pictures]
+    path = write_reference(tmp_path / "reference.safetensors", pictures, shown)
+    plain = training_pictures(source, (), BY_NAME)
+    kept = training_pictures(source, (), BY_NAME, Reference(path, tmp_path / "cache"))
     gone = {p.identity for p in plain} - {p.identity for p in kept}
-    assert f"p{twin}" in gone
+    assert gone == {f"p{twin}"}
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--objective", "distill", "--pictures", "32"], "no target embedding"),
-        (["--unlabelled", "people", "--pictures", "32"], "teach nothing without --targets"),
+        (["--objective", "distill", "--pictures", "32"], "give --teacher"),
+        (["--unlabelled", "people", "--pictures", "32"], "teach nothing without --teacher"),
+        (["--teacher", "x", "--pictures", "32"], "set --embedding-size 192"),
+        (["--teacher", "x", "--drawings", "--pictures", "32"], "knows aligned faces only"),
         (["--init", "nowhere", "--pictures", "32"], "nowhere"),
     ],
 )

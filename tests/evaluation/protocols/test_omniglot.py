@@ -66,7 +66,7 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     length = ["--pictures", "1920", "--batch-size", "64", "--cpu", "--cache", cache]
     assert cli.main(["train", str(folder), *source, *size, *kind, *length]) == 0
     places = [data / "images_background.zip"]
-    calibrate(folder, places, [], folder, folder.parent / "cache", "mit", "It was made here.")
+    calibrate(folder, places, None, folder, folder.parent / "cache", "mit", "It was made here.")
     evaluate.evaluate(folder, data, cache=folder.parent / "cache", write_card=True)
     return folder
 

@@ -35,8 +35,7 @@ class StageOptions:
     data: tuple[Path, ...]  # folders or zips of people
     schedule: Schedule  # but for its augmentation, which follows from what is compared
     unlabelled: tuple[Path, ...] = ()
-    targets: tuple[Path, ...] = ()  # .npz files of target embeddings
-    teacher: Path | None = None  # the network that made the targets: it embeds each view anew
+    teacher: Path | None = None  # the reference network, whose embeddings are the targets
     emphasis: tuple[tuple[str, float], ...] = ()  # how often a source's people are drawn; 1 if none
     distillation: float = 1.0  # its weight beside the siamese objective
     init: Path | None = None

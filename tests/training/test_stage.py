@@ -1,6 +1,6 @@
 """What a stage has from its parent, and what may not contradict it.
 
-pytest tests/training/test_parent.py
+pytest tests/training/test_stage.py
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from siamese.checkpoint import CheckpointConfig
 from siamese.errors import InputError
 from siamese.network import NetworkConfig
 from siamese.training.augment import Drawings
-from siamese.training.recipe import Wanted, augmentation_for, settled
+from siamese.training.stage import Wanted, augmentation_for, settled
 
 FACES = CheckpointConfig(
     NetworkConfig("compact", 64, 3, 128, mirrored=True), training=({"split": "people"},)
