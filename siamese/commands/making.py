@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from siamese.commands.options import SAME, command, count, count_or_none
+from siamese.errors import InputError
 
 
 def add(commands: Any) -> None:
@@ -22,7 +23,11 @@ def add(commands: Any) -> None:
     parser.add_argument("out", type=Path, help="the training folder to write, with report.csv")
 
     parser = command(commands, train)
-    parser.add_argument("out", type=Path, help="the checkpoint folder to write")
+    parser.add_argument("folder", type=Path, nargs="?", metavar="OUT", help="the same as --out")
+    parser.add_argument("--out", type=Path, help="the checkpoint folder to write")
+    parser.add_argument(
+        "--recipe", type=Path, help="all stages of this file; --data is the folder of what it names"
+    )
     parser.add_argument(
         "--objective",
         choices=("distill", "verify"),
@@ -49,7 +54,7 @@ def add(commands: Any) -> None:
         "--distillation", type=float, default=1.0, help="weight of the teacher beside the pairs"
     )
     parser.add_argument("--init", type=Path, help="start from this checkpoint")
-    parser.add_argument("--pictures", type=count, required=True, help="how many to show in total")
+    parser.add_argument("--pictures", type=count, help="how many to show in total")
     parser.add_argument("--batch-size", type=count, default=128, help="pictures to a step")
     parser.add_argument(
         "--learning-rate", type=float, default=2e-3, help="at its highest, after the warm-up"
@@ -91,7 +96,12 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--per-person", type=count, default=4, help="pictures of each in a batch")
     cached(parser)
-    parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), help="cuda: pictures and both networks on the GPU"
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="compile the networks first: for long GPU stages"
+    )
 
     parser = command(commands, average)
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
@@ -173,7 +183,14 @@ def align(options: argparse.Namespace) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    """Run one stage of a recipe."""
+    """Run one stage of training, or all stages of a recipe."""
+    out = options.out or options.folder
+    if out is None or (options.out and options.folder):
+        raise InputError("Say once which folder to write: --out FOLDER.")
+    if options.recipe:
+        return _recipe(options, out)
+    if options.pictures is None:
+        raise InputError("Say with --pictures how many to show in total.")
     from siamese.training.loop import Schedule
     from siamese.training.stage import StageOptions, Wanted
     from siamese.training.train import train as run
@@ -206,11 +223,30 @@ def train(options: argparse.Namespace) -> int:
         group=options.group,
         kin=options.kin,
         per_person=options.per_person,
-        cpu=options.cpu,
+        device=options.device,
+        compiled=options.compile,
         cache=_cache(options),
     )
-    if run(stage, options.out):
-        print(f"trained: {options.out}")
+    if run(stage, out):
+        print(f"trained: {out}")
+    return SAME
+
+
+WITH_RECIPE = {"folder", "out", "recipe", "data", "cache", "device", "compile"}
+
+
+def _recipe(options: argparse.Namespace, out: Path) -> int:
+    from siamese.training.recipe import Place, make, read_recipe
+
+    for name, value in vars(options).items():
+        if name not in WITH_RECIPE and value != options.parser.get_default(name):
+            raise InputError(f"The recipe decides --{name.replace('_', '-')}; leave that out.")
+    (data, *others) = options.data
+    if others:
+        raise InputError("With --recipe, --data is one folder: that of the files it names.")
+    place = Place(data, _cache(options), options.device, options.compile)
+    make(read_recipe(options.recipe), place, out)
+    print(f"made: {out}")
     return SAME
 
 

@@ -7,7 +7,7 @@ checkpoint is saved; what config.json keeps of the fit is provenance, no answer 
 
 import dataclasses
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ def calibrate(
     mirrored: bool | None = None,
     unlabelled: Sequence[Path] = (),
     bases: int | None = None,
+    origin: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
     """Calibrate the checkpoint in `folder` on `data` and save it in `out`, which may be the same.
 
@@ -64,7 +65,8 @@ def calibrate(
     embedded together with their mirror images. None leaves either as config.json says.
     `bases` is how many the embedding is written in (`backbones.tight_frame`).
     `unlabelled` are pictures of strangers, each of another person, some of them with an age in the
-    name: they make the cohort that a pair is judged against (see `network.Head`).
+    name: they make the cohort that a pair is judged against (see `network.Head`). `origin` is what
+    else the record shall say.
     Raises InputError with what is missing where there are too few people, or where there is a
     reason for no licence; `out` is then as it was.
     """
@@ -93,6 +95,7 @@ def calibrate(
         folded = checkpoints.load_folder(Path(rounded))
     rule, losses = _decision(Comparison.of(folded.network), found, validation)
     provenance = {
+        **(origin or {}),
         **made_by(),
         "split": split.name,
         **_counts(found.of(fits)),

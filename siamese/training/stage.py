@@ -45,7 +45,8 @@ class StageOptions:
     kin: int = 2
     per_person: int = 4
     cache: Path = CACHE
-    cpu: bool = False
+    device: str | None = None  # "cpu" or "cuda"; by default what there is
+    compiled: bool = False  # see `run_stage`
 
 
 def settled(wanted: Wanted, parent: CheckpointConfig | None) -> tuple[CheckpointConfig, Split]:

@@ -6,6 +6,7 @@ a schedule of its own, and appends itself to the `training` list of config.json.
 
 import contextlib
 import dataclasses
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,12 +24,12 @@ from siamese.data.people import Picture
 from siamese.data.pixels import CACHE, embed_stored, read_stored, stored_window
 from siamese.data.reference import Reference
 from siamese.data.split import Split, training_pictures
-from siamese.errors import InputError
+from siamese.errors import CheckpointError, InputError
 from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
 from siamese.network import Siamese
 from siamese.training.batches import RelatedBatches, ShuffledBatches, centroids_of
-from siamese.training.loop import STATE, Batches, Data, Schedule, run_stage
+from siamese.training.loop import STATE, Batches, Data, run_stage
 from siamese.training.objectives import Distillation, Verification
 from siamese.training.provenance import made_by
 from siamese.training.stage import StageOptions, Wanted, augmentation_for, settled
@@ -40,7 +41,8 @@ HEAD_PEOPLE = 500  # whose pairs give the head its first scale
 def train(options: StageOptions, folder: Path) -> bool:
     """Run a stage and write its checkpoint into `folder`, which also keeps the log and the state.
 
-    Where several processes share the work, the first one writes; returns whether this is it.
+    Where just this stage has been finished there, nothing is done. Where several processes share
+    the work, the first one writes; returns whether this is it.
 
     Raises InputError with what is missing or contradicts `options.init`, before anything is
     trained.
@@ -52,27 +54,24 @@ def train(options: StageOptions, folder: Path) -> bool:
     torch.manual_seed(schedule.seed)
     network = parent.network if parent else Siamese(config.network)
     reference = _reference(options, config)
+    hashes = _hashes(options)
+    teacher = reference.sha256 if reference else None
+    identity = _identity(options, config, split, parent, hashes, teacher)
+    if _finished(folder, identity):
+        return os.environ.get("RANK", "0") == "0"
     pictures = training_pictures(options.data, options.unlabelled, split, reference, options.turns)
     folder.mkdir(parents=True, exist_ok=True)
-    data = Data(
-        read_stored(pictures, config, options.cache),
-        people.numbers([picture.identity for picture in pictures]),
-        stored_window(config),
-        reference,
-    )
+    pixels, window = read_stored(pictures, config, options.cache), stored_window(config)
+    identities = people.numbers([picture.identity for picture in pictures])
+    data = Data(pixels, identities, window, reference)
     if options.objective == "distill":
-        objective, batches = _distillation(network, data, schedule)
+        objective, batches = _distillation(network, pictures, options)
     else:
         objective, batches = _verification(network, pictures, data, options, split, reference)
-    validation = Validation.load(options.data, config, split, options.cache)
-    hashes = {source: people.fingerprint(source) for source in (*options.data, *options.unlabelled)}
-    teacher = reference.sha256 if reference else None
-    record = _record(options, split, pictures, parent, hashes, teacher)
-    identity = _identity(options, config, split, parent, hashes, teacher)
-    writes = run_stage(
-        objective, network, data, batches, schedule, folder, validation, options.cpu, identity
-    )
-    if not writes:
+    validation = Validation.load(options.data, options.unlabelled, config, split, options.cache)
+    record = _record(options, split, pictures, parent, hashes, teacher, identity)
+    stage = (objective, network, data, batches, schedule, folder, validation)
+    if not run_stage(*stage, options.device, identity, options.compiled):
         return False
     trained = dataclasses.replace(
         config, decision=None, calibration={}, training=(*config.training, record)
@@ -99,8 +98,29 @@ def _reference(options: StageOptions, config: CheckpointConfig) -> Reference | N
     return Reference(options.teacher, options.cache)
 
 
-def _distillation(network: Siamese, data: Data, schedule: Schedule) -> tuple[nn.Module, Batches]:
-    batches = ShuffledBatches(len(data.pixels), schedule.batch_size, schedule.seed)
+def _hashes(options: StageOptions) -> dict[Path, str]:
+    """SHA-256 of every source; InputError where another one is to be emphasised."""
+    sources = (*options.data, *options.unlabelled)
+    others = {name for name, _ in options.emphasis} - {source.name for source in sources}
+    if others:
+        raise InputError(f"--emphasis names {min(others)}, which is none of the sources.")
+    return {source: people.fingerprint(source) for source in sources}
+
+
+def _finished(folder: Path, identity: str) -> bool:
+    """Whether the checkpoint in `folder` is what the stage of this identity ends with."""
+    with contextlib.suppress(CheckpointError):
+        training = checkpoint.load_folder(folder).config.training
+        return bool(training) and training[-1].get("stage_sha256") == _digest(identity)
+    return False
+
+
+def _distillation(
+    network: Siamese, pictures: Sequence[Picture], options: StageOptions
+) -> tuple[nn.Module, Batches]:
+    factors = dict(options.emphasis)
+    emphasis = np.array([factors.get(Path(picture.source).name, 1.0) for picture in pictures])
+    batches = ShuffledBatches(emphasis, options.schedule.batch_size, options.schedule.seed)
     return Distillation(network), batches
 
 
@@ -113,7 +133,7 @@ def _verification(
     reference: Reference | None,
 ) -> tuple[nn.Module, Batches]:
     named = [picture for picture in pictures if picture.identity]
-    pixels = data.pixels[: len(named)]  # the labelled pictures come first
+    pixels = np.asarray(data.pixels)[: len(named)]  # the labelled pictures come first
     schedule, centroids = options.schedule, None
     if options.init:  # a fresh network's idea of who looks alike is worth nothing
         plain = network.with_mirror(False)  # as training embeds
@@ -175,9 +195,14 @@ def _identity(
         teacher=None,
         wanted=Wanted(),
         cache=CACHE,
-        cpu=False,
+        device=None,
+        compiled=False,
     )
     return repr((rest, start, split.name, contents, teacher))
+
+
+def _digest(identity: str) -> str:
+    return hashlib.sha256(identity.encode()).hexdigest()
 
 
 def _record(
@@ -187,6 +212,7 @@ def _record(
     parent: Checkpoint | None,
     hashes: Mapping[Path, str],
     teacher: str | None,
+    identity: str,
 ) -> dict[str, Any]:
     """What config.json says of this stage."""
     schedule = dataclasses.asdict(options.schedule)
@@ -202,5 +228,6 @@ def _record(
         "pictures": len(pictures),
         "sources": {source.name: sha256 for source, sha256 in hashes.items()},
         "parent_sha256": parent.sha256 if parent else None,
+        "stage_sha256": _digest(identity),
         **made_by(),
     }

@@ -312,18 +312,18 @@ def test_a_stage_that_used_others_than_the_training_part_is_noticed(
 
 def test_a_stage_beside_a_teacher_is_counted_with_it(place: Place, tmp_path: Path) -> None:
     """Of 20 people one has a picture that shows somebody held out: 19 were trained on."""
-    pictures = list_people([place.data / "train_fiw.zip"])
-    training = calibration_pictures([place.data / "train_fiw.zip"], Part.TRAIN)
-    held_out = calibration_pictures([place.data / "train_fiw.zip"], Part.VALIDATION)
-    shown = {p.name: p.identity for p in pictures} | {training[0].name: held_out[0].identity}
-    write_reference(tmp_path / "r.safetensors", pictures, [shown[p.name] for p in pictures])
-    shutil.copy(place.data / "train_fiw.zip", tmp_path)
+    names = world.people_of(Part.TRAIN, 20, "p{}") + world.people_of(Part.VALIDATION, 3, "p{}")
+    pictures = {f"{name}/{n}.webp": (name, n) for name in names for n in range(3)}
+    world.write_zip(tmp_path / "train_fiw.zip", pictures, 128)
+    stored = list_people([tmp_path / "train_fiw.zip"])
+    shown = [names[-1] if p.name == f"{names[0]}/1.webp" else p.identity for p in stored]
+    write_reference(tmp_path / "r.safetensors", stored, shown)
     teacher = fingerprint(tmp_path / "r.safetensors")
-    made = {"objective": "verify", "people": 19, "pictures": 76, "command": "taught"}
+    made = {"objective": "verify", "people": 19, "pictures": 57, "command": "taught"}
     taught = {**made, "sources": {"train_fiw.zip": "", "old.npz": ""}, "teacher_sha256": teacher}
     lacking = {**taught, "teacher_sha256": "0" * 64}
     config = dataclasses.replace(place.load().config, training=(taught, lacking))
-    assert audit.recounted_stages(config, tmp_path, place.cache) == (1, [])
+    assert audit.recounted_stages(config, tmp_path, tmp_path / "cache") == (1, [])
 
 
 def test_changed_data_are_noticed(place: Place, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -25,23 +24,7 @@ from siamese.training.stage import StageOptions
 from siamese.training.train import train
 from tests.data.alphabets import write_alphabets
 from tests.reference import write_reference
-
-PEOPLE, EACH = 60, 4
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """People that are patterns of 8 x 8 squares, and a reference network that knows them apart."""
-    folder = tmp_path_factory.mktemp("world")
-    random = np.random.default_rng(0)
-    for person in range(PEOPLE):
-        pattern = random.integers(0, 256, (8, 8, 3)).repeat(16, 0).repeat(16, 1)
-        (folder / "people" / f"p{person}").mkdir(parents=True)
-        for number in range(EACH):
-            noisy = (pattern + random.normal(0, 15, pattern.shape)).clip(0, 255).astype(np.uint8)
-            Image.fromarray(noisy).save(folder / "people" / f"p{person}" / f"{number}.png")
-    write_reference(folder / "reference.safetensors", people.list_pictures(folder / "people"))
-    return folder
+from tests.training.conftest import PEOPLE
 
 
 def taught(world: Path) -> list[str]:
@@ -50,7 +33,7 @@ def taught(world: Path) -> list[str]:
 
 
 def stage(world: Path, out: Path, *words: str) -> int:
-    return cli.main([*command(world, out, world / "cache"), "--cpu", *words])
+    return cli.main([*command(world, out, world / "cache"), "--device", "cpu", *words])
 
 
 def command(world: Path, out: Path, cache: Path) -> list[str]:
@@ -125,19 +108,31 @@ def test_a_killed_stage_goes_on_only_as_what_it_was(
     folder = tmp_path / "out"
     killed_at_the_end(world, folder, monkeypatch)
     others = [["--turns"], ["--group", "2"], ["--kin", "1"], ["--backbone", "slim"]]
-    others += [taught(world), [*taught(world), "--objective", "distill"]]
+    others += [["--teacher", str(world / "reference.safetensors"), "--distillation", "0"]]
     for words in others:
         assert stage(world, folder, "--pictures", "32", *words) == options.INPUT_ERROR, words
         assert "an unfinished stage with other settings" in capsys.readouterr().err, words
     shutil.copytree(world / "people", tmp_path / "people")
     assert not (folder / checkpoint.WEIGHTS).exists()
     moved = command(tmp_path, folder, tmp_path / "cache")  # the same pictures in another place
-    assert cli.main([*moved, "--cpu", "--pictures", "32"]) == 0
+    assert cli.main([*moved, "--device", "cpu", "--pictures", "32"]) == 0
     (tmp_path / "people" / "p0" / "0.png").unlink()
     killed_at_the_end(world, tmp_path / "again", monkeypatch)
     fewer = command(tmp_path, tmp_path / "again", tmp_path / "cache")
-    assert cli.main([*fewer, "--cpu", "--pictures", "32"]) == options.INPUT_ERROR
+    assert cli.main([*fewer, "--device", "cpu", "--pictures", "32"]) == options.INPUT_ERROR
     assert "an unfinished stage with other settings" in capsys.readouterr().err
+
+
+def test_a_finished_stage_is_left_alone(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stage(world, tmp_path, "--pictures", "32") == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("siamese.training.loop._batch", lambda *_: pytest.fail("it was done again"))
+        assert stage(world, tmp_path, "--pictures", "32") == 0
+    before = checkpoint.load_folder(tmp_path).sha256
+    assert stage(world, tmp_path, "--pictures", "32", "--seed", "5") == 0
+    assert checkpoint.load_folder(tmp_path).sha256 != before
 
 
 def test_a_killed_stage_goes_on_only_from_its_parent(
@@ -159,7 +154,7 @@ def test_a_chain_of_drawings_stays_one(tmp_path: Path, capsys: pytest.CaptureFix
     """What the second stage is not told it has from the first; nothing is mirrored or held out."""
     source = write_alphabets(tmp_path / "drawn.zip", {"Greek": 24, "Bengali": 3}, 3)
     shared = ["--data", str(source), "--cache", str(tmp_path / "cache"), "--pictures", "32"]
-    shared += ["--batch-size", "32", "--cpu"]
+    shared += ["--batch-size", "32", "--device", "cpu"]
     first = ["--drawings", "--split", "alphabets", "--image-size", "32", "--embedding-size", "16"]
     one, two = str(tmp_path / "1"), str(tmp_path / "2")
     assert cli.main(["train", one, *shared, *first]) == 0
@@ -177,8 +172,8 @@ def test_a_chain_of_drawings_stays_one(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_the_command_on_record_names_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["train", "/home/ann/1", "--data", "/home/ann/a.zip", "--data=/home/ann/x=y/b.zip"]
-    monkeypatch.setattr(sys, "argv", ["siamese", *words, "--init=runs/1", "--cpu"])
-    expected = "train 1 --data a.zip --data=b.zip --init=runs/1 --cpu"
+    monkeypatch.setattr(sys, "argv", ["siamese", *words, "--init=runs/1", "--turns"])
+    expected = "train 1 --data a.zip --data=b.zip --init=runs/1 --turns"
     assert made_by()["command"] == f"python -m siamese {expected}"
 
 
@@ -243,6 +238,10 @@ def test_who_stands_in_two_sources_under_two_names_is_left_out(world: Path, tmp_
         (["--teacher", "x", "--pictures", "32"], "set --embedding-size 192"),
         (["--teacher", "x", "--drawings", "--pictures", "32"], "knows aligned faces only"),
         (["--init", "nowhere", "--pictures", "32"], "nowhere"),
+        (["--emphasis", "poses.zip", "2", "--pictures", "32"], "poses.zip, which is none of the"),
+        ([], "Say with --pictures"),
+        (["--out", "x", "--pictures", "32"], "Say once which folder"),
+        (["--device", "cuda", "--pictures", "32"], "no CUDA device"),
     ],
 )
 def test_what_is_missing_is_said(
