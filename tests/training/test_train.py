@@ -247,6 +247,7 @@ def test_who_stands_in_two_sources_under_two_names_is_left_out(world: Path, tmp_
 def test_what_is_missing_is_said(
     world: Path, tmp_path: Path, words: list[str], message: str, capsys: pytest.CaptureFixture
 ) -> None:
+    words = [str(world / word) if word == "people" else word for word in words]
     assert stage(world, tmp_path / "out", *words) == options.INPUT_ERROR
     assert message in capsys.readouterr().err
 
