@@ -60,10 +60,10 @@ def calibrate(
     """Calibrate the checkpoint in `folder` on `data` and save it in `out`, which may be the same.
 
     `teacher` is an independent reference network (as for training); given that, pictures whose
-    label it contradicts are left out, and config.json lists them. `license`
-    is what the weights may be used under, with one sentence why; `mirrored` whether pictures are
-    embedded together with their mirror images. None leaves either as config.json says.
-    `bases` is how many the embedding is written in (`backbones.tight_frame`).
+    label it contradicts are left out, and config.json lists them. `license` is what the weights may
+    be used under, with one sentence why; `mirrored` whether pictures are embedded together with
+    their mirror images; `bases` how many the embedding is written in (`backbones.tight_frame`).
+    None leaves these as config.json says.
     `unlabelled` are pictures of strangers, each of another person, some of them with an age in the
     name: they make the cohort that a pair is judged against (see `network.Head`). `origin` is what
     else the record shall say.
@@ -99,7 +99,8 @@ def calibrate(
         **made_by(),
         "split": split.name,
         **_counts(found.of(fits)),
-        "sources": {source.name: people.fingerprint(source) for source in (*data, *unlabelled)},
+        "sources": {source.name: people.fingerprint(source) for source in data},
+        "cohort_sources": {source.name: people.fingerprint(source) for source in unlabelled},
         "teacher_sha256": reference.sha256 if reference else None,
         "excluded": sorted(excluded),
         "fit": dataclasses.asdict(fit),

@@ -116,6 +116,8 @@ class Calibration(Value):
     """See `calibrate.calibrate`."""
 
     mirrored: bool | None = None
+    bases: int | None = None
+    unlabelled: tuple[str, ...] = ()
     license: str | None = None
     license_reason: str = ""
 
@@ -183,7 +185,8 @@ def make(recipe: Recipe, place: Place, out: Path) -> None:
 
 def _check_files(recipe: Recipe, data: Path) -> None:
     files = recipe.files
-    names = [*files.people, *files.unlabelled, *filter(None, [files.teacher])]
+    names = [*files.people, *files.unlabelled, *recipe.calibrate.unlabelled]
+    names += [files.teacher] if files.teacher else []
     if recipe.parent:
         names.append(recipe.parent.path)
     missing = [name for name in names if not (data / name).exists()]
@@ -263,6 +266,8 @@ def _calibrate(recipe: Recipe, mean: Path, place: Place, out: Path) -> None:
         license=recipe.calibrate.license,
         license_reason=recipe.calibrate.license_reason,
         mirrored=recipe.calibrate.mirrored,
+        unlabelled=[place.data / name for name in recipe.calibrate.unlabelled],
+        bases=recipe.calibrate.bases,
         origin=origin,
     )
 

@@ -70,7 +70,7 @@ def named_files(config: CheckpointConfig) -> dict[str, str]:
     """Data files that config.json names, with the SHA-256 it gives."""
     files: dict[str, str] = {}
     for record in (*config.training, config.calibration):
-        files |= record.get("sources", {})
+        files |= record.get("sources", {}) | record.get("cohort_sources", {})
     return files
 
 
