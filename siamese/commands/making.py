@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
 
     parser = command(commands, train)
     parser.add_argument("folder", type=Path, nargs="?", metavar="OUT", help="the same as --out")
-    parser.add_argument("--out", type=Path, help="the checkpoint folder to write")
+    parser.add_argument("--out", type=Path, help="the checkpoint folder to write; default: OUT")
     parser.add_argument(
         "--recipe", type=Path, help="all stages of this file; --data is the folder of what it names"
     )
@@ -97,7 +97,9 @@ def add(commands: Any) -> None:
     parser.add_argument("--per-person", type=count, default=4, help="pictures of each in a batch")
     cached(parser)
     parser.add_argument(
-        "--device", choices=("cpu", "cuda"), help="cuda: pictures and both networks on the GPU"
+        "--device",
+        choices=("cpu", "cuda"),
+        help="cuda: pictures and both networks on the GPU; default: a GPU where there is one",
     )
     parser.add_argument(
         "--compile", action="store_true", help="compile the networks first: for long GPU stages"
