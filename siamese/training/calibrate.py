@@ -153,7 +153,8 @@ def _decision(
 ) -> tuple[DecisionRule, dict[str, float]]:
     """The decision rule, and the log loss on validation people of both ways with several photos."""
     fit, report = calibration.of(fits), calibration.of(lambda who: not fits(who))
-    thresholds = fitting.fit_thresholds(compare.scores(draw_pairs(fit.labels), fit.vectors))
+    pairs = draw_pairs(fit.labels)
+    thresholds = fitting.fit_thresholds(compare.scores(pairs, fit.vectors))
     measured = compare.scores(draw_pairs(report.labels).distinct(), report.vectors)
     points = tuple(
         measured_point(name, threshold, measured, REPORTED_ON)
@@ -170,6 +171,7 @@ def _decision(
         thresholds.different_below,
         scales[RUNTIME_METHOD],
         false_match_curve(measured.impostor, REPORTED_ON),
+        fitting.fit_bounds(compare.scores(pairs.distinct(), fit.vectors)),
     )
     known = {name: loss for name, loss in losses.items() if np.isfinite(loss)}
     return rule, known

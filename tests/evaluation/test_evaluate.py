@@ -93,6 +93,11 @@ def test_the_saved_network_is_calibrated_on_the_half_that_fits(place: Place) -> 
     for point in rule.operating_points:
         assert point.measured_on == REPORTED_ON
         assert point.threshold == pytest.approx(fitting.fit_thresholds(scores).points[point.name])
+    distinct = Comparison.of(loaded.network).scores(
+        draw_pairs(half.labels).distinct(), half.vectors
+    )
+    assert rule.bounds == fitting.fit_bounds(distinct), "of pairs that fitted, each counted once"
+    assert rule.default.name == "careful"
     assert loaded.config.calibration["people"] == len(set(half.identities))
     assert list(loaded.config.calibration["sources"]) == ["train_fiw.zip"]
 

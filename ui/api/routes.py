@@ -10,7 +10,7 @@ import functools
 import io
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 import gradio as gr
 from gradio.components.api_component import Api
@@ -92,19 +92,18 @@ def add(page: gr.Blocks, verifier: Verifier, pool: str, pool_size: int) -> None:
 
 def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The functions `verify` and `pick` that answer with this verifier."""
-    points = tuple(point.name for point in verifier.rule.operating_points)
-    point_type = Literal[points]  # type: ignore[valid-type]
+    default = verifier.rule.default.name
 
     def verify(
         first: PhotoData,
         second: PhotoData,
-        operating_point: point_type = points[0],
+        operating_point: str = default,
         prior: float = 0.5,
         first_face: int | None = None,
         second_face: int | None = None,
         more_faces: bool = False,
     ) -> dict[str, Any]:
-        options = {
+        options: dict[str, Any] = {
             "operating_point": operating_point,
             "prior": prior,
             "first_face": first_face,
@@ -121,12 +120,12 @@ def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any
         query: PhotoData,
         support: list[PhotoData],
         names: list[str] | None = None,
-        operating_point: point_type = points[0],
+        operating_point: str = default,
         none_prior: float = 0.5,
         query_face: int | None = None,
         more_faces: bool = False,
     ) -> dict[str, Any]:
-        options = {
+        options: dict[str, Any] = {
             "operating_point": operating_point,
             "none_prior": none_prior,
             "query_face": query_face,

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from siamese import checkpoint as checkpoints
+from siamese.calibration import VERY_CAREFUL
 from siamese.checkpoint import CheckpointConfig
 from siamese.data import people
 from siamese.data.collection import embed_once
@@ -154,7 +155,7 @@ def _look_alikes(bench: Bench, pictures: Sequence[Picture]) -> dict[str, Any]:
     vectors = embed_once(bench.checkpoint, trained)
     known = np.flatnonzero(bench.lfw.found)
     best, which = nearest(bench.compare, vectors, bench.lfw.vectors[known])
-    threshold = bench.rule.point("fmr_0_1").threshold
+    threshold = bench.rule.point(VERY_CAREFUL).threshold
     above = np.flatnonzero(best >= threshold)
     listed = above[np.argsort(-best[above])][:LISTED]
     return {
