@@ -37,13 +37,15 @@ from ui import words  # noqa: E402
 from ui.api import errors, mcp, openapi, routes  # noqa: E402
 from ui.html import about  # noqa: E402
 from ui.server import forgetting, guard  # noqa: E402
+from ui.server.store import Store  # noqa: E402
 from ui.tabs.drawings import AnyTab  # noqa: E402
 from ui.tabs.options import POOL, POOL_SIZE  # noqa: E402
 from ui.tabs.pick import PickTab  # noqa: E402
 from ui.tabs.verify import VerifyTab  # noqa: E402
 
+STORE = Store(UPLOADS)
 MINUTES = 15  # that a visit's photos are remembered, in memory
-MAX_FILE = "100mb"  # what the page says before it sends; see guard.MAX_FILE
+MAX_FILE = "100mb"  # what the page says before it sends; see receiving.MAX_FILE
 MAX_WAITING = 100  # requests in the queue
 MAX_VISITS = 500  # in memory; the one that was idle for longest is dropped
 
@@ -114,16 +116,15 @@ def _who_answers(verifier: Verifier, head: tuple[str, ...], kind: str) -> None:
 
 def launch_options() -> dict[str, Any]:
     """How the page is served: nothing kept, nothing fetched, nothing reported."""
-    guard.unguessable_paths()
     if mcp.switched_on():
         mcp.install()
     folder = Path(__file__).parent / "ui" / "html"
     return {
         "app_kwargs": {
-            "middleware": [Middleware(guard.Guard, uploads=UPLOADS)],
+            "middleware": [Middleware(guard.Guard, store=STORE)],
             "exception_handlers": errors.handlers(),
             "routes": [Route(openapi.PATH, openapi.answer)],
-            "lifespan": forgetting.forgetting(UPLOADS, seconds=60 * MINUTES),
+            "lifespan": forgetting.forgetting(STORE, seconds=60 * MINUTES),
         },
         "theme": gr.themes.Base(
             primary_hue="teal",

@@ -1,6 +1,6 @@
 """Make the example pictures: composites of many photos, so that none of them is anybody.
 
-    python -m examples.composites train_celeba.zip reference_celeba.npz examples
+    python -m examples.composites train_celeba.zip reference_network.safetensors examples
 
 A composite person is a group of people who look alike by the reference embeddings; each of its
 pictures is the average of other photos of that group, so the versions share no photo. The groups
@@ -18,7 +18,7 @@ from PIL import Image, ImageFilter
 
 from siamese.data import people
 from siamese.data.pixels import read_pixels
-from siamese.data.targets import read_targets
+from siamese.data.reference import Reference
 from siamese.training.batches import centroids_of
 
 GROUP = 10  # people in one composite person
@@ -85,7 +85,7 @@ def _oval(size: tuple[int, int]) -> Image.Image:
     return Image.fromarray((edge * 255).astype(np.uint8))
 
 
-def main(source: Path, targets: Path, out: Path, count: int = 4, seed: int = 5) -> None:
+def main(source: Path, teacher: Path, out: Path, count: int = 4, seed: int = 5) -> None:
     """Write `count` composite persons, VERSIONS pictures each, as WebP files into `out`."""
     pictures = people.list_pictures(source)
     owners: dict[str, list[int]] = defaultdict(list)
@@ -93,7 +93,7 @@ def main(source: Path, targets: Path, out: Path, count: int = 4, seed: int = 5) 
         owners[picture.identity].append(row)
     rows_of = list(owners.values())
     enough = np.array([len(rows) >= PHOTOS * VERSIONS for rows in rows_of])
-    centroids = centroids_of(pictures, read_targets([targets], pictures))
+    centroids = centroids_of(pictures, Reference(teacher).of(pictures))
     out.mkdir(parents=True, exist_ok=True)
     for number, group in enumerate(groups(centroids, enough, count, seed)):
         for version in range(VERSIONS):

@@ -1,25 +1,26 @@
-"""Answers as data: what `Verifier` returns, and its one JSON form (schema version 1).
+"""Answers as data: what `Verifier` returns, and its one JSON form (schema version 2).
 
 `to_dict` of an answer gives its fields in this order. The command line prints it, the API returns
 it and publishes its JSON schema, whose descriptions are the docstrings here. A key is never taken
 away and never changes its meaning without another `schema_version`; new ones may come.
 """
 
-from typing import Annotated, Literal, Self
+from dataclasses import fields
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import PlainSerializer, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
-from siamese.calibration import Decision, OperatingPoint, Similar
+from siamese.calibration import Decided, Judgement, OperatingPoint, Support
 from siamese.explain import PATCH
 from siamese.faces.detector import Face
 from siamese.faces.quality import QualityWarning
 from siamese.values import STRICT, Value
 
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
 
-Decided = Annotated[Decision, WithJsonSchema({"type": "string", "enum": [*Decision]})]
 Influence = Annotated[
     np.ndarray, PlainSerializer(lambda grid: grid.tolist(), return_type=list[list[float]])
 ]
@@ -54,6 +55,26 @@ class PhotoFaces(Value):
         return self.faces[self.chosen]
 
 
+class CautionCode(StrEnum):
+    """The stable names of what to bear in mind about an answer as a whole."""
+
+    SAME_PHOTO = "same_photo"
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Caution(Value):
+    """What to bear in mind about an answer as a whole."""
+
+    code: Annotated[CautionCode, WithJsonSchema({"type": "string"})]
+    message: str
+
+
+SAME_PHOTO = Caution(
+    CautionCode.SAME_PHOTO,
+    "This is the same photo twice; that the two are alike says nothing about two photos.",
+)
+
+
 class Answer(Value):
     """What all answers can do; short names for what their JSON names at length."""
 
@@ -84,32 +105,26 @@ class OnPair(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Verification(OnPair):
+class Verification(Judgement, OnPair):
     """Whether two photos show the same person."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     kind: Literal["verification"] = "verification"
-    decision: Decided
-    """At the operating point; it does not depend on the prior."""
-    probability: float
-    """That both photos show the same person, calibrated, given the prior; 0 to 1."""
-    prior: float
-    """How probable "same" was beforehand."""
-    logit: float
-    """Log-odds of "same" at a prior of one half."""
-    different_people_as_similar: Similar | None
-    """How often random different people look at least this similar; null where not measured."""
-    operating_point: OperatingPoint
+    all_pairs: tuple[tuple[float, ...], ...]
+    """The decimal logarithms of the likelihood ratios of all pairs of faces that were compared: a
+    row for each face of the first photo, a column for each of the second, in the order of `faces`;
+    of a photo whose face was chosen, that face alone."""
+    cautions: tuple[Caution, ...]
     photos: tuple[PhotoFaces, ...]
     """The first and the second."""
     checkpoint: Origin
     milliseconds: dict[str, float]
     """Time spent, by stage."""
 
-    @property
-    def similar(self) -> Similar | None:
-        """How often different people look at least this similar; None where it is not known."""
-        return self.different_people_as_similar
+    @classmethod
+    def of(cls, judged: Judgement, **more: Any) -> Self:
+        """The answer that says this of a pair; `more` are the fields beyond those of `judged`."""
+        return cls(**{item.name: getattr(judged, item.name) for item in fields(judged)}, **more)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -135,7 +150,7 @@ class Explanation(OnPair):
 
     # See `explain`. The influences do not add up to the logit, whose unit they have: patches
     # overlap, and parts work together. What is positive speaks for "same", negative against.
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     kind: Literal["explanation"] = "explanation"
     logit: float
     grid: Grid
@@ -160,6 +175,12 @@ class Candidate(Value):
     probability: float
     """Its share among all people and "none of these"."""
     logit: float
+    """Natural logarithm of its likelihood ratio before that is bounded."""
+    log10_likelihood_ratio: float
+    """How much more probable the photos are if the query shows this person than if it shows a
+    stranger: the decimal logarithm of that ratio, within its bounds."""
+    support: Support
+    """The likelihood ratio in words."""
     num_photos: int
     decision: Decided
     """What a comparison with this person alone would say."""
@@ -179,7 +200,7 @@ class Unusable(Value):
 class Pick(Answer):
     """Which person of a support set the query shows, if any."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     kind: Literal["pick"] = "pick"
     identity: str | None
     """Null for none of these."""

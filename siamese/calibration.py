@@ -1,19 +1,25 @@
-"""From a logit to an answer: probability, prior, operating points, decision, pick.
+"""From a logit to an answer: likelihood ratio, probability, operating points, decision, pick.
 
-Pure numpy. The network's own sigmoid is the calibrated probability (the fit is folded into its
-last layer), so nothing here rescales a pair's logit; thresholds and their measured error rates
-travel in the checkpoint.
+Pure numpy. The Platt fit is folded into the network's last layer, so a pair's logit is calibrated
+at a prior of one half: it is the natural logarithm of a likelihood ratio (LR), "same person"
+against "two different people". `DecisionRule.judge` is the one way from there to an answer: bounded
+LR, then probability and decision. Thresholds, bounds and measured error rates travel in the
+checkpoint.
 """
 
+import math
 from bisect import bisect_right
+from collections.abc import Mapping
 from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Self
 
 import numpy as np
 from pydantic import (
+    BeforeValidator,
     Field,
     SerializerFunctionWrapHandler,
+    WithJsonSchema,
     computed_field,
     model_serializer,
     model_validator,
@@ -23,8 +29,21 @@ from pydantic.dataclasses import dataclass
 from siamese.errors import InputError
 from siamese.values import STRICT, Value
 
+LN10 = math.log(10)
+ABOVE_EVEN = math.ulp(0.0)  # the least logit of a likelihood ratio above 1
+
+CAREFUL = "careful"  # the operating point of FMR 1 %: the default
+VERY_CAREFUL = "very_careful"  # FMR 0.1 %
+BALANCED = "balanced"  # both errors equally frequent
+OLD_NAMES = {"fmr_1": CAREFUL, "fmr_0_1": VERY_CAREFUL}  # in older checkpoints and requests
+TYPED = 1e-3  # how exactly such a rate has to be typed, relatively
+ASKED_RATE = "fmr="  # begins the name of an operating point that is asked for by its rate
+
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+PointName = Annotated[
+    str, BeforeValidator(lambda name: OLD_NAMES.get(name, name) if isinstance(name, str) else name)
+]
 
 
 class Decision(StrEnum):
@@ -33,6 +52,55 @@ class Decision(StrEnum):
     SAME = "same"
     UNCERTAIN = "uncertain"
     DIFFERENT = "different"
+
+
+class Reason(StrEnum):
+    """Why a pair is called uncertain."""
+
+    BETWEEN = "between_limits"
+    WEAK = "weak_evidence"
+    SEARCHED = "many_faces"
+
+
+REASONS: Mapping[Reason, str] = {
+    Reason.BETWEEN: "They are too unlike for “same” at this setting, too alike for “different”.",
+    Reason.WEAK: "This setting alone would decide, but the likelihood ratio does not support it.",
+    Reason.SEARCHED: "Among so many pairs of faces, some that are as alike turn up by chance.",
+}
+
+
+class Strength(StrEnum):
+    """How strongly two photos support one of "same" and "different" against the other, in words.
+
+    The scale of the ENFSI Guideline for Evaluative Reporting in Forensic Science (2015), whose
+    weakest step begins at an LR of 2; here it begins at 1, as in the standards of the Association
+    of Forensic Science Providers (Science & Justice 49, 2009). An LR below 1 supports "different"
+    as strongly as its reciprocal supports "same".
+    """
+
+    NONE = "none"
+    WEAK = "weak"
+    MODERATE = "moderate"
+    MODERATELY_STRONG = "moderately strong"
+    STRONG = "strong"
+    VERY_STRONG = "very strong"
+    EXTREMELY_STRONG = "extremely strong"
+
+    @classmethod
+    def of(cls, log10: float) -> "Strength":
+        """The word for a likelihood ratio, given as its decimal logarithm."""
+        if log10 == 0:
+            return cls.NONE
+        return tuple(cls)[1 + bisect_right(STEPS, abs(log10))]
+
+
+STEPS = (1.0, 2.0, 3.0, 4.0, 6.0)  # log10 LR from which on the next word of `Strength` holds
+
+
+# Values as JSON schemas name them: the names themselves, without a type of their own.
+Decided = Annotated[Decision, WithJsonSchema({"type": "string", "enum": [*Decision]})]
+Why = Annotated[Reason, WithJsonSchema({"type": "string", "enum": [*Reason]})]
+Support = Annotated[Strength, WithJsonSchema({"type": "string", "enum": [*Strength]})]
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -65,6 +133,9 @@ class Rate(Value):
         return {"value": data.pop("value"), **data} if "value" in data else data
 
 
+UNMEASURED = Rate(0, 0, 0.0, 1.0)
+
+
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Similar(Rate):
     """How often different people look at least as similar as a pair."""
@@ -76,7 +147,7 @@ class Similar(Rate):
 class OperatingPoint(Value):
     """The setting at which was decided, and its measured error rates."""
 
-    name: str
+    name: PointName
     threshold: float
     """The logit from which on the decision is "same"."""
     fmr: Rate
@@ -109,6 +180,15 @@ class FalseMatchCurve(Value):
             raise ValueError("contradicts itself: a rate is not inside its own interval")
         return self
 
+    @property
+    def rates(self) -> tuple[float, float]:
+        """The lowest and the highest rate that can be asked for.
+
+        One error is the least that can be counted; nothing is called the same at an LR below 1.
+        """
+        lowest = min((errors for _, errors, *_ in self.levels if errors), default=self.trials)
+        return lowest / self.trials, self.at(ABOVE_EVEN).value
+
     def at(self, logit: float) -> Similar:
         """The rate at this logit; between two levels that of the lower one, never too few."""
         position = bisect_right(self.levels, logit, key=lambda level: level[0])
@@ -117,34 +197,199 @@ class FalseMatchCurve(Value):
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class Bounds(Value):
+    """Between which likelihood ratios the calibration pairs can support a claim."""
+
+    # Fitted by `evaluation.fitting.fit_bounds`.
+    log10_low: Annotated[float, Field(le=0)]
+    """Decimal logarithm of the lowest likelihood ratio that is reported."""
+    log10_high: Annotated[float, Field(ge=0)]
+    """Decimal logarithm of the highest one."""
+    genuine_pairs: Count
+    """How many pairs of the same person they rest on."""
+    impostor_pairs: Count
+    """How many pairs of different people they rest on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class Judgement(Value):
+    """What follows from the logit of a pair."""
+
+    decision: Decided
+    """At the operating point; it does not depend on the prior."""
+    reason: Why | None
+    """Why the decision is "uncertain"; null where it is not."""
+    probability: float
+    """That both photos show the same person, calibrated, given the prior; 0 to 1."""
+    prior: float
+    """How probable "same" was beforehand."""
+    comparisons: Annotated[int, Field(ge=1)]
+    """How many pairs of faces this one is the most alike of. At most one of them is the pair that
+    was asked about, so the odds beforehand were divided by this."""
+    false_match_rate: float | None
+    """How often the most alike of so many pairs of different people is called the same; null where
+    it was not measured."""
+    log10_likelihood_ratio: float
+    """How much more probable photos as alike as these are of the same person than of two different
+    people: the decimal logarithm of that ratio, within its bounds."""
+    support: Support
+    """The likelihood ratio in words: for "same" where its logarithm is above 0, for "different"
+    where it is below."""
+    likelihood_ratio_bounds: Bounds | None
+    """Null where none were fitted."""
+    logit: float
+    """Natural logarithm of the likelihood ratio before it is bounded."""
+    different_people_as_similar: Similar | None
+    """How often random different people look at least this similar; null where not measured."""
+    operating_point: OperatingPoint
+
+    @property
+    def similar(self) -> Similar | None:
+        """How often different people look at least this similar; None where it is not known."""
+        return self.different_people_as_similar
+
+    @property
+    def prior_of_pair(self) -> float:
+        """How probable "same" was beforehand for this pair among all that were compared."""
+        return self.prior / (self.prior + self.comparisons * (1 - self.prior))
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class DecisionRule(Value):
     """How a checkpoint decides; fitted on people it was not trained on.
 
     `different_below` is the logit under which 1 % of genuine pairs lie. `support_scales[k]` is the
     affine correction (scale, offset) of the logit of an identity with k + 1 support photos, the
-    last one for that many and more. `false_matches` is None where it was never measured.
+    last one for that many and more. `false_matches` is None where it was never measured, `bounds`
+    where none were fitted: likelihood ratios are then unbounded.
     """
 
     operating_points: Annotated[tuple[OperatingPoint, ...], Field(min_length=1)]
     different_below: float
     support_scales: Annotated[tuple[tuple[float, float], ...], Field(min_length=1)] = ((1.0, 0.0),)
     false_matches: Annotated[FalseMatchCurve | None, Field(exclude_if=lambda it: it is None)] = None
+    bounds: Annotated[Bounds | None, Field(exclude_if=lambda it: it is None)] = None
+
+    @property
+    def default(self) -> OperatingPoint:
+        """The careful operating point; the first one where a checkpoint has none of that name."""
+        careful = [point for point in self.operating_points if point.name == CAREFUL]
+        return (*careful, *self.operating_points)[0]
 
     def point(self, name: str | None = None) -> OperatingPoint:
-        """The operating point of that name, the first one for None; InputError if unknown."""
+        """The operating point of that name, or at that rate ("fmr=0.0005"); the default for None.
+
+        Raises InputError where the name is unknown, or the rate is not one that was measured.
+        """
         if name is None:
-            return self.operating_points[0]
+            return self.default
+        if name.startswith(ASKED_RATE):
+            return self._point_at(name)
         for point in self.operating_points:
-            if point.name == name:
+            if point.name == OLD_NAMES.get(name, name):
                 return point
         known = ", ".join(point.name for point in self.operating_points)
         raise InputError(f"Unknown operating point '{name}'; this checkpoint has {known}.")
 
-    def decide(self, logit: float, point: OperatingPoint) -> Decision:
-        """Same at or above the threshold, different below the 1 % FNMR logit, else uncertain."""
-        if logit >= point.threshold:
+    def _point_at(self, name: str) -> OperatingPoint:
+        """The lowest threshold at which no more than that share of impostor pairs was matched."""
+        curve = self.false_matches
+        if curve is None:
+            raise InputError(
+                f"'{name}' cannot be set: false matches of this checkpoint have not been counted at"
+                " other rates than those of its operating points."
+            )
+        lowest, highest = curve.rates
+        try:
+            rate = float(name.removeprefix(ASKED_RATE))
+        except ValueError:
+            rate = math.nan
+        rate *= 1 + TYPED  # one third is typed as 0.3333
+        if not lowest <= rate <= highest * (1 + TYPED) ** 2:
+            raise InputError(
+                f"'{name}' is not a false match rate that was measured of this checkpoint; give one"
+                f" from {ASKED_RATE}{lowest:.4g} to {ASKED_RATE}{highest:.4g}."
+            )
+        level = next(level for level in curve.levels if level[1] <= rate * curve.trials)
+        found = curve.at(level[0])
+        fmr = Rate(found.errors, found.trials, found.low, found.high)
+        return OperatingPoint(name, level[0], fmr, UNMEASURED, curve.measured_on)
+
+    def judge(
+        self, logit: float, point: OperatingPoint, prior: float = 0.5, comparisons: int = 1
+    ) -> Judgement:
+        """What follows from the logit of a pair: bounded likelihood ratio, probability, decision.
+
+        `comparisons` is of how many pairs of faces this one is the most alike: at most one of them
+        is the pair that was asked about, so the odds beforehand are divided by it, and as much more
+        is asked for "same". Raises InputError unless 0 < prior < 1.
+        """
+        ratio = float(self.bounded(logit))
+        decision = self.decide(logit, point, comparisons)
+        uncertain = decision is Decision.UNCERTAIN
+        return Judgement(
+            decision=decision,
+            reason=self._reason(logit, point) if uncertain else None,
+            probability=probability(ratio - math.log(comparisons), prior),
+            prior=float(prior),
+            comparisons=comparisons,
+            false_match_rate=self._false_match_rate(point, comparisons),
+            log10_likelihood_ratio=ratio / LN10,
+            support=Strength.of(ratio / LN10),
+            likelihood_ratio_bounds=self.bounds,
+            logit=logit,
+            different_people_as_similar=self.similar(logit),
+            operating_point=point,
+        )
+
+    def bounded(self, logit: float | np.ndarray) -> np.ndarray:
+        """Natural logarithms of likelihood ratios, no further from 0 than the bounds."""
+        if self.bounds is None:
+            return np.asarray(logit)
+        low, high = self.bounds.log10_low, self.bounds.log10_high
+        return np.asarray(np.clip(logit, low * LN10, high * LN10))
+
+    def decide(self, logit: float, point: OperatingPoint, comparisons: int = 1) -> Decision:
+        """Same from the upper one of `limits` on, different below the lower one, else uncertain."""
+        different, same = self.limits(point, comparisons)
+        if logit >= same:
             return Decision.SAME
-        return Decision.DIFFERENT if logit < self.different_below else Decision.UNCERTAIN
+        return Decision.DIFFERENT if logit < different else Decision.UNCERTAIN
+
+    def limits(self, point: OperatingPoint, comparisons: int = 1) -> tuple[float, float]:
+        """The logit below which a pair is called different, and that from which on it is the same.
+
+        The 1 % FNMR logit, and the threshold of the operating point; but never "same" unless the
+        bounded likelihood ratio is above 1, never "different" unless it is below: infinite where
+        the bounds rule it out. The most alike of several pairs needs to be as much more alike.
+        """
+        searched = math.log(comparisons)
+        different, same = min(self.different_below, 0.0), max(point.threshold, ABOVE_EVEN)
+        if self.bounds is not None and self.bounds.log10_low == 0:
+            different = -math.inf
+        if self.bounds is not None and self.bounds.log10_high * LN10 <= searched:
+            same = math.inf
+        return different, same + searched
+
+    def _reason(self, logit: float, point: OperatingPoint) -> Reason:
+        """Why a pair is uncertain."""
+        if logit >= self.limits(point)[1]:
+            return Reason.SEARCHED
+        decided = logit >= point.threshold or logit < self.different_below
+        return Reason.WEAK if decided else Reason.BETWEEN
+
+    def _false_match_rate(self, point: OperatingPoint, comparisons: int) -> float | None:
+        """The chance that any of so many independent pairs of different people is called the same.
+
+        1 - (1 - f)^k, where f is the rate of one pair at the limit for k pairs, or, where that was
+        not measured, at the operating point, which is no lower.
+        """
+        if not point.fmr.trials:
+            return None
+        one = point.fmr.value
+        if comparisons > 1 and self.false_matches is not None:
+            one = min(one, self.false_matches.at(self.limits(point, comparisons)[1]).value)
+        return 1 - (1 - one) ** comparisons
 
     def similar(self, logit: float) -> Similar | None:
         """How often different people look at least this similar; None where it is not known."""

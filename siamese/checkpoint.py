@@ -228,7 +228,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not valid JSON ({error}).") from error
     version = content.get("format_version") if isinstance(content, dict) else None
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:  # True is an int, too
         raise CheckpointError(f"{path} has no format_version, so it is not a checkpoint of ours.")
     if version > FORMAT_VERSION:
         raise CheckpointError(

@@ -4,7 +4,7 @@ It keeps nothing between calls, so one instance serves any number of threads.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 
 from siamese import pretrained
 from siamese.answers import (
+    SAME_PHOTO,
     Candidate,
     Explanation,
     Grid,
@@ -22,7 +23,14 @@ from siamese.answers import (
     Unusable,
     Verification,
 )
-from siamese.calibration import OperatingPoint, check_prior, pick_probabilities, picked, probability
+from siamese.calibration import (
+    LN10,
+    OperatingPoint,
+    Strength,
+    check_prior,
+    pick_probabilities,
+    picked,
+)
 from siamese.checkpoint import Checkpoint
 from siamese.errors import ImageError, InputError, NoFaceError, SiameseError
 from siamese.explain import CELLS, influence
@@ -49,6 +57,20 @@ class Sighting:
 
     photo: Photo
     faces: tuple[Face, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    """The most alike pair of faces of two photos: its embeddings (2, D), and all logits (n, m)."""
+
+    photos: tuple[PhotoFaces, PhotoFaces]
+    embeddings: np.ndarray
+    logits: np.ndarray
+
+    @property
+    def logit(self) -> float:
+        """That of the most alike pair."""
+        return float(self.logits.max())
 
 
 class Verifier:
@@ -114,13 +136,17 @@ class Verifier:
     ) -> Verification:
         """Compare the people in two photos.
 
+        Every face of one photo is compared with every face of the other, unless one is chosen; the
+        answer is about the most alike pair, and allows for there having been that many: at most one
+        of k pairs is the one asked about, so the odds beforehand are divided by k.
+
         Args:
             first, second: path, bytes, open file, PIL picture, or uint8 array (H, W[, 3]); or what
                 `find` returned.
             operating_point: its name; the checkpoint's first one by default.
             prior: how probable "same" was beforehand, in (0, 1); moves the probability only.
-            first_face, second_face: which face, counted from 0 in the order of `PhotoFaces.faces`;
-                by default the largest near the centre.
+            first_face, second_face: only this face, counted from 0 in the order of
+                `PhotoFaces.faces`; by default all.
             more_faces: look for small faces even where there are large ones (slower).
 
         Raises:
@@ -129,17 +155,14 @@ class Verifier:
         point = self.rule.point(operating_point)
         check_prior(prior)
         clock = _Clock()
-        a, b, embeddings = self._pair((first, second), (first_face, second_face), more_faces, clock)
-        with clock("compare"):
-            logit = float(self.logits(embeddings[0], embeddings[1]))
-        return Verification(
-            decision=self.rule.decide(logit, point),
-            probability=probability(logit, prior),
-            prior=float(prior),
-            logit=logit,
-            different_people_as_similar=self.rule.similar(logit),
-            operating_point=point,
-            photos=(a, b),
+        seen = self._see((first, second), more_faces, clock)
+        found = self._most_alike(seen, (first_face, second_face), clock)
+        judged = self.rule.judge(found.logit, point, prior, found.logits.size)
+        return Verification.of(
+            judged,
+            all_pairs=tuple(map(tuple, (self.rule.bounded(found.logits) / LN10).tolist())),
+            cautions=(SAME_PHOTO,) if _same_photo(*seen) else (),
+            photos=found.photos,
             checkpoint=self.origin,
             milliseconds=clock.milliseconds,
         )
@@ -158,15 +181,16 @@ class Verifier:
         Photos, choices and errors are those of `verify`.
         """
         clock = _Clock()
-        a, b, embeddings = self._pair((first, second), (first_face, second_face), more_faces, clock)
+        seen = self._see((first, second), more_faces, clock)
+        found = self._most_alike(seen, (first_face, second_face), clock)
+        a, b = found.photos
         with clock("explain"):
             influences = (
-                self._influence(a.face, embeddings[1]),
-                self._influence(b.face, embeddings[0]),
+                self._influence(a.face, found.embeddings[1]),
+                self._influence(b.face, found.embeddings[0]),
             )
-        logit = float(self.logits(embeddings[0], embeddings[1]))
         return Explanation(
-            logit=logit,
+            logit=found.logit,
             grid=Grid.over(a.face.crop.shape[0], CELLS),
             influences=influences,
             photos=(a, b),
@@ -189,15 +213,9 @@ class Verifier:
 
         Rows and columns are in the order of `PhotoFaces.faces`. Raises as `verify` does.
         """
-        embeddings = []
-        for role, source in (("first photo", first), ("second photo", second)):
-            photo = self._load(role, source)
-            if isinstance(photo, Photo):
-                photo = self._sighting(photo, self._detector.detect([photo])[0])
-            faces = [self._detector.sharpen(photo.photo, face) for face in photo.faces]
-            embeddings.append(self._embed(faces))
-        logits = self.logits(embeddings[0][:, None], embeddings[1][None])
-        return np.asarray(logits, dtype=np.float64)
+        clock = _Clock()
+        seen = self._see((first, second), False, clock)
+        return self._most_alike(seen, (None, None), clock).logits
 
     def pick(
         self,
@@ -305,6 +323,17 @@ class Verifier:
             [self._head.related(query, people[rows], own, isolation[rows]) for rows in blocks]
         )
 
+    def _sightings(
+        self, photos: Sequence[Photo | Sighting], more: bool, clock: "_Clock"
+    ) -> list[Sighting]:
+        with clock("detect"):
+            fresh = [photo for photo in photos if isinstance(photo, Photo)]
+            detected = iter(self._detector.detect(fresh, more))
+            return [
+                photo if isinstance(photo, Sighting) else self._sighting(photo, next(detected))
+                for photo in photos
+            ]
+
     def _find(
         self,
         photos: Sequence[Photo | Sighting],
@@ -312,35 +341,61 @@ class Verifier:
         more: bool,
         clock: "_Clock",
     ) -> list[PhotoFaces]:
-        with clock("detect"):
-            fresh = [photo for photo in photos if isinstance(photo, Photo)]
-            detected = iter(self._detector.detect(fresh, more))
-            seen = [
-                photo if isinstance(photo, Sighting) else self._sighting(photo, next(detected))
-                for photo in photos
-            ]
+        return self._chosen(self._sightings(photos, more, clock), choices, clock)
+
+    def _chosen(
+        self, seen: Sequence[Sighting], choices: Sequence[int | None], clock: "_Clock"
+    ) -> list[PhotoFaces]:
         with clock("align"):
             return [
-                self._choose(sighting.photo, sighting.faces, choice)
+                self._choose(sighting, choice)
                 for sighting, choice in zip(seen, choices, strict=True)
             ]
 
-    def _pair(
-        self,
-        sources: tuple[Source | Sighting, Source | Sighting],
-        choices: tuple[int | None, int | None],
-        more: bool,
-        clock: "_Clock",
-    ) -> tuple[PhotoFaces, PhotoFaces, np.ndarray]:
-        """The chosen face of each of two photos, and their embeddings (2, D)."""
+    def _see(
+        self, sources: tuple[Source | Sighting, Source | Sighting], more: bool, clock: "_Clock"
+    ) -> list[Sighting]:
+        """The faces of two photos."""
         with clock("load"):
             photos = [
                 self._load("first photo", sources[0]),
                 self._load("second photo", sources[1]),
             ]
-        a, b = self._find(photos, choices, more, clock)
+        return self._sightings(photos, more, clock)
+
+    def _most_alike(
+        self, seen: Sequence[Sighting], choices: tuple[int | None, int | None], clock: "_Clock"
+    ) -> "_Compared":
+        """Compare all faces of two photos, or the chosen ones, and find the most alike pair."""
+        with clock("align"):
+            sides = [self._candidates(*side) for side in zip(seen, choices, strict=True)]
+        rows, columns = sides
         with clock("embed"):
-            return a, b, self._embed([a.face, b.face])
+            vectors = self._embed([*rows.values(), *columns.values()])
+        with clock("compare"):
+            a, b = vectors[: len(rows)], vectors[len(rows) :]
+            logits = np.asarray(self.logits(a[:, None], b[None]), dtype=np.float64)
+            row, column = divmod(int(logits.argmax()), len(b))
+        photos = [
+            _photo_faces(sighting, [*side][best], side)
+            for sighting, side, best in zip(seen, sides, (row, column), strict=True)
+        ]
+        return _Compared((photos[0], photos[1]), np.stack([a[row], b[column]]), logits)
+
+    def _candidates(self, sighting: Sighting, choice: int | None) -> dict[int, Face]:
+        """The faces of a photo to compare, by their numbers: all, or the chosen one."""
+        numbers = range(len(sighting.faces)) if choice is None else [int(choice)]
+        return {number: self._sharp(sighting, number) for number in numbers}
+
+    def _sharp(self, sighting: Sighting, number: int) -> Face:
+        """A face of a photo, its crop from as many pixels as there are; InputError if not there."""
+        photo, faces = sighting.photo, sighting.faces
+        if not 0 <= number < len(faces):
+            raise InputError(
+                f"Face {number} was asked for in {photo.caption.label}, which has {len(faces)}"
+                f" (0 to {len(faces) - 1})."
+            )
+        return self._detector.sharpen(photo, faces[number])
 
     def _sighting(self, photo: Photo, faces: Sequence[Face]) -> Sighting:
         if not faces:
@@ -350,17 +405,11 @@ class Verifier:
             )
         return Sighting(photo, tuple(faces))
 
-    def _choose(self, photo: Photo, faces: Sequence[Face], choice: int | None) -> PhotoFaces:
+    def _choose(self, sighting: Sighting, choice: int | None) -> PhotoFaces:
+        """The chosen face of a photo, by default the most prominent one, which is then told."""
         index = 0 if choice is None else int(choice)
-        if not 0 <= index < len(faces):
-            raise InputError(
-                f"Face {index} was asked for in {photo.caption.label}, which has {len(faces)}"
-                f" (0 to {len(faces) - 1})."
-            )
-        chosen = self._detector.sharpen(photo, faces[index])
-        all_faces = (*faces[:index], chosen, *faces[index + 1 :])
-        warnings = warnings_for(chosen, len(faces) if choice is None else 1, photo.size)
-        return PhotoFaces(photo.caption.name, photo.size, all_faces, index, warnings)
+        one_of = len(sighting.faces) if choice is None else 1
+        return _photo_faces(sighting, index, {index: self._sharp(sighting, index)}, one_of)
 
     def _embed(self, faces: Sequence[Face]) -> np.ndarray:
         """Embeddings (N, D) of the aligned crops of faces, in one batch."""
@@ -383,7 +432,7 @@ class Verifier:
             name = file_name(source) or identity
             try:
                 sighting = self.find(source, name=name)
-                chosen[row] = self._choose(sighting.photo, sighting.faces, None).face
+                chosen[row] = self._choose(sighting, None).face
             except (ImageError, NoFaceError) as error:
                 found[row] = Unusable(identity, name, error.code, str(error))
         if chosen:
@@ -411,13 +460,22 @@ class Verifier:
         """Candidates, most probable first, and the probability of "none of these"."""
         counts = gallery.means()[1]
         logits = self.rule.identity_logit(self._search(query, gallery), counts)
-        shares, none = pick_probabilities(logits, none_prior)
-        order = np.argsort(-shares, kind="stable")
+        ratios = self.rule.bounded(logits)
+        shares, none = pick_probabilities(ratios, none_prior)
+        order = np.argsort(-logits, kind="stable")  # several may lie beyond the bound
         names = list(gallery.photos)
-        columns = (shares[order], logits[order], counts[order])
+        columns = (shares[order], logits[order], ratios[order] / LN10, counts[order])
         ranking = tuple(
-            Candidate(names[k], share, logit, count, self.rule.decide(logit, point))
-            for k, share, logit, count in zip(
+            Candidate(
+                identity=names[k],
+                probability=share,
+                logit=logit,
+                log10_likelihood_ratio=log10,
+                support=Strength.of(log10),
+                num_photos=count,
+                decision=self.rule.decide(logit, point),
+            )
+            for k, share, logit, log10, count in zip(
                 order.tolist(), *(column.tolist() for column in columns), strict=True
             )
         )
@@ -425,6 +483,29 @@ class Verifier:
 
     def _load(self, role: str, source: Source | Sighting) -> Photo | Sighting:
         return source if isinstance(source, Sighting) else self.load(source, role=role)
+
+
+def _photo_faces(
+    sighting: Sighting, chosen: int, sharp: Mapping[int, Face], one_of: int = 1
+) -> PhotoFaces:
+    """A photo and its chosen face; `sharp` are those cut from more pixels, by their numbers.
+
+    `one_of` is among how many faces the choice was made without anybody's asking.
+    """
+    photo = sighting.photo
+    faces = tuple(sharp.get(number, face) for number, face in enumerate(sighting.faces))
+    warnings = warnings_for(faces[chosen], one_of, photo.size)
+    return PhotoFaces(photo.caption.name, photo.size, faces, chosen, warnings)
+
+
+def _same_photo(first: Sighting, second: Sighting) -> bool:
+    """Whether two photos are one: every face is at the same place and has the same pixels."""
+    if first.photo.size != second.photo.size or len(first.faces) != len(second.faces):
+        return False
+    return all(
+        (a.box, a.landmarks) == (b.box, b.landmarks) and np.array_equal(a.crop, b.crop)
+        for a, b in zip(first.faces, second.faces, strict=True)
+    )
 
 
 class _Clock:

@@ -38,6 +38,17 @@ def corners(size: tuple[int, int] = (96, 64)) -> Image.Image:
     return picture
 
 
+def pasted(*pictures: Image.Image, height: int = 240) -> Image.Image:
+    """The pictures side by side in one, all scaled to this height in px."""
+    parts = [p.convert("RGB").resize((p.width * height // p.height, height)) for p in pictures]
+    together = Image.new("RGB", (sum(part.width for part in parts), height), "grey")
+    left = 0
+    for part in parts:
+        together.paste(part, (left, 0))
+        left += part.width
+    return together
+
+
 def encoded(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     """The bytes of a file of this kind, by Pillow's name for it; HEIC by pillow-heif."""
     file = io.BytesIO()

@@ -22,7 +22,7 @@ RULE = DecisionRule(
             "balanced", 0.5, Rate(3, 100, 0.006, 0.085), Rate(4, 100, 0.011, 0.099), "Toy faces"
         ),
         OperatingPoint(
-            "fmr_1", 1.5, Rate(1, 100, 0.0003, 0.054), Rate(9, 100, 0.042, 0.164), "Toy faces"
+            "careful", 1.5, Rate(1, 100, 0.0003, 0.054), Rate(9, 100, 0.042, 0.164), "Toy faces"
         ),
     ),
     different_below=-1.0,

@@ -58,7 +58,8 @@ INSIDE_GRADIO: dict[str, set[str]] = {
     },
     "ui.server.stubs": {"gradio.component_meta"},
     "ui.server.fields": {"_data", "gradio.data_classes"},
-    "ui.server.guard": {"_queue", "gradio.queueing", "gradio.route_utils"},
+    "ui.server.guard": {"_queue", "gradio.queueing"},
+    "ui.server.receiving": {"gradio.routes"},
 }
 
 

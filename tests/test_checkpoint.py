@@ -378,6 +378,7 @@ def replace(path: str, value: Any) -> Callable[[Content], None]:
     [
         ("format_version", 2, "update the program"),
         ("format_version", "1", "no format_version"),
+        ("format_version", True, "no format_version"),
         ("format_version", 0, "no format_version"),
         ("surprise", 1, "surprise is unknown"),
         ("network/dropout", 0.5, "dropout is unknown"),

@@ -12,6 +12,7 @@ from PIL import Image
 
 from siamese import Verifier, checkpoint
 from siamese import __main__ as cli
+from siamese.answers import SAME_PHOTO
 from siamese.commands import options
 from siamese.faces import quality
 from siamese.network import Siamese
@@ -48,7 +49,7 @@ def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 def test_verify_in_a_process_of_its_own(folder: Path) -> None:
     found = run("verify", folder / "dark.png", folder / "dark.png", "--checkpoint", folder / "tiny")
-    assert (found.returncode, found.stderr) == (0, "")
+    assert (found.returncode, found.stderr) == (0, f"{SAME_PHOTO.message}\n")
     assert found.stdout.startswith("same: ") and "30 of 3,000" in found.stdout
 
 
@@ -78,8 +79,12 @@ def test_every_decision_has_its_exit_code(folder: Path) -> None:
         return cli.main(["verify", dark, light, "--checkpoint", str(folder / "tiny")])
 
     assert ask(-1e9, -2e9) == options.SAME
-    assert ask(1e9, 1e9) == options.DIFFERENT
     assert ask(1e9, -1e9) == options.UNCERTAIN
+    assert ask(1e9, 1e9) == options.UNCERTAIN, "not different above a likelihood ratio of 1"
+    made = checkpoint.load_folder(folder / "tiny")
+    made.network.fold(1.0, -100.0)
+    checkpoint.save(folder / "tiny", made.network, made.config)
+    assert ask(1e9, 1e9) == options.DIFFERENT
 
 
 def test_pick_prints_the_name_and_says_none(folder: Path, capsys: pytest.CaptureFixture) -> None:
@@ -162,7 +167,8 @@ def test_both_answers_warn_of_the_photos_on_stderr(
     monkeypatch.setattr("siamese.verifier.warnings_for", lambda *_: (blurred,))
     face, shared = str(folder / "face.png"), ["--checkpoint", str(folder / "tiny")]
     cli.main(["verify", face, face, *shared])
-    assert capsys.readouterr().err == "face.png: It is blurred.\n" * 2
+    said = "face.png: It is blurred.\n" * 2 + f"{SAME_PHOTO.message}\n"
+    assert capsys.readouterr().err == said
     cli.main(["pick", face, str(folder / "people"), *shared])
     assert capsys.readouterr().err == "face.png: It is blurred.\n"
 

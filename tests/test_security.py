@@ -1,5 +1,6 @@
 """The running server against a curious visitor: raw requests that no page would send."""
 
+import asyncio
 import contextlib
 import http.client
 import io
@@ -32,7 +33,7 @@ from ui import visit as visits
 from ui import words
 from ui.api import routes
 from ui.photo import Upload
-from ui.server import guard
+from ui.server import guard, receiving, store
 
 SECRET = "a name that must not be logged"
 META = {"_type": "gradio.FileData"}
@@ -306,14 +307,14 @@ def test_values_that_make_no_sense_to_the_page_are_not_logged(server: app_server
 
 def test_a_photo_that_is_too_large(server: app_server.Server) -> None:
     with pytest.raises(Exception, match="413"):
-        upload(server, "huge.jpg", bytes(guard.MAX_FILE + 1))
+        upload(server, "huge.jpg", bytes(receiving.MAX_FILE + 1))
     assert server.uploads == []
 
 
 def test_its_sentence_names_the_photo(
     served: app_server.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "MAX_FILE", 1000)
+    monkeypatch.setattr(receiving, "MAX_FILE", 1000)
     edge = "edge-of-a-part"
     head = f'--{edge}\r\nContent-Disposition: form-data; name="files"; filename="huge.jpg"\r\n\r\n'
     body = head.encode() + bytes(2000) + f"\r\n--{edge}--\r\n".encode()
@@ -325,7 +326,7 @@ def test_its_sentence_names_the_photo(
 
 def test_an_upload_that_says_it_is_too_large(server: app_server.Server) -> None:
     with opened(server) as raw:
-        raw.sendall(upload_head(guard.MAX_UPLOAD + 1))
+        raw.sendall(upload_head(receiving.MAX_UPLOAD + 1))
         status, answer = received(raw)
     assert status == 413
     assert b"MB together" in answer
@@ -417,13 +418,12 @@ def test_a_full_queue_says_so(
     assert (status, sentence(answer)) == (503, words.BUSY)
 
 
-@pytest.mark.parametrize("limit", ["MAX_QUEUED", "MAX_DISK", "MAX_OPEN"])
+@pytest.mark.parametrize("limit", ["MAX_QUEUED", "MAX_OPEN"])
 def test_other_limits_say_the_same(
     served: app_server.Server, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     monkeypatch.setattr(guard, limit, -1)
-    path = "/gradio_api/upload" if limit == "MAX_DISK" else "/gradio_api/call/verify"
-    status, answer = ask(served, path, b'{"data": []}')
+    status, answer = ask(served, "/gradio_api/call/verify", b'{"data": []}')
     assert (status, sentence(answer)) == (503, words.BUSY)
 
 
@@ -431,11 +431,12 @@ def test_a_slow_request_is_given_up(
     served: app_server.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guard, "SECONDS", 1.0)
-    for path, expected in (("upload", 400), ("call/verify", 408)):
+    monkeypatch.setattr(receiving, "SECONDS", 1.0)
+    for path in ("upload", "call/verify"):
         with opened(served) as raw:
             raw.sendall(upload_head(1000).replace(b"upload", path.encode()) + b"--x")
             status, answer = received(raw)
-        assert status == expected
+        assert status == 408
         assert b"longer than 1 seconds to arrive" in answer
 
 
@@ -465,13 +466,16 @@ def test_the_names_of_files_that_are_gone_are_forgotten(
     import app
     from ui.server import forgetting
 
-    paths = [Path(upload(served, f"{SECRET} {number}.jpg", JPEG)) for number in range(2)]
-    paths[0].unlink()
-    forgetting.sweep(page.app, app.UPLOADS, seconds=60)
-    assert {name for names in page.temp_file_sets for name in names} == {str(paths[1])}
-    paths[1].unlink()
-    forgetting.sweep(page.app, app.UPLOADS, seconds=60)
+    form = {"path": upload(served, f"{SECRET}.jpg", JPEG), "meta": META}
+    page.temp_file_sets.append({form["path"], "of another upload"})
+    asyncio.run(forgetting.sweep(page.app, app.STORE, seconds=60))
+    assert page.temp_file_sets[-1] == {form["path"]}
+    assert join(served, [form], "forgotten", adders(page.config)[0]) == 200
+    assert SECRET in messages(served, "forgotten")
+    assert app.STORE.waiting() == (0, 0)
+    asyncio.run(forgetting.sweep(page.app, app.STORE, seconds=60))
     assert not any(page.temp_file_sets)
+    page.temp_file_sets.pop()
 
 
 def test_progress_that_nobody_asks_for_is_forgotten() -> None:
@@ -492,9 +496,9 @@ def test_progress_that_nobody_asks_for_is_forgotten() -> None:
 # The app with a clean-up after seconds instead of minutes.
 QUICK = """
 import app
-from ui import forget
+from ui.server import forgetting
 options = app.launch_options()
-options["app_kwargs"]["lifespan"] = forget.forgetting(app.UPLOADS, seconds=20, every=0.5)
+options["app_kwargs"]["lifespan"] = forgetting.forgetting(app.STORE, seconds=20, every=0.5)
 app.demo.launch(**options)
 """
 
@@ -554,17 +558,17 @@ def test_the_limits_are_those_that_are_documented() -> None:
 
     said = (app_server.REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
     for limit in (
-        f"{guard.MAX_FILE // 10**6} MB as an upload, {MAX_BYTES // 2**20} MB in the package",
+        f"{receiving.MAX_FILE // 10**6} MB as an upload, {MAX_BYTES // 2**20} MB in the package",
         f"{MAX_PIXELS // 10**6} megapixels, {MAX_ISO_PIXELS // 10**6} as AVIF or HEIC;"
         f" {MAX_SIDE:,} pixels a side; {MAX_DECODED // 10**6} MB decoded",
         f"{LIMITS.cpu_seconds} seconds of a processor, {LIMITS.seconds:.0f} by the clock,"
         f" {LIMITS.memory // 2**20:,} MB",
-        f"| {guard.MAX_UPLOAD // 2**20} MB |",
+        f"| {receiving.MAX_UPLOAD // 2**20} MB, {store.MAX_FILES} files |",
+        f"| {store.MAX_DISK // 2**30} GB, {store.MAX_WAITING_FILES:,} files; a client a quarter |",
         f"| {guard.MAX_BODY // 2**20} MB, {guard.MAX_PARTS:,} values |",
         f"| {routes.MAX_SUPPORT} |",
         f"{guard.SECONDS:.0f} seconds to arrive, {routes.SECONDS:.0f} seconds of work",
-        f"{app.MAX_WAITING} requests, {guard.MAX_QUEUED // 2**20} MB of them,"
-        f" {guard.MAX_DISK // 2**30} GB of uploads",
+        f"{app.MAX_WAITING} requests, {guard.MAX_QUEUED // 2**20} MB of them |",
         f"a request at work for each core, {guard.MAX_OPEN:,} open",
         f"{app.MAX_VISITS} visits, {errors.MAX_REMEMBERED // 2**30} GB of their photos;"
         f" idle ones for {app.MINUTES} minutes",

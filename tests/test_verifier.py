@@ -29,7 +29,7 @@ RATE = Rate(30, 3000, 0.0068, 0.0142)
 RULE = DecisionRule(
     (
         OperatingPoint("balanced", 0.0, RATE, RATE, "nothing"),
-        OperatingPoint("fmr_1", 0.9, RATE, RATE, "nothing"),
+        OperatingPoint("careful", 0.9, RATE, RATE, "nothing"),
     ),
     different_below=-1.0,
 )
@@ -91,9 +91,9 @@ def test_the_prior_moves_the_probability_and_never_the_decision(verifier: Verifi
 
 
 def test_answers_are_json(verifier: Verifier) -> None:
-    answer = verifier.verify(colour(9), colour(200), operating_point="fmr_1").to_dict()
+    answer = verifier.verify(colour(9), colour(200), operating_point="careful").to_dict()
     assert json.loads(json.dumps(answer)) == answer
-    assert answer["schema_version"] == 1 and answer["operating_point"]["name"] == "fmr_1"
+    assert answer["schema_version"] == 2 and answer["operating_point"]["name"] == "careful"
     assert answer["checkpoint"] == {"source": "tiny", "sha256": "0" * 64}
     pick = verifier.pick(colour(9), {"a": colour(10), "b": colour(200)}).to_dict()
     assert json.loads(json.dumps(pick)) == pick
@@ -108,7 +108,7 @@ def test_a_network_that_was_never_calibrated_is_refused() -> None:
     ("options", "message"),
     [
         ({"prior": 1.0}, "prior"),
-        ({"operating_point": "strict"}, "balanced, fmr_1"),
+        ({"operating_point": "strict"}, "balanced, careful"),
         ({"second_face": 3}, "the second photo, which has 1"),
         ({"first_face": -1}, "the first photo"),
     ],

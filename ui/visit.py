@@ -41,7 +41,7 @@ class Shown:
     """One photo on the page: the faces found in it, or the problem that it has.
 
     `picture` is a data URL, "" where the photo cannot be decoded. `face` counts from 0 in the
-    order of `sighting.faces`; None is the default choice.
+    order of `sighting.faces`; None where nobody chose one.
     """
 
     name: str
@@ -62,6 +62,12 @@ class Shown:
         total = len(self.sighting.faces) if self.sighting else 0
         index = int(face) if face.isdecimal() and len(face) < 6 else total
         return replace(self, face=index) if index < total else self
+
+    def toggle(self, face: str) -> "Shown":
+        """As `choose`; but the face that was chosen already is so no longer."""
+        chosen = self.choose(face)
+        again = chosen is not self and chosen.face == self.face
+        return replace(self, face=None) if again else chosen
 
     def with_more(self) -> "Shown":
         """To be searched for small faces too."""

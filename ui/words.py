@@ -31,15 +31,22 @@ PHOTO_ALT_BARE = "{role}, {name}"
 CROP_ALT = "The face from {name}, cut out and aligned"
 ONE_FACE = "1 face found"
 SEVERAL_FACES = "{count} faces found. Tap the one you mean."
+SEVERAL_COMPARED = "{count} faces found. All are compared; tap one to compare it alone."
 DIMENSIONS = "{width} × {height} pixels"
 
 # Options
 OPERATING_POINT = "How careful should “same” be?"
-OPERATING_POINT_INFO = "Fewer false matches means that more true ones are missed."
+OPERATING_POINT_INFO = (
+    "Fewer false matches means that more true ones are missed. Measured on {data}; children and"
+    " relatives are taken for each other more often."
+)
+OPERATING_POINT_INFO_ANY = (
+    "Fewer false matches means that more true ones are missed. Measured on {data}."
+)
 OPERATING_POINTS = {
-    "balanced": "Balanced",
-    "fmr_1": "Careful: 1 % false matches",
-    "fmr_0_1": "Very careful: 0.1 % false matches",
+    "careful": "Careful: 1 % false matches",
+    "very_careful": "Very careful: 0.1 % false matches",
+    "balanced": "Balanced: both errors equally often",
 }
 PRIOR = "How likely was “same person” before you looked? (%)"
 PRIOR_INFO = (
@@ -65,7 +72,7 @@ VERDICTS = {
 }
 LEADS = {
     "same": "These two faces probably belong to the same person.",
-    "uncertain": "These photos do not settle it. Clearer or more similar photos may.",
+    "uncertain": "Clearer or more similar photos may settle it.",
     "different": "These two faces probably belong to different people.",
 }
 # Where the chance beforehand, or the setting, puts verdict and probability on different sides.
@@ -75,6 +82,27 @@ LEADS_DESPITE = {
     "different": "These two faces are too unlike for anything but “different”, though with this"
     " chance beforehand it is more likely that they are the same.",
 }
+# The scale of the words is in `siamese.calibration.Strength`, with its source.
+EVIDENCE = {
+    "same": "Photos as alike as these are about {times} times as likely to show one person as to"
+    " show two. {support} support for “same person”.",
+    "different": "Photos as unlike as these are about {times} times as likely to show two people as"
+    " to show one. {support} support for “different people”.",
+}
+EVIDENCE_NONE = (
+    "Photos as alike as these are as likely to show one person as to show two. They support"
+    " neither."
+)
+EVIDENCE_BOUNDED = "What was measured of this network allows no stronger claim."
+FACE_OF_PHOTO = ("face {number} of the first photo", "face {number} of the second photo")
+AND = " and "
+SEARCHED = (
+    "The most alike of {count} pairs of faces: {which}. At most one of them is the pair you ask"
+    " about, so its odds beforehand were divided by {count}."
+)
+SEARCHED_RATE = (
+    "Among as many pairs of different people, one is called the same in {rate} of cases."
+)
 SIGNS = {"same": "=", "uncertain": "?", "different": "≠"}
 PROBABILITY_OF_SAME = "probability of the same person"
 MEANING = (
@@ -206,7 +234,10 @@ API = {
 }
 PHOTO_FOR_API = "as an uploaded file or a data URL (data:image/jpeg;base64,...)"
 PHOTO_FOR_TOOLS = "as a data URL (data:image/jpeg;base64,...), since web addresses are not fetched"
-_POINT = "How careful “same” is: the false match rate at which it is decided."
+_POINT = (
+    "How careful “same” is: careful (1 % false matches), very_careful (0.1 %), balanced (both"
+    " errors equally often), or a false match rate that was measured, as fmr=0.0005."
+)
 API_PARAMETERS = {
     "verify": {
         "first": "A photo, {photo}.",
@@ -214,10 +245,10 @@ API_PARAMETERS = {
         "operating_point": _POINT,
         "prior": "How probable “same person” was beforehand, between 0 and 1, both excluded.",
         "first_face": (
-            "Which face of the first photo, counted from 0; the most prominent one if null."
+            "Only this face of the first photo, counted from 0; all are compared if null."
         ),
         "second_face": (
-            "Which face of the second photo, counted from 0; the most prominent one if null."
+            "Only this face of the second photo, counted from 0; all are compared if null."
         ),
         "more_faces": "Look for small faces beside large ones too, which takes longer.",
     },
@@ -240,8 +271,10 @@ API_PARAMETERS = {
 API_ANSWER = "answer"
 API_ANSWERS = {
     "verify": (
-        "Answers with JSON: decision (same, uncertain or different), probability, operating_point"
-        " with its measured error rates, photos with the faces found and warnings, checkpoint."
+        "Answers with JSON: decision (same, uncertain or different), probability,"
+        " log10_likelihood_ratio with its bounds, that of all_pairs of faces (the answer is about"
+        " the most alike one), operating_point with its measured error rates, photos with the faces"
+        " found and warnings, checkpoint."
     ),
     "pick": (
         "Answers with JSON: identity (null for none of these), ranking with probabilities,"
@@ -264,7 +297,7 @@ API_WANTED = {
     "photo": "a data URL or the description of an uploaded file",
     "photos": "a list of data URLs or descriptions of uploaded files",
     "names": "a list of names that are not empty, one for each support photo, or null",
-    "point": "the name of an operating point",
+    "point": "the name of an operating point, or a rate as fmr=0.0005",
     "prior": "a number between 0 and 1",
     "face": "a whole number or null",
     "flag": "true or false",
@@ -287,6 +320,11 @@ UPLOAD_TOO_LARGE = (
     "These photos have more than {megabytes} MB together, the maximum allowed size; please send"
     " fewer at once."
 )
+TOO_MANY_FILES = "At most {limit} files may come in one upload; please send fewer at once."
+BAD_UPLOAD = (
+    "This is no complete upload of photos; please send them again, each as a part named files."
+)
+DISK_FULL = "There is no room for photos on the server's disk; please try again later."
 TOO_SLOW = "The request took longer than {seconds} seconds to arrive; please send smaller photos."
 TOO_LONG = (
     "This takes longer than the {seconds} seconds that one request may; please send fewer or"

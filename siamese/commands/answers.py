@@ -41,19 +41,24 @@ def add(commands: Any) -> None:
             parser.add_argument(
                 f"--{which}-face",
                 type=int,
-                help=f"which face of the {which} photo, from 0; default: the most prominent",
+                help=f"only this face of the {which} photo, from 0; default: all are compared",
             )
 
     def judged(parser: argparse.ArgumentParser, prior: str) -> None:
         common(parser)
         parser.add_argument(
-            "--operating-point", help="balanced, fmr_1 or fmr_0_1; default: balanced"
+            "--operating-point",
+            help="careful (1 %% false matches), very_careful (0.1 %%), balanced (both errors"
+            " equally often), or a false match rate, as fmr=0.0005; default: careful",
         )
         parser.add_argument("--prior", type=float, default=0.5, help=prior)
 
     parser = command(commands, verify)
     pair(parser)
     judged(parser, "how probable 'same' was beforehand")
+    parser.add_argument(
+        "--all-pairs", action="store_true", help="print the likelihood ratios of all pairs of faces"
+    )
 
     parser = command(commands, pick)
     parser.add_argument("query", type=Path, help="the photo of somebody to be found")
@@ -91,9 +96,15 @@ def verify(options: argparse.Namespace) -> int:
         said = f"{answer.decision.value}: {percent(answer.probability)}"
         who = "person" if verifier.config.detector == "mtcnn" else "thing"
         print(f"{said} that both show the same {who}")
+        _print_evidence(answer)
+        _print_search(answer)
+        if options.all_pairs:
+            _print_pairs(answer)
         print(f"prior {exact(answer.prior)}, operating point {point.name}: {_rates(point)}")
         _print_origin(answer)
         _print_warnings(answer.first, answer.second)
+        for caution in answer.cautions:
+            print(caution.message, file=sys.stderr)
     return {"same": SAME, "different": DIFFERENT, "uncertain": UNCERTAIN}[answer.decision.value]
 
 
@@ -180,6 +191,43 @@ def _support(path: Path) -> "Path | Gallery":
     return Gallery.load(path)
 
 
+def _print_evidence(answer: "Verification") -> None:
+    """The likelihood ratio, and why the answer is uncertain where it is."""
+    from siamese.calibration import REASONS
+
+    log10 = answer.log10_likelihood_ratio
+    which = "same" if log10 > 0 else "different"
+    support = f"{answer.support.value} support for '{which}'" if log10 else "supports neither"
+    print(f"log10 of the likelihood ratio {log10:.2f}: {support}")
+    if answer.reason is not None:
+        print(REASONS[answer.reason])
+
+
+def _print_search(answer: "Verification") -> None:
+    """Which pair of faces the answer is about, and what its number allows for."""
+    count = answer.comparisons
+    if count == 1:
+        return
+    a, b = (photo.chosen for photo in answer.photos)
+    print(
+        f"the most alike of {count} pairs of faces (--first-face {a} --second-face {b}); at most"
+        f" one of them is the pair asked about, so its prior odds were divided by {count}"
+    )
+    if answer.false_match_rate is not None:
+        said = rate(answer.false_match_rate)
+        print(f"false matches among {count} pairs of different people {said}")
+
+
+def _print_pairs(answer: "Verification") -> None:
+    """The likelihood ratio of each face of the first photo with each of the second."""
+    print(
+        "log10 of the likelihood ratio: a row for each face of the first photo, a column for each"
+        " of the second"
+    )
+    for row in answer.all_pairs:
+        print(" ".join(f"{log10:8.2f}" for log10 in row))
+
+
 def _print_origin(answer: "Verification | Pick | Explanation") -> None:
     print(f"answered by {answer.origin.source}, weights {answer.origin.sha256}")
 
@@ -192,6 +240,8 @@ def _print_warnings(*photos: "PhotoFaces") -> None:
 
 def _rates(point: "OperatingPoint") -> str:
     def said(found: "Rate") -> str:
+        if not found.trials:
+            return "not measured"
         return f"{rate(found.value)} ({found.errors} of {found.trials:,})"
 
     return (

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from siamese.commands.options import SAME, command, count, count_or_none
+from siamese.errors import InputError
 
 
 def add(commands: Any) -> None:
@@ -22,7 +23,11 @@ def add(commands: Any) -> None:
     parser.add_argument("out", type=Path, help="the training folder to write, with report.csv")
 
     parser = command(commands, train)
-    parser.add_argument("out", type=Path, help="the checkpoint folder to write")
+    parser.add_argument("folder", type=Path, nargs="?", metavar="OUT", help="the same as --out")
+    parser.add_argument("--out", type=Path, help="the checkpoint folder to write; default: OUT")
+    parser.add_argument(
+        "--recipe", type=Path, help="all stages of this file; --data is the folder of what it names"
+    )
     parser.add_argument(
         "--objective",
         choices=("distill", "verify"),
@@ -35,15 +40,7 @@ def add(commands: Any) -> None:
         "--unlabelled", default=[], help="pictures of nobody in particular", **sources
     )
     parser.add_argument(
-        "--targets",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="NPZ",
-        help="the teacher's embeddings of the pictures",
-    )
-    parser.add_argument(
-        "--teacher", type=Path, help="the network that made the targets: it sees each view anew"
+        "--teacher", type=Path, help="the reference network, to learn from or beside: .safetensors"
     )
     parser.add_argument(
         "--emphasis",
@@ -54,10 +51,10 @@ def add(commands: Any) -> None:
         help="draw the people of this source so much more often",
     )
     parser.add_argument(
-        "--distillation", type=float, default=1.0, help="weight of the targets beside the pairs"
+        "--distillation", type=float, default=1.0, help="weight of the teacher beside the pairs"
     )
     parser.add_argument("--init", type=Path, help="start from this checkpoint")
-    parser.add_argument("--pictures", type=count, required=True, help="how many to show in total")
+    parser.add_argument("--pictures", type=count, help="how many to show in total")
     parser.add_argument("--batch-size", type=count, default=128, help="pictures to a step")
     parser.add_argument(
         "--learning-rate", type=float, default=2e-3, help="at its highest, after the warm-up"
@@ -99,7 +96,14 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--per-person", type=count, default=4, help="pictures of each in a batch")
     cached(parser)
-    parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        help="cuda: pictures and both networks on the GPU; default: a GPU where there is one",
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="compile the networks first: for long GPU stages"
+    )
 
     parser = command(commands, average)
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
@@ -119,12 +123,7 @@ def add(commands: Any) -> None:
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
     parser.add_argument("--data", required=True, help="the sources it was trained on", **sources)
     parser.add_argument(
-        "--targets",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="NPZ",
-        help="the teacher's embeddings of the pictures",
+        "--teacher", type=Path, help="the reference network: labels it contradicts are left out"
     )
     parser.add_argument(
         "--mirrored",
@@ -186,9 +185,16 @@ def align(options: argparse.Namespace) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    """Run one stage of a recipe."""
+    """Run one stage of training, or all stages of a recipe."""
+    out = options.out or options.folder
+    if out is None or (options.out and options.folder):
+        raise InputError("Say once which folder to write: --out FOLDER.")
+    if options.recipe:
+        return _recipe(options, out)
+    if options.pictures is None:
+        raise InputError("Say with --pictures how many to show in total.")
     from siamese.training.loop import Schedule
-    from siamese.training.recipe import StageOptions, Wanted
+    from siamese.training.stage import StageOptions, Wanted
     from siamese.training.train import train as run
 
     schedule = Schedule(
@@ -210,7 +216,6 @@ def train(options: argparse.Namespace) -> int:
         data=tuple(options.data),
         schedule=schedule,
         unlabelled=tuple(options.unlabelled),
-        targets=tuple(options.targets),
         teacher=options.teacher,
         emphasis=tuple((name, float(factor)) for name, factor in options.emphasis),
         distillation=options.distillation,
@@ -220,11 +225,30 @@ def train(options: argparse.Namespace) -> int:
         group=options.group,
         kin=options.kin,
         per_person=options.per_person,
-        cpu=options.cpu,
+        device=options.device,
+        compiled=options.compile,
         cache=_cache(options),
     )
-    if run(stage, options.out):
-        print(f"trained: {options.out}")
+    if run(stage, out):
+        print(f"trained: {out}")
+    return SAME
+
+
+WITH_RECIPE = {"folder", "out", "recipe", "data", "cache", "device", "compile"}
+
+
+def _recipe(options: argparse.Namespace, out: Path) -> int:
+    from siamese.training.recipe import Place, make, read_recipe
+
+    for name, value in vars(options).items():
+        if name not in WITH_RECIPE and value != options.parser.get_default(name):
+            raise InputError(f"The recipe decides --{name.replace('_', '-')}; leave that out.")
+    (data, *others) = options.data
+    if others:
+        raise InputError("With --recipe, --data is one folder: that of the files it names.")
+    place = Place(data, _cache(options), options.device, options.compile)
+    make(read_recipe(options.recipe), place, out)
+    print(f"made: {out}")
     return SAME
 
 
@@ -244,7 +268,7 @@ def calibrate(options: argparse.Namespace) -> int:
     run(
         options.checkpoint,
         tuple(options.data),
-        tuple(options.targets),
+        options.teacher,
         options.out,
         _cache(options),
         license=options.license,

@@ -88,7 +88,10 @@ def convert(options: argparse.Namespace) -> int:
     network = None
     if options.backbone:
         network = NetworkConfig(
-            options.backbone, options.image_size, options.channels, options.embedding_size
+            backbone=options.backbone,
+            image_size=options.image_size,
+            channels=options.channels,
+            embedding_size=options.embedding_size,
         )
     print(f"converted: {options.out}, weights {run(options.source, options.out, network)}")
     return SAME

@@ -31,7 +31,7 @@ def plain(pixels: Tensor, window: tuple[float, float, float, float], size: int) 
     planes = pixels.float() / 255
     pictures, visible = planes[:, :-1], planes[:, -1:]
     pictures = pictures * visible + (1 - visible) * _extend(pictures * visible, visible)
-    identity = torch.eye(2, 3).expand(len(pictures), 2, 3)
+    identity = torch.eye(2, 3, device=pixels.device).expand(len(pictures), 2, 3)
     grid = _grid(identity, window, pictures.shape[-2:], size)
     return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
 
@@ -42,8 +42,8 @@ def _grid(
     """Sampling positions (B, size, size, 2) in grid_sample's units for a window and a matrix."""
     height, width = shape
     x0, y0, x1, y1 = window
-    half = torch.tensor([(x1 - x0) / width, (y1 - y0) / height])
-    centre = torch.tensor([(x0 + x1) / width - 1, (y0 + y1) / height - 1])
+    half = matrix.new_tensor([(x1 - x0) / width, (y1 - y0) / height])
+    centre = matrix.new_tensor([(x0 + x1) / width - 1, (y0 + y1) / height - 1])
     grid = F.affine_grid(matrix, [len(matrix), 1, size, size], align_corners=False)
     return grid * half + centre
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from siamese.checkpoint import CheckpointConfig
 from siamese.data import people
 from siamese.data.people import Part, Picture, family
-from siamese.data.targets import SAME_PERSON, close_to_any, read_targets
+from siamese.data.reference import Reference
+from siamese.data.targets import SAME_PERSON, close_to_any
 from siamese.errors import InputError
 
 VALIDATION_ALPHABETS = ("Bengali", "Hebrew")
@@ -95,16 +96,16 @@ def fits(identity: str) -> bool:
 def training_pictures(
     data: Sequence[Path],
     unlabelled: Sequence[Path],
-    targets: Sequence[Path],
     split: Split,
+    reference: Reference | None = None,
     turns: bool = False,
 ) -> list[Picture]:
-    """Labelled pictures of the training part, and all unlabelled ones where targets teach them.
+    """Labelled pictures of the training part, and all unlabelled ones, which a reference teaches.
 
-    Where there are targets, they also find people who stand in two sources under two names: whoever
-    has a picture that close to a held-out person's is left out. With `turns`, labelled pictures are
+    It also finds people who stand in two sources under two names: whoever has a picture that close
+    to a held-out person's is left out. With `turns`, labelled pictures are
     there turned by quarters too, as pictures of other classes. Raises InputError where there are
-    too few people, or unlabelled pictures and no targets.
+    too few people, or unlabelled pictures and no reference network.
     """
     everyone = people.list_people(data)
     labelled = split.of(everyone, Part.TRAIN)
@@ -115,20 +116,19 @@ def training_pictures(
         raise InputError(
             f"Training needs at least {MIN_PEOPLE} people in its training part; there are {count}."
         )
-    if not targets:
+    if reference is None:
         if unlabelled:
-            raise InputError("Pictures without identity teach nothing without --targets.")
+            raise InputError("Pictures without identity teach nothing without --teacher.")
         return labelled
     free = [p for source in unlabelled for p in people.list_pictures(source, False)]
     held_out = [p for p in everyone if split.part(p) is not Part.TRAIN]
-    return _without_held_out(labelled + free, held_out, targets)
+    return _without_held_out(labelled + free, held_out, reference)
 
 
 def _without_held_out(
-    pictures: Sequence[Picture], held_out: Sequence[Picture], files: Sequence[Path]
+    pictures: Sequence[Picture], held_out: Sequence[Picture], reference: Reference
 ) -> list[Picture]:
-    targets = read_targets(files, [*pictures, *held_out])
-    close = close_to_any(targets[: len(pictures)], targets[len(pictures) :], SAME_PERSON)
+    close = close_to_any(reference.of(pictures), reference.of(held_out), SAME_PERSON)
     suspects = {p.identity for p, hit in zip(pictures, close, strict=True) if hit and p.identity}
     return [
         picture

@@ -1,13 +1,11 @@
-"""Target embeddings: what an independent reference network says of the pictures."""
+"""What target embeddings, those of an independent reference network, tell of pictures."""
 
-import zipfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from siamese.data.people import Picture, photos_of
-from siamese.errors import InputError
+from siamese.data.reference import Reference
 
 SAME_PERSON = 0.5  # cosine of target embeddings; random people exceed 0.37 once in 100,000 pairs
 CONTRADICTED = 0.2  # cosine; one in a hundred pairs of strangers is more alike to the reference
@@ -42,42 +40,6 @@ def _alike_to_others(vectors: np.ndarray) -> np.ndarray:
     return np.asarray((others * vectors).sum(axis=1) / np.maximum(lengths, 1e-12))
 
 
-def read_targets(files: Sequence[Path], pictures: Sequence[Picture]) -> np.ndarray:
-    """Target embeddings of `pictures` from .npz files with `names` and `embedding`.
-
-    Returns float16 (N, D), unit length; a row of zeros where no file knows the picture. Raises
-    InputError where a file is none of these; nothing in it is unpickled.
-    """
-    rows: dict[str, np.ndarray] = {}
-    for file in files:
-        rows.update(_rows_of(file))
-    sizes = {len(row) for row in rows.values()}
-    if len(sizes) != 1:
-        raise InputError(f"Target embeddings must be of one length, not of {sorted(sizes)}.")
-    (size,) = sizes
-    targets = np.zeros((len(pictures), size), np.float16)
-    for index, picture in enumerate(pictures):
-        row = rows.get(picture.name)
-        if row is not None:
-            targets[index] = row / np.linalg.norm(row.astype(np.float32))
-    return targets
-
-
-def _rows_of(file: Path) -> dict[str, np.ndarray]:
-    """The embedding of each picture that a file names."""
-    try:
-        with np.load(file) as content:
-            names, embedding = content["names"], content["embedding"]
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file} is no .npz file of target embeddings.") from error
-    numbers = embedding.dtype.kind in "fi" and embedding.ndim == 2
-    if not numbers or names.shape != (len(embedding),) or names.dtype.kind != "U":
-        raise InputError(f"{file} does not hold one row of numbers for each name.")
-    if not len(embedding) or not np.isfinite(embedding).all():
-        raise InputError(f"{file} holds no target embeddings, or numbers that are not finite.")
-    return dict(zip(names.tolist(), embedding, strict=True))
-
-
 def close_to_any(targets: np.ndarray, others: np.ndarray, limit: float) -> np.ndarray:
     """Which rows have a cosine above `limit` to any row of `others`: bool (N,).
 
@@ -89,10 +51,9 @@ def close_to_any(targets: np.ndarray, others: np.ndarray, limit: float) -> np.nd
     return np.concatenate([(block @ others.T).max(axis=1) > limit for block in blocks])
 
 
-def contradicted_names(pictures: Sequence[Picture], targets: Sequence[Path]) -> set[str]:
-    """Names of pictures whose label the reference embeddings contradict; none without targets."""
-    if not targets:
+def contradicted_names(pictures: Sequence[Picture], reference: Reference | None) -> set[str]:
+    """Names of pictures whose label the reference network contradicts; none without it."""
+    if reference is None:
         return set()
-    rows = read_targets(targets, pictures)
-    wrong = contradicted(rows, [picture.identity for picture in pictures])
+    wrong = contradicted(reference.of(pictures), [picture.identity for picture in pictures])
     return {picture.name for picture, bad in zip(pictures, wrong, strict=True) if bad}

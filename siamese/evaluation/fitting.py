@@ -15,6 +15,7 @@ from enum import StrEnum
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from siamese.calibration import BALANCED, CAREFUL, LN10, VERY_CAREFUL, Bounds
 from siamese.data.pairs import MIN_PEOPLE, Labels, _strangers
 from siamese.data.people import photos_of
 from siamese.errors import InputError
@@ -23,6 +24,7 @@ from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.metrics import Scores
 
 MOST_PHOTOS = 8  # "4 and more" is fitted on 4 to 8
+BOUND_STEP = 0.01  # between two thresholds at which bounds are tried, log10 of a likelihood ratio
 
 
 class Support(StrEnum):
@@ -75,13 +77,46 @@ def fit_platt(scores: Scores) -> Platt:
 
 
 def fit_thresholds(scores: Scores) -> Thresholds:
-    """Operating points and the lower edge of the uncertain band, from calibrated logits."""
+    """Operating points and the lower edge of the uncertain band, from calibrated logits.
+
+    No threshold lies at a likelihood ratio below 1, since none such is called the same; nor the
+    edge above it.
+    """
     points = {
-        "balanced": metrics.threshold_at_eer(scores),
-        "fmr_1": metrics.threshold_at_fmr(scores.impostor, 0.01),
-        "fmr_0_1": metrics.threshold_at_fmr(scores.impostor, 0.001),
+        CAREFUL: metrics.threshold_at_fmr(scores.impostor, 0.01),
+        VERY_CAREFUL: metrics.threshold_at_fmr(scores.impostor, 0.001),
+        BALANCED: metrics.threshold_at_eer(scores),
     }
-    return Thresholds(points, metrics.threshold_at_fnmr(scores.genuine, 0.01))
+    edge = min(metrics.threshold_at_fnmr(scores.genuine, 0.01), 0.0)
+    return Thresholds({name: max(logit, 0.0) for name, logit in points.items()}, edge)
+
+
+def fit_bounds(scores: Scores) -> Bounds:
+    """The empirical lower and upper bound of a likelihood ratio (ELUB), from calibrated logits.
+
+    Vergeer, van Es, de Jongh, Alberink and Stoel, "Numerical likelihood ratios outputted by LR
+    systems are often based on extrapolation: when to stop extrapolating?", Science & Justice 56
+    (2016) 482-491. Somebody who acts wherever the ratio is above a threshold t bears the cost of
+    genuine pairs missed plus t times that of impostor pairs accepted, one more misleading pair of
+    each kind being counted than was seen. Beyond the bounds the system costs more than saying
+    "1" of every pair, which costs min(1, t).
+    """
+    genuine, impostor = np.sort(scores.genuine) / LN10, np.sort(scores.impostor) / LN10
+    lowest = max(min(genuine[0], impostor[0]), -np.log10(len(genuine) + 1), -9)
+    highest = min(max(genuine[-1], impostor[-1]), np.log10(len(impostor) + 1), 9)
+    first, last = min(0, int(lowest // BOUND_STEP)), max(0, int(highest // BOUND_STEP) + 1)
+    steps = np.linspace(first * BOUND_STEP, last * BOUND_STEP, last - first + 1)
+    missed = (np.searchsorted(genuine, steps, side="right") + 1) / (len(genuine) + 1)
+    accepted = 1 - np.searchsorted(impostor, steps, side="right") / (len(impostor) + 1)
+    worse = missed + 10**steps * accepted > np.minimum(1, 10**steps)
+    low = np.max(steps[worse & (steps <= 0)] + BOUND_STEP, initial=steps[0])
+    high = np.min(steps[worse & (steps >= 0)] - BOUND_STEP, initial=steps[-1])
+    return Bounds(
+        min(round(float(low), 2), 0.0),
+        max(round(float(high), 2), 0.0),
+        genuine_pairs=len(genuine),
+        impostor_pairs=len(impostor),
+    )
 
 
 def support_scores(

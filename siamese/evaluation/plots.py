@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from siamese.evaluation import metrics
 from siamese.evaluation.metrics import Scores
 
-FOLDER, PEOPLE, TRAINING = "plots", "plots/people", "plots/training.png"
+FOLDER, PEOPLE = "plots", "plots/people"
+TRAINING, YAW = "plots/training.png", "plots/yaw.png"
 LIKELIHOOD = ("tippett", "cross_entropy")
 BLUE, ORANGE, GREY = "#2166ac", "#d6604d", "#777777"
 PRIORS = np.linspace(-3, 3, 121)  # log10 of the prior odds that a cross-entropy is drawn for
@@ -39,7 +40,12 @@ def files(folder: Path) -> list[str]:
     """The plots of a card that are in `folder`, by their paths in there and in its order."""
     names = [f"{FOLDER}/{name}.png" for name in DRAWN]
     names += [f"{PEOPLE}/{name}.png" for name in LIKELIHOOD]
-    return [name for name in (*names, TRAINING) if (folder / name).exists()]
+    return [name for name in (*names, YAW, TRAINING) if (folder / name).exists()]
+
+
+def draw_yaw(folder: Path, reports: dict[str, Any]) -> None:
+    """How often pairs of a frontal and a turned head are told right, by the yaw in degrees."""
+    _save(folder / YAW, partial(_yaw, reports))
 
 
 def draw_training(folder: Path, log: Path) -> None:
@@ -57,6 +63,19 @@ def read_log(path: Path) -> dict[str, np.ndarray]:
         rows = list(csv.DictReader(file))
     names = rows[0] if rows else ()
     return {name: np.array([float(row[name] or "nan") for row in rows]) for name in names}
+
+
+def _yaw(reports: dict[str, Any], axes: Axes) -> None:
+    yaws = [int(angle) for angle in reports]
+    lines = {
+        "accuracy at equal errors": [1 - report["eer"] for report in reports.values()],
+        "TAR at FAR 1 %": [report["tar_at_far_1"]["value"] for report in reports.values()],
+    }
+    for (label, values), colour in zip(lines.items(), (BLUE, ORANGE), strict=True):
+        axes.plot(yaws, values, "o-", color=colour, label=label)
+    axes.set(xlabel="yaw of the second picture, degrees", ylabel="rate", ylim=(0, 1.005))
+    axes.set(xticks=yaws, title="Frontal against turned, validation people")
+    axes.legend()
 
 
 def _roc(scores: Scores, report: dict[str, Any], axes: Axes) -> None:

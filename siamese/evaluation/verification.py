@@ -163,9 +163,9 @@ def false_match_curve(impostor: np.ndarray, on: str) -> FalseMatchCurve:
 def decisions_report(scores: Scores, rule: DecisionRule) -> dict[str, dict[str, dict[str, float]]]:
     """Same / uncertain / different, as counted on genuine and on impostor pairs at each point."""
 
-    def shares(logits: np.ndarray, threshold: float) -> dict[str, float]:
-        same = logits >= threshold
-        different = ~same & (logits < rule.different_below)
+    def shares(logits: np.ndarray, limits: tuple[float, float]) -> dict[str, float]:
+        same = logits >= limits[1]
+        different = ~same & (logits < limits[0])
         return {
             "same": float(same.mean()),
             "uncertain": float((~same & ~different).mean()),
@@ -174,8 +174,8 @@ def decisions_report(scores: Scores, rule: DecisionRule) -> dict[str, dict[str, 
 
     return {
         point.name: {
-            "genuine": shares(scores.genuine, point.threshold),
-            "impostor": shares(scores.impostor, point.threshold),
+            "genuine": shares(scores.genuine, rule.limits(point)),
+            "impostor": shares(scores.impostor, rule.limits(point)),
         }
         for point in rule.operating_points
     }

@@ -1,7 +1,8 @@
 """Random changes of training pictures, as a Space's visitors would make them.
 
 `draw` makes all random decisions for a batch, `apply` carries them out; so a batch can be cut into
-slices for several processes and each gets what one process alone would have given it.
+slices for several processes and each gets what one process alone would have given it. Decisions are
+made on the CPU and carried out wherever the pictures are, without ever waiting for a GPU.
 """
 
 import math
@@ -10,7 +11,6 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
 
 from siamese.data.pixels import _extend, _grid
 from siamese.faces.alignment import TEMPLATE
@@ -134,6 +134,10 @@ class Draws:
         """The decisions for pictures start ... stop - 1."""
         return Draws(*(getattr(self, field.name)[start:stop] for field in fields(self)))
 
+    def to(self, device: torch.device) -> "Draws":
+        """The decisions on that device."""
+        return Draws(*(_to(getattr(self, field.name), device) for field in fields(self)))
+
 
 def draw(size: int, channels: int, how: Augmentation, generator: torch.Generator) -> Draws:
     """Draw the decisions for `size` pictures of `channels` channels."""
@@ -184,7 +188,7 @@ def draw(size: int, channels: int, how: Augmentation, generator: torch.Generator
 def apply(
     pixels: Tensor, draws: Draws, window: tuple[float, float, float, float], size: int
 ) -> Tensor:
-    """Carry out the decisions.
+    """Carry out the decisions, on the device of `pixels`; `draws` are on the CPU.
 
     `pixels` is uint8 (B, C + 1, H, W), the last plane telling where the picture is visible (as
     `pixels.read_pixels` gives); `window` is the x0, y0, x1, y1 of the canonical crop in it, px.
@@ -192,12 +196,13 @@ def apply(
     """
     planes = pixels.float() / 255
     pictures, visible = planes[:, :-1], planes[:, -1:]
-    visible = visible * _inside(draws.cut, visible)
-    pictures = _fill_borders(pictures * visible, visible, draws)
-    pictures = _wear(pictures, draws)
-    grid = _turned(_grid(draws.matrix, window, planes.shape[-2:], size), draws.turn)
+    there = draws.to(pixels.device)
+    visible = visible * _inside(there.cut, visible)
+    pictures = _fill_borders(pictures * visible, visible, draws.fill, there.paint)
+    pictures = _wear(pictures, draws.glasses, there.paint)
+    grid = _turned(_grid(there.matrix, window, planes.shape[-2:], size), draws.turn)
     pictures = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
-    pictures = _blur(_erase(_recolour(pictures, draws), draws), draws.blur)
+    pictures = _blur(_erase(_recolour(pictures, there), there), draws.blur)
     return _jpeg(_lower_resolution(pictures, draws.shrink), draws.quality)
 
 
@@ -207,12 +212,22 @@ def view(
     """The same views unspoiled: only moved and turned, black beyond the photo's edge.
 
     What a teacher is shown: it learned with black borders, and a fill is no feature of a face.
-    Shapes and ranges as in `apply`.
+    Devices, shapes and ranges as in `apply`.
     """
     planes = pixels.float() / 255
     pictures, visible = planes[:, :-1], planes[:, -1:]
-    grid = _turned(_grid(draws.matrix, window, planes.shape[-2:], size), draws.turn)
+    matrix = _to(draws.matrix, pixels.device)
+    grid = _turned(_grid(matrix, window, planes.shape[-2:], size), draws.turn)
     return F.grid_sample(pictures * visible, grid, padding_mode="zeros", align_corners=False)
+
+
+def _to(values: Tensor, device: torch.device) -> Tensor:
+    return values.to(device, non_blocking=True)
+
+
+def _chosen(decided: Tensor, like: Tensor) -> Tensor:
+    """Row numbers where a decision on the CPU is not 0, on the device of `like`."""
+    return _to(decided.nonzero().flatten(), like.device)
 
 
 def _turned(grid: Tensor, turn: Tensor) -> Tensor:
@@ -222,10 +237,11 @@ def _turned(grid: Tensor, turn: Tensor) -> Tensor:
     similarity that aligns them is what the product would find, so the positions asked for are
     taken back through it, then through the turn.
     """
-    rows = turn.abs().sum(1).nonzero().flatten()
+    turns = turn.abs().sum(1) > 0
+    rows = _chosen(turns, grid)
     if not len(rows):
         return grid
-    angles = turn[rows]
+    angles = turn[turns]
     centre = torch.tensor(CENTRE)
     landmarks = torch.tensor(TEMPLATE) - centre
     moved = torch.stack(
@@ -237,6 +253,7 @@ def _turned(grid: Tensor, turn: Tensor) -> Tensor:
     spread = (source - middle).abs().square().sum(1)
     scale = ((source - middle).conj() * (target - target.mean())).sum(1) / spread
     shift = target.mean() - scale * middle[:, 0]
+    angles, scale, shift, centre = (_to(v, grid.device) for v in (angles, scale, shift, centre))
     stored = (grid[rows] + 1) * 64 - 8 - centre  # px of the template about the head's axis
     asked = torch.view_as_complex(stored.contiguous())
     asked = torch.view_as_real((asked - shift.view(-1, 1, 1)) / scale.view(-1, 1, 1))
@@ -264,9 +281,9 @@ def _back(place: Tensor, half: float, angle: Tensor) -> Tensor:
     return half * phi.sin() + (share - inside) * outline
 
 
-def _wear(pictures: Tensor, draws: Draws) -> Tensor:
+def _wear(pictures: Tensor, opacity: Tensor, paint: Tensor) -> Tensor:
     """Dark glasses over the eyes of stored crops (B, C, 128, 128)."""
-    rows = draws.glasses.nonzero().flatten()
+    rows = _chosen(opacity, pictures)
     if not len(rows):
         return pictures
     place = torch.arange(pictures.shape[-1]) + 0.5 - 8
@@ -275,8 +292,9 @@ def _wear(pictures: Tensor, draws: Draws) -> Tensor:
         lens = ((place - x) / 14).abs().pow(4)[None] + ((place - y - 2) / 10).abs().pow(4)[:, None]
         cover = torch.maximum(cover, (lens < 1).float())
     bridge = ((place - y).abs() < 2)[:, None] & ((place - 56).abs() < 6)[None]
-    cover = torch.maximum(cover, bridge.float()) * draws.glasses[rows].view(-1, 1, 1, 1)
-    worn = pictures[rows] * (1 - cover) + cover * draws.paint[rows, :, :1, :1] * 0.25
+    cover = torch.maximum(cover, bridge.float()) * opacity[opacity > 0].view(-1, 1, 1, 1)
+    cover = _to(cover, pictures.device)
+    worn = pictures[rows] * (1 - cover) + cover * paint[rows, :, :1, :1] * 0.25
     return pictures.index_copy(0, rows, worn)
 
 
@@ -286,9 +304,9 @@ def _blur(pictures: Tensor, sigma: Tensor) -> Tensor:
     steps = (sigma / 0.6).round().clamp(min=1).int() * (sigma > 0)
     offsets = torch.arange(-8.0, 9.0)
     for step in steps[steps > 0].unique().tolist():
-        rows = (steps == step).nonzero().flatten()
+        rows = _chosen(steps == step, pictures)
         kernel = torch.exp(-offsets.square() / (2 * (0.6 * step * size / 112) ** 2))
-        kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
+        kernel = _to((kernel / kernel.sum()).view(1, 1, 1, -1), pictures.device)
         planes = F.pad(pictures[rows], (8, 8, 8, 8), mode="replicate").flatten(0, 1)[:, None]
         planes = F.conv2d(F.conv2d(planes, kernel), kernel.transpose(2, 3))
         result = result.index_copy(0, rows, planes.view(len(rows), -1, size, size))
@@ -298,27 +316,27 @@ def _blur(pictures: Tensor, sigma: Tensor) -> Tensor:
 def _inside(cut: Tensor, like: Tensor) -> Tensor:
     """1 inside what is left after cutting fractions (left, top, right, bottom) off, else 0."""
     height, width = like.shape[-2:]
-    x = (torch.arange(width) + 0.5) / width
-    y = (torch.arange(height) + 0.5) / height
+    x = (torch.arange(width, device=like.device) + 0.5) / width
+    y = (torch.arange(height, device=like.device) + 0.5) / height
     left, top, right, bottom = cut.T[:, :, None]
     across = (x >= left) & (x <= 1 - right)
     down = (y >= top) & (y <= 1 - bottom)
     return (down[:, None, :, None] & across[:, None, None, :]).float()
 
 
-def _fill_borders(pictures: Tensor, visible: Tensor, draws: Draws) -> Tensor:
+def _fill_borders(pictures: Tensor, visible: Tensor, fill: Tensor, paint: Tensor) -> Tensor:
     def extension(rows: Tensor) -> Tensor:
         return _extend(pictures[rows], visible[rows])
 
     def colour(rows: Tensor) -> Tensor:
-        return draws.paint[rows, :, :1, :1]
+        return paint[rows, :, :1, :1]
 
     def noise(rows: Tensor) -> Tensor:
-        return F.interpolate(draws.paint[rows], pictures.shape[-2:], mode="bilinear")
+        return F.interpolate(paint[rows], pictures.shape[-2:], mode="bilinear")
 
     filled = pictures
     for kind, filling in ((1, colour), (2, noise), (3, extension)):
-        rows = (draws.fill == kind).nonzero().flatten()
+        rows = _chosen(fill == kind, pictures)
         if len(rows):
             mixed = pictures[rows] + (1 - visible[rows]) * filling(rows)
             filled = filled.index_copy(0, rows, mixed)
@@ -338,7 +356,7 @@ def _recolour(pictures: Tensor, draws: Draws) -> Tensor:
 
 def _erase(pictures: Tensor, draws: Draws) -> Tensor:
     size = pictures.shape[-1]
-    position = (torch.arange(size) + 0.5) / size
+    position = (torch.arange(size, device=pictures.device) + 0.5) / size
     x0, y0, x1, y1 = draws.box.T[:, :, None]
     across = (position >= x0) & (position < x1)
     down = (position >= y0) & (position < y1)
@@ -355,17 +373,59 @@ def _lower_resolution(pictures: Tensor, shrink: Tensor) -> Tensor:
     sides = (size / shrink / 8).round().int().clamp(min=1) * 8
     result = pictures
     for side in sides[shrink > 1].unique().tolist():
-        rows = ((sides == side) & (shrink > 1)).nonzero().flatten()
+        rows = _chosen((sides == side) & (shrink > 1), pictures)
         small = F.interpolate(pictures[rows], (side, side), mode="bilinear", antialias=True)
         large = F.interpolate(small, (size, size), mode="bilinear", antialias=True)
         result = result.index_copy(0, rows, large)
     return result
 
 
+# Of the JPEG standard, annex K (luminance and chrominance at quality 50), and of JFIF (R, G, B to
+# brightness and two colours).
+BRIGHTNESS_STEPS = (
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
+    14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
+    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
+    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
+)  # fmt: skip
+COLOUR_STEPS = (
+    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99,
+    24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99, *[99] * 32,
+)  # fmt: skip
+TO_JFIF = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+
+
 def _jpeg(pictures: Tensor, quality: Tensor) -> Tensor:
-    mode = ImageReadMode.RGB if pictures.shape[1] == 3 else ImageReadMode.GRAY
-    for row in quality.nonzero().flatten().tolist():
-        picture = (pictures[row] * 255).round().to(torch.uint8)
-        coded = encode_jpeg(picture, int(quality[row]))
-        pictures[row] = decode_jpeg(coded, mode).float() / 255
-    return pictures
+    """What JPEG loses, colours at half the resolution; its coding of what is left loses nothing."""
+    rows, device = _chosen(quality, pictures), pictures.device
+    if not len(rows):
+        return pictures
+    chosen, (height, width) = quality[quality > 0].float(), pictures.shape[-2:]
+    planes = F.pad(pictures[rows] * 255, (0, -width % 16, 0, -height % 16), mode="replicate")
+    if pictures.shape[1] == 1:
+        coded = _coded(planes - 128, BRIGHTNESS_STEPS, chosen) + 128
+    else:
+        jfif = torch.tensor(TO_JFIF)
+        mixed = torch.einsum("ck,bkhw->bchw", _to(jfif, device), planes)
+        bright = _coded(mixed[:, :1] - 128, BRIGHTNESS_STEPS, chosen) + 128
+        colours = _coded(F.avg_pool2d(mixed[:, 1:], 2), COLOUR_STEPS, chosen)
+        colours = F.interpolate(colours, scale_factor=2, mode="bilinear")
+        mixed = torch.cat([bright, colours], 1)
+        coded = torch.einsum("ck,bkhw->bchw", _to(torch.linalg.inv(jfif), device), mixed)
+    coded = (coded[..., :height, :width] / 255).clamp(0, 1)
+    return pictures.index_copy(0, rows, coded)
+
+
+def _coded(planes: Tensor, steps: tuple[int, ...], quality: Tensor) -> Tensor:
+    """Planes (B, C, 8 H, 8 W) about 0 through the rounding of their blocks' cosine transforms."""
+    scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)
+    table = ((torch.tensor(steps) * scale[:, None] + 50) / 100).floor().clamp(1, 255)
+    table = _to(table.view(-1, 1, 1, 1, 8, 8), planes.device)
+    wave = torch.arange(8.0)
+    cosines = torch.cos((2 * wave + 1) * wave[:, None] * math.pi / 16) / 2
+    cosines[0] /= math.sqrt(2)
+    cosines = _to(cosines, planes.device)
+    size, (height, width) = planes.shape[:2], (side // 8 for side in planes.shape[-2:])
+    blocks = planes.view(*size, height, 8, width, 8).transpose(3, 4)
+    rounded = torch.round(cosines @ blocks @ cosines.T / table) * table
+    return (cosines.T @ rounded @ cosines).transpose(3, 4).reshape(planes.shape)

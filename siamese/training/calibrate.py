@@ -7,7 +7,7 @@ checkpoint is saved; what config.json keeps of the fit is provenance, no answer 
 
 import dataclasses
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from siamese.data.collection import People, embed_pictures
 from siamese.data.pairs import draw_pairs
 from siamese.data.people import Part
 from siamese.data.pixels import CACHE
+from siamese.data.reference import Reference
 from siamese.data.split import calibration_pictures, fits, split_of
 from siamese.data.targets import contradicted_names
 from siamese.errors import InputError
@@ -46,7 +47,7 @@ RUNTIME_METHOD = Support.MEAN_EMBEDDING  # what `Gallery.means` does
 def calibrate(
     folder: Path,
     data: Sequence[Path],
-    targets: Sequence[Path],
+    teacher: Path | None,
     out: Path,
     cache: Path = CACHE,
     license: str | None = None,
@@ -54,16 +55,18 @@ def calibrate(
     mirrored: bool | None = None,
     unlabelled: Sequence[Path] = (),
     bases: int | None = None,
+    origin: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
     """Calibrate the checkpoint in `folder` on `data` and save it in `out`, which may be the same.
 
-    `targets` are embeddings of an independent reference network (.npz, as for training); given
-    these, pictures whose label it contradicts are left out, and config.json lists them. `license`
-    is what the weights may be used under, with one sentence why; `mirrored` whether pictures are
-    embedded together with their mirror images. None leaves either as config.json says.
-    `bases` is how many the embedding is written in (`backbones.tight_frame`).
+    `teacher` is an independent reference network (as for training); given that, pictures whose
+    label it contradicts are left out, and config.json lists them. `license` is what the weights may
+    be used under, with one sentence why; `mirrored` whether pictures are embedded together with
+    their mirror images; `bases` how many the embedding is written in (`backbones.tight_frame`).
+    None leaves these as config.json says.
     `unlabelled` are pictures of strangers, each of another person, some of them with an age in the
-    name: they make the cohort that a pair is judged against (see `network.Head`).
+    name: they make the cohort that a pair is judged against (see `network.Head`). `origin` is what
+    else the record shall say.
     Raises InputError with what is missing where there are too few people, or where there is a
     reason for no licence; `out` is then as it was.
     """
@@ -76,7 +79,8 @@ def calibrate(
         raw = _with(raw, raw.network.in_bases(bases))
     split = split_of(raw.config)
     pictures = calibration_pictures(data, Part.CALIBRATION, split)
-    excluded = contradicted_names(pictures, targets)
+    reference = Reference(teacher, cache) if teacher else None
+    excluded = contradicted_names(pictures, reference)
     kept = [picture for picture in pictures if picture.name not in excluded]
     found = embed_pictures(raw, kept, cache, split)
     others = calibration_pictures(data, Part.VALIDATION, split)
@@ -91,10 +95,13 @@ def calibrate(
         folded = checkpoints.load_folder(Path(rounded))
     rule, losses = _decision(Comparison.of(folded.network), found, validation)
     provenance = {
+        **(origin or {}),
         **made_by(),
         "split": split.name,
         **_counts(found.of(fits)),
-        "sources": {source.name: people.fingerprint(source) for source in (*data, *unlabelled)},
+        "sources": {source.name: people.fingerprint(source) for source in data},
+        "cohort_sources": {source.name: people.fingerprint(source) for source in unlabelled},
+        "teacher_sha256": reference.sha256 if reference else None,
         "excluded": sorted(excluded),
         "fit": dataclasses.asdict(fit),
         "support_method": RUNTIME_METHOD.value,
@@ -146,7 +153,8 @@ def _decision(
 ) -> tuple[DecisionRule, dict[str, float]]:
     """The decision rule, and the log loss on validation people of both ways with several photos."""
     fit, report = calibration.of(fits), calibration.of(lambda who: not fits(who))
-    thresholds = fitting.fit_thresholds(compare.scores(draw_pairs(fit.labels), fit.vectors))
+    pairs = draw_pairs(fit.labels)
+    thresholds = fitting.fit_thresholds(compare.scores(pairs, fit.vectors))
     measured = compare.scores(draw_pairs(report.labels).distinct(), report.vectors)
     points = tuple(
         measured_point(name, threshold, measured, REPORTED_ON)
@@ -163,6 +171,7 @@ def _decision(
         thresholds.different_below,
         scales[RUNTIME_METHOD],
         false_match_curve(measured.impostor, REPORTED_ON),
+        fitting.fit_bounds(compare.scores(pairs.distinct(), fit.vectors)),
     )
     known = {name: loss for name, loss in losses.items() if np.isfinite(loss)}
     return rule, known

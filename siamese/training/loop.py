@@ -10,7 +10,7 @@ are those of the whole batch; batch norms see a slice each.
 import csv
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, gather_object
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from siamese.backbones import layer_decay
@@ -26,7 +26,6 @@ from siamese.errors import InputError
 from siamese.network import Siamese
 from siamese.training.augment import Augmentation, Draws, apply, draw, view
 from siamese.training.objectives import Batch
-from siamese.training.teacher import SIZE, WINDOW, Teacher
 
 STATE = "state.pt"
 
@@ -66,25 +65,53 @@ class Batches(Protocol):
     def __getitem__(self, step: int) -> np.ndarray: ...
 
 
+class Teacher(Protocol):
+    """What a student's embeddings shall point like: a network that sees the same views."""
+
+    size: int  # px; its pictures are (N, C, size, size), 0..1, black beyond the photo's edge
+    window: tuple[float, float, float, float]  # what it sees of the pixels, x0 y0 x1 y1
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Embeddings (N, D) of unit length."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:
     """What a stage learns from; row i of every array is picture i."""
 
-    pixels: np.ndarray  # uint8 (N, C + 1, H, W), see people.read_pixels
-    targets: np.ndarray  # float16 (N, D), zeros where there is none
+    pixels: np.ndarray | Tensor  # uint8 (N, C + 1, H, W), see pixels.read_pixels
     identities: np.ndarray  # int64 (N,), -1 where nobody knows
     window: tuple[float, float, float, float]  # canonical crop in the pixels, x0 y0 x1 y1
-    teacher: Teacher | None = None  # embeds each view anew; without one `targets` are what it said
+    teacher: Teacher | None = None
 
     def views(self, rows: np.ndarray, draws: Draws, size: int) -> Batch:
         """The batch of these rows, changed as drawn; a teacher sees it moved but not spoiled."""
-        pixels = torch.from_numpy(self.pixels[np.sort(rows)][np.argsort(np.argsort(rows))])
+        pixels = self._stored(rows)
         pictures = apply(pixels, draws, self.window, size)
-        targets = torch.from_numpy(self.targets[rows]).float()
+        targets = torch.zeros(len(rows), 1, device=pixels.device)
         if self.teacher is not None:
-            targets = self.teacher(view(pixels, draws, WINDOW, SIZE))
+            targets = self.teacher(view(pixels, draws, self.teacher.window, self.teacher.size))
         pictures = pictures.contiguous(memory_format=torch.channels_last)
-        return Batch(pictures, targets, torch.from_numpy(self.identities[rows]))
+        identities = torch.from_numpy(self.identities[rows]).to(pixels.device, non_blocking=True)
+        return Batch(pictures, targets, identities)
+
+    def on(self, device: torch.device) -> "Data":
+        """The same with all pixels in that device's memory, where views are then made."""
+        if isinstance(self.teacher, nn.Module):
+            self.teacher.to(device)
+        if device.type == "cpu" or isinstance(self.pixels, Tensor):
+            return self
+        pixels = torch.empty(self.pixels.shape, dtype=torch.uint8, device=device)
+        for start in range(0, len(pixels), 4096):  # gigabytes, of which memory need not hold all
+            pixels[start : start + 4096] = torch.from_numpy(
+                self.pixels[start : start + 4096].copy()
+            )
+        return replace(self, pixels=pixels)
+
+    def _stored(self, rows: np.ndarray) -> Tensor:
+        if isinstance(self.pixels, Tensor):
+            return self.pixels[torch.from_numpy(rows).to(self.pixels.device, non_blocking=True)]
+        return torch.from_numpy(self.pixels[np.sort(rows)][np.argsort(np.argsort(rows))])
 
 
 def parameter_groups(network: Siamese, weight_decay: float) -> list[dict[str, object]]:
@@ -107,31 +134,34 @@ def run_stage(
     schedule: Schedule,
     folder: Path,
     validate: Callable[[Siamese], dict[str, float]] | None = None,
-    cpu: bool = False,
+    device: str | None = None,
     identity: str = "",
+    compiled: bool = False,
 ) -> bool:
     """Train `network` in place by `objective`, which holds it.
 
     Writes `folder`/log.csv (a row every 50 steps and at each validation) and `folder`/state.pt,
     which is the caller's to remove once the network is safe. `identity` is what else makes the
-    stage this one and no other, as text. Raises InputError where the state in `folder` is of
-    another schedule or identity or not the same for all processes, or where these cannot share a
-    batch evenly.
+    stage this one and no other, as text. `device` is "cpu" or "cuda", by default what there is;
+    pixels and teacher go there too. `compiled` has twin and teacher compiled, which takes a minute
+    and pays on a GPU. Raises InputError where there is no such device, where the state in `folder`
+    is of another schedule or identity or not the same for all processes, or where these cannot
+    share a batch evenly.
 
     Returns whether this is the first of the processes that share the work, the one that writes.
     """
-    # Told so, accelerate finds the processes' way to each other without a GPU.
-    cpu = cpu or not torch.accelerator.is_available()
-    # Distillation leaves the head alone, which data parallelism has to be told to expect.
-    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-    accelerator = Accelerator(mixed_precision=_precision(cpu), cpu=cpu, kwargs_handlers=[unused])
+    accelerator = _accelerator(device)
+    cuda = accelerator.device.type == "cuda"
     optimizer = torch.optim.AdamW(
-        parameter_groups(network, schedule.weight_decay), schedule.learning_rate
+        parameter_groups(network, schedule.weight_decay), schedule.learning_rate, fused=cuda
     )
     state = _State(folder / STATE, network, optimizer, repr((schedule, identity)))
     first = state.restore()
     _check_sharing(accelerator, schedule, first)
     network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    data = data.on(accelerator.device)
+    if compiled:
+        _compile(network, data)
     wrapped, optimizer = accelerator.prepare(objective, optimizer)
     log = _Log(folder / "log.csv", first) if accelerator.is_main_process else None
     steps = range(first, schedule.steps)
@@ -171,6 +201,25 @@ def run_stage(
     return accelerator.is_main_process
 
 
+def _accelerator(device: str | None) -> Accelerator:
+    """What shares the work among processes, on the device wanted."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("There is no CUDA device here; leave --device away, or say --device cpu.")
+    # Told so, accelerate finds the processes' way to each other without a GPU.
+    cpu = device == "cpu" or not torch.accelerator.is_available()
+    torch.backends.cudnn.benchmark = not cpu  # all batches have one shape
+    # Distillation leaves the head alone, which data parallelism has to be told to expect.
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+    return Accelerator(mixed_precision=_precision(cpu), cpu=cpu, kwargs_handlers=[unused])
+
+
+def _compile(network: Siamese, data: Data) -> None:
+    """Have both networks compiled in place, so that names of tensors stay as they are."""
+    network.backbone.compile()
+    if isinstance(data.teacher, nn.Module):
+        data.teacher.compile()
+
+
 def _check_sharing(accelerator: Accelerator, schedule: Schedule, first: int) -> None:
     """InputError where the processes would not do the same steps on equal slices."""
     count = accelerator.num_processes
@@ -204,9 +253,7 @@ def _batch(
     share = len(rows) // accelerator.num_processes
     start = accelerator.process_index * share
     size = network.config.image_size
-    batch = data.views(rows[start : start + share], draws.rows(start, start + share), size)
-    device = accelerator.device
-    return Batch(batch.pictures.to(device), batch.targets.to(device), batch.identities.to(device))
+    return data.views(rows[start : start + share], draws.rows(start, start + share), size)
 
 
 class _State:

@@ -1,105 +1,291 @@
-"""What a stage is told, and what it goes on from: the checkpoint given as `init`, or nothing.
+"""A recipe: one file that says how a checkpoint is made, and the run that makes it.
 
-A stage is told little more than its schedule; the rest comes from its parent. What is said all the
-same must agree with it: a drawing mirrored, or held-out people trained on, would go unnoticed.
+    python -m siamese train --recipe weights/recipe.toml --data ../shared/faces --out runs/x
+
+A parent known by its hash, or a distillation, or both; siamese stages that start from there; their
+mean; calibration; evaluation. Each stage has a folder below OUT/stages, and OUT holds the finished
+checkpoint. Given again, a command that was killed leaves alone what is finished, takes up what is
+not, and ends with the same weights. config.json tells the stages with their hashes, and the recipe.
 """
 
-from dataclasses import asdict, dataclass, field, replace
+import json
+import os
+import shutil
+import tomllib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import field, replace
 from pathlib import Path
+from typing import Any
 
-from siamese.checkpoint import CheckpointConfig
+from pydantic import ValidationError
+from pydantic.dataclasses import dataclass
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from siamese import checkpoint as checkpoints
+from siamese.checkpoint import Checkpoint, CheckpointConfig
+from siamese.data import people
 from siamese.data.pixels import CACHE
-from siamese.data.split import PEOPLE, Split, split_named, split_of
-from siamese.errors import InputError
-from siamese.network import NetworkConfig
-from siamese.training.augment import Augmentation, Drawings
+from siamese.data.split import PEOPLE
+from siamese.errors import CheckpointError, InputError
+from siamese.evaluation import evaluate
+from siamese.evaluation.metrics_file import read_metrics
+from siamese.network import NetworkConfig, Siamese
+from siamese.training.average import average
+from siamese.training.calibrate import calibrate
 from siamese.training.loop import Schedule
+from siamese.training.stage import StageOptions
+from siamese.training.train import train
+from siamese.values import STRICT, Value, adapter, complaint
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What was said of the network and its pictures; None where nothing was said."""
+class Place:
+    """Where a recipe is followed: nothing that the weights depend on."""
 
-    backbone: str | None = None
-    image_size: int | None = None  # px
-    embedding_size: int | None = None
-    drawings: bool | None = None  # grey pictures, compared whole and as they are
-    split: str | None = None  # which pictures train: see `split.SPLITS`
-
-
-@dataclass(frozen=True, slots=True)
-class StageOptions:
-    """What one stage is told on the command line."""
-
-    objective: str  # "distill" or "verify"
-    data: tuple[Path, ...]  # folders or zips of people
-    schedule: Schedule  # but for its augmentation, which follows from what is compared
-    unlabelled: tuple[Path, ...] = ()
-    targets: tuple[Path, ...] = ()  # .npz files of target embeddings
-    teacher: Path | None = None  # the network that made the targets: it embeds each view anew
-    emphasis: tuple[tuple[str, float], ...] = ()  # how often a source's people are drawn; 1 if none
-    distillation: float = 1.0  # its weight beside the siamese objective
-    init: Path | None = None
-    wanted: Wanted = field(default_factory=Wanted)  # the rest comes from `init`
-    turns: bool = False  # every picture also turned by quarters, as another class
-    group: int = 4  # identities that meet in a batch; see `RelatedBatches`
-    kin: int = 2
-    per_person: int = 4
+    data: Path  # the folder of everything that a recipe names
     cache: Path = CACHE
-    cpu: bool = False
+    device: str | None = None  # see `run_stage`
+    compiled: bool = False
 
 
-def settled(wanted: Wanted, parent: CheckpointConfig | None) -> tuple[CheckpointConfig, Split]:
-    """The config to go on from, and the rule by which identities are kept aside.
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Files(Value):
+    """What is learned from, by names in the data folder."""
 
-    Raises InputError where the parent is of another kind than what is wanted.
+    people: tuple[str, ...]
+    """Sources with one folder per person."""
+    unlabelled: tuple[str, ...] = ()
+    """Pictures of nobody in particular; a teacher is needed for these."""
+    teacher: str | None = None
+    """The reference network."""
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Parent(Value):
+    """Weights that the stages go on from."""
+
+    path: str
+    """From the data folder: a checkpoint's folder, or the tensors of a bare twin."""
+    sha256: str
+    """Of the file; of a folder, of its model.safetensors."""
+    origin: str = ""
+    """Where they come from, for the record."""
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Stage(Value):
+    """A stage of training; what is not said is as `Schedule` and `StageOptions` have it."""
+
+    pictures: int
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    weight_decay: float | None = None
+    seed: int | None = None
+    save_every: int | None = None
+    validate_every: int | None = None
+    distillation: float | None = None
+    emphasis: dict[str, float] | None = None
+    group: int | None = None
+    kin: int | None = None
+    per_person: int | None = None
+
+    def options(self, objective: str, init: Path, files: Files, place: Place) -> StageOptions:
+        """The same in the trainer's words."""
+        said = {name: value for name, value in self.to_dict().items() if value is not None}
+        emphasis = tuple(said.pop("emphasis", {}).items())
+        schedule = {name: said.pop(name) for name in list(said) if name in Schedule.__slots__}
+        return StageOptions(
+            objective,
+            tuple(place.data / name for name in files.people),
+            Schedule(**schedule),
+            unlabelled=tuple(place.data / name for name in files.unlabelled),
+            teacher=place.data / files.teacher if files.teacher else None,
+            emphasis=emphasis,
+            init=init,
+            cache=place.cache,
+            device=place.device,
+            compiled=place.compiled,
+            **said,
+        )
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Calibration(Value):
+    """See `calibrate.calibrate`."""
+
+    mirrored: bool | None = None
+    bases: int | None = None
+    unlabelled: tuple[str, ...] = ()
+    license: str | None = None
+    license_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Recipe(Value):
+    """All that decides what the weights become, but for the files themselves."""
+
+    files: Files
+    network: NetworkConfig | None = None
+    """Of a bare twin, or of one that distillation starts from nothing."""
+    window: tuple[float, float, float, float] | None = None
+    """The part of the face template that it sees: x0, y0, x1, y1."""
+    parent: Parent | None = None
+    distill: Stage | None = None
+    siamese: tuple[Stage, ...] = ()
+    shares: tuple[float, ...] = ()
+    """Of each siamese stage in the mean; equal by default."""
+    calibrate: Calibration = field(default_factory=Calibration)
+    protocols: tuple[str, ...] = ()
+    """To evaluate by; by default all whose files are there."""
+
+
+def read_recipe(path: Path) -> Recipe:
+    """A recipe from its file; InputError with what is wrong in it.
+
+    `[[siamese]]` tables say what differs between stages; `[every]` what they have in common.
     """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        common = content.pop("every", {})
+        content["siamese"] = [common | stage for stage in content.get("siamese", [])]
+        recipe: Recipe = adapter(Recipe).validate_json(json.dumps(content, default=str))
+    except ValidationError as error:
+        raise InputError(f"{path} is no recipe: {complaint(error, 'it')}.") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is no recipe: {error}.") from error
+    if recipe.parent is None and recipe.distill is None:
+        raise InputError(f"{path} begins with nothing: it needs [parent] or [distill].")
+    return recipe
+
+
+def make(recipe: Recipe, place: Place, out: Path) -> None:
+    """Go through the stages of a recipe, or through what is left of them.
+
+    InputError, before anything is trained, where a file is missing or has another hash, or where
+    several processes would go through it.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError("A recipe runs in one process; torchrun takes its stages one by one.")
+    _check_files(recipe, place.data)
+    made = _begun(recipe, place.data, out / "stages" / "parent")
+    if recipe.distill:
+        made = _trained(recipe.distill, "distill", made, recipe, place, out / "stages" / "distill")
+    stages = [
+        _trained(stage, "verify", made, recipe, place, out / "stages" / f"siamese-{number}")
+        for number, stage in enumerate(recipe.siamese, 1)
+    ] or [made]
+    mean = _averaged(stages, recipe.shares, out / "stages" / "mean")
+    _calibrate(recipe, mean, place, out)
+    if (stages[0] / "log.csv").exists():
+        shutil.copy(stages[0] / "log.csv", out)  # for the plot of the report
+    _evaluate(recipe, place, out)
+
+
+def _check_files(recipe: Recipe, data: Path) -> None:
+    files = recipe.files
+    names = [*files.people, *files.unlabelled, *recipe.calibrate.unlabelled]
+    names += [files.teacher] if files.teacher else []
+    if recipe.parent:
+        names.append(recipe.parent.path)
+    missing = [name for name in names if not (data / name).exists()]
+    if missing:
+        raise InputError(f"The recipe needs {', '.join(missing)} in {data}.")
+
+
+def _begun(recipe: Recipe, data: Path, folder: Path) -> Path:
+    """The folder of the checkpoint that the first stage goes on from."""
+    parent = recipe.parent
     if parent is None:
-        return _fresh(wanted), split_named(wanted.split or PEOPLE.name)
-    has = _kind(parent)
-    for name, value in asdict(wanted).items():
-        if None not in (value, has[name]) and value != has[name]:
-            said = "--" + name.replace("_", "-") + ("" if value is True else f" {value}")
-            raise InputError(
-                f"The checkpoint given as --init was not trained with {said}; leave that out, or"
-                " choose another --init."
-            )
-    return parent, split_named(wanted.split or split_of(parent).name)
+        return _start(recipe, {"objective": "begin"}, None, folder)
+    path = data / parent.path
+    file = path / checkpoints.WEIGHTS if path.is_dir() else path
+    found = people.fingerprint(file)
+    if found != parent.sha256:
+        raise InputError(f"{file} has the SHA-256 {found}, and the recipe says {parent.sha256}.")
+    if path.is_dir():
+        return path
+    record = {"objective": "begin", "twin": path.name, "twin_sha256": found}
+    return _start(recipe, record | {"origin": parent.origin}, path, folder)
 
 
-def augmentation_for(config: CheckpointConfig) -> Augmentation:
-    """The random changes that suit what the network compares."""
-    return Drawings() if _compares_drawings(config) else Augmentation()
+def _start(recipe: Recipe, record: Mapping[str, Any], twin: Path | None, folder: Path) -> Path:
+    """Write a checkpoint with the weights of a twin, or with random ones."""
+    if recipe.network is None:
+        raise InputError("The recipe does not say in [network] what kind of twin it begins with.")
+    training = ({**record, "split": PEOPLE.name},)
+    config = CheckpointConfig(recipe.network, training=training)
+    if recipe.window:
+        config = replace(config, window=recipe.window)
+    if (known := _loaded(folder)) and known.config == config:
+        return folder
+    network = Siamese(config.network)
+    if twin:
+        try:
+            network.backbone.load_state_dict(load_file(twin))
+        except (SafetensorError, RuntimeError) as error:
+            raise InputError(f"{twin} does not fit the recipe's [network].") from error
+    checkpoints.save(folder, network, config)
+    return folder
 
 
-def _fresh(wanted: Wanted) -> CheckpointConfig:
-    """The config of a network that starts from nothing.
-
-    Faces are embedded together with their mirror images; a mirrored drawing is another one.
-    """
-    usual = NetworkConfig()
-    network = NetworkConfig(
-        wanted.backbone or usual.backbone,
-        wanted.image_size or usual.image_size,
-        1 if wanted.drawings else usual.channels,
-        wanted.embedding_size or usual.embedding_size,
-    )
-    if wanted.drawings:
-        return CheckpointConfig.whole(network)
-    return CheckpointConfig(replace(network, mirrored=True))
+def _trained(
+    stage: Stage, objective: str, init: Path, recipe: Recipe, place: Place, folder: Path
+) -> Path:
+    train(stage.options(objective, init, recipe.files, place), folder)
+    return folder
 
 
-def _kind(config: CheckpointConfig) -> dict[str, str | int | None]:
-    """What a checkpoint is, in the words of `Wanted`; its split is None where nothing is known."""
-    return {
-        "backbone": config.network.backbone,
-        "image_size": config.network.image_size,
-        "embedding_size": config.network.embedding_size,
-        "drawings": _compares_drawings(config),
-        "split": split_of(config).name if config.training else None,
+def _averaged(stages: Sequence[Path], shares: Sequence[float], folder: Path) -> Path:
+    """The folder of the mean of these checkpoints; that of one is its own."""
+    if len(stages) == 1:
+        return stages[0]
+    hashes = [checkpoints.load_folder(stage).sha256 for stage in stages]
+    known = _loaded(folder)
+    if known is None or known.config.training[-1]["parents_sha256"] != hashes:
+        average(stages, folder, shares)
+    return folder
+
+
+def _calibrate(recipe: Recipe, mean: Path, place: Place, out: Path) -> None:
+    said = adapter(Recipe).dump_python(recipe, mode="json", exclude_none=True)
+    origin = {
+        "recipe": said,
+        "parent_sha256": checkpoints.load_folder(mean).sha256,
     }
+    known = _loaded(out)
+    if known and origin.items() <= known.config.calibration.items():
+        return
+    calibrate(
+        mean,
+        [place.data / name for name in recipe.files.people],
+        place.data / recipe.files.teacher if recipe.files.teacher else None,
+        out,
+        place.cache,
+        license=recipe.calibrate.license,
+        license_reason=recipe.calibrate.license_reason,
+        mirrored=recipe.calibrate.mirrored,
+        unlabelled=[place.data / name for name in recipe.calibrate.unlabelled],
+        bases=recipe.calibrate.bases,
+        origin=origin,
+    )
 
 
-def _compares_drawings(config: CheckpointConfig) -> bool:
-    """Whether pictures are grey; whole ones in colour are faces that somebody else cut out."""
-    return config.network.channels == 1
+def _evaluate(recipe: Recipe, place: Place, out: Path) -> None:
+    """Run the protocols whose results are not there yet."""
+    made = checkpoints.load_folder(out)
+    wanted = evaluate.choose(recipe.protocols or None, place.data, made.config, write_card=True)
+    before = read_metrics(out)
+    known = before["protocols"] if before and before["weights_sha256"] == made.sha256 else {}
+    left = [name for name in wanted if name not in known]
+    if left or not (out / checkpoints.CARD).exists():
+        protocols = left or wanted[-1:]
+        evaluate.evaluate(out, place.data, None, protocols, place.cache, write_card=True)
+
+
+def _loaded(folder: Path) -> Checkpoint | None:
+    """The checkpoint in a folder; None where there is none, or half of one."""
+    with suppress(CheckpointError):
+        return checkpoints.load_folder(folder)
+    return None

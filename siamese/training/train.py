@@ -6,6 +6,7 @@ a schedule of its own, and appends itself to the `training` list of config.json.
 
 import contextlib
 import dataclasses
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,18 +22,17 @@ from siamese.data import people
 from siamese.data.pairs import Labels, draw_pairs
 from siamese.data.people import Picture
 from siamese.data.pixels import CACHE, embed_stored, read_stored, stored_window
+from siamese.data.reference import Reference
 from siamese.data.split import Split, training_pictures
-from siamese.data.targets import read_targets
-from siamese.errors import InputError
+from siamese.errors import CheckpointError, InputError
 from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
 from siamese.network import Siamese
 from siamese.training.batches import RelatedBatches, ShuffledBatches, centroids_of
-from siamese.training.loop import STATE, Batches, Data, Schedule, run_stage
+from siamese.training.loop import STATE, Batches, Data, run_stage
 from siamese.training.objectives import Distillation, Verification
 from siamese.training.provenance import made_by
-from siamese.training.recipe import StageOptions, Wanted, augmentation_for, settled
-from siamese.training.teacher import Teacher
+from siamese.training.stage import StageOptions, Wanted, augmentation_for, settled
 from siamese.training.validation import Validation
 
 HEAD_PEOPLE = 500  # whose pairs give the head its first scale
@@ -41,7 +41,8 @@ HEAD_PEOPLE = 500  # whose pairs give the head its first scale
 def train(options: StageOptions, folder: Path) -> bool:
     """Run a stage and write its checkpoint into `folder`, which also keeps the log and the state.
 
-    Where several processes share the work, the first one writes; returns whether this is it.
+    Where just this stage has been finished there, nothing is done. Where several processes share
+    the work, the first one writes; returns whether this is it.
 
     Raises InputError with what is missing or contradicts `options.init`, before anything is
     trained.
@@ -52,24 +53,25 @@ def train(options: StageOptions, folder: Path) -> bool:
     options = dataclasses.replace(options, schedule=schedule)
     torch.manual_seed(schedule.seed)
     network = parent.network if parent else Siamese(config.network)
-    pictures = training_pictures(
-        options.data, options.unlabelled, options.targets, split, options.turns
-    )
+    reference = _reference(options, config)
+    hashes = _hashes(options)
+    teacher = reference.sha256 if reference else None
+    identity = _identity(options, config, split, parent, hashes, teacher)
+    if _finished(folder, identity):
+        return os.environ.get("RANK", "0") == "0"
+    pictures = training_pictures(options.data, options.unlabelled, split, reference, options.turns)
     folder.mkdir(parents=True, exist_ok=True)
-    data = load_data(pictures, options, config)
+    pixels, window = read_stored(pictures, config, options.cache), stored_window(config)
+    identities = people.numbers([picture.identity for picture in pictures])
+    data = Data(pixels, identities, window, reference)
     if options.objective == "distill":
-        objective, batches = _distillation(network, data, schedule)
+        objective, batches = _distillation(network, pictures, options)
     else:
-        objective, batches = _verification(network, pictures, data, options, split)
-    validation = Validation.load(options.data, config, split, options.cache)
-    sources = (*options.data, *options.unlabelled, *options.targets)
-    hashes = {source: people.fingerprint(source) for source in sources}
-    record = _record(options, split, pictures, parent, hashes)
-    identity = _identity(options, config, split, parent, hashes)
-    writes = run_stage(
-        objective, network, data, batches, schedule, folder, validation, options.cpu, identity
-    )
-    if not writes:
+        objective, batches = _verification(network, pictures, data, options, split, reference)
+    validation = Validation.load(options.data, options.unlabelled, config, split, options.cache)
+    record = _record(options, split, pictures, parent, hashes, teacher, identity)
+    stage = (objective, network, data, batches, schedule, folder, validation)
+    if not run_stage(*stage, options.device, identity, options.compiled):
         return False
     trained = dataclasses.replace(
         config, decision=None, calibration={}, training=(*config.training, record)
@@ -79,30 +81,46 @@ def train(options: StageOptions, folder: Path) -> bool:
     return True
 
 
-def load_data(pictures: Sequence[Picture], options: StageOptions, config: CheckpointConfig) -> Data:
-    """Pixels, targets and numbers of identities for these pictures."""
-    pixels = read_stored(pictures, config, options.cache)
-    targets = np.zeros((len(pictures), 1), np.float16)
-    if options.targets:
-        targets = read_targets(options.targets, pictures)
-    return Data(
-        pixels,
-        targets,
-        people.numbers([picture.identity for picture in pictures]),
-        stored_window(config),
-        Teacher(options.teacher) if options.teacher else None,
-    )
-
-
-def _distillation(network: Siamese, data: Data, schedule: Schedule) -> tuple[nn.Module, Batches]:
-    if not np.abs(data.targets[:, :8]).sum(1).all():
-        raise InputError("Some pictures have no target embedding; check --targets.")
-    if data.targets.shape[1] != network.config.embedding_size:
+def _reference(options: StageOptions, config: CheckpointConfig) -> Reference | None:
+    """The network to learn from, if any; InputError where the stage needs one or cannot have it."""
+    if options.teacher is None:
+        if options.objective == "distill":
+            raise InputError("Distillation needs the network to learn from; give --teacher.")
+        return None
+    if config.detector == "none":
+        raise InputError("--teacher knows aligned faces only, and this network compares others.")
+    size = config.network.embedding_size
+    if (options.objective == "distill" or options.distillation) and size != Reference.outputs:
         raise InputError(
-            f"The targets have {data.targets.shape[1]} numbers each, the network's embedding"
-            f" {network.config.embedding_size}; set --embedding-size to match."
+            f"The teacher's embeddings have {Reference.outputs} numbers, the network's {size}; set"
+            f" --embedding-size {Reference.outputs}."
         )
-    batches = ShuffledBatches(len(data.pixels), schedule.batch_size, schedule.seed)
+    return Reference(options.teacher, options.cache)
+
+
+def _hashes(options: StageOptions) -> dict[Path, str]:
+    """SHA-256 of every source; InputError where another one is to be emphasised."""
+    sources = (*options.data, *options.unlabelled)
+    others = {name for name, _ in options.emphasis} - {source.name for source in sources}
+    if others:
+        raise InputError(f"--emphasis names {min(others)}, which is none of the sources.")
+    return {source: people.fingerprint(source) for source in sources}
+
+
+def _finished(folder: Path, identity: str) -> bool:
+    """Whether the checkpoint in `folder` is what the stage of this identity ends with."""
+    with contextlib.suppress(CheckpointError):
+        training = checkpoint.load_folder(folder).config.training
+        return bool(training) and training[-1].get("stage_sha256") == _digest(identity)
+    return False
+
+
+def _distillation(
+    network: Siamese, pictures: Sequence[Picture], options: StageOptions
+) -> tuple[nn.Module, Batches]:
+    factors = dict(options.emphasis)
+    emphasis = np.array([factors.get(Path(picture.source).name, 1.0) for picture in pictures])
+    batches = ShuffledBatches(emphasis, options.schedule.batch_size, options.schedule.seed)
     return Distillation(network), batches
 
 
@@ -112,18 +130,18 @@ def _verification(
     data: Data,
     options: StageOptions,
     split: Split,
+    reference: Reference | None,
 ) -> tuple[nn.Module, Batches]:
     named = [picture for picture in pictures if picture.identity]
-    pixels = data.pixels[: len(named)]  # the labelled pictures come first
+    pixels = np.asarray(data.pixels)[: len(named)]  # the labelled pictures come first
     schedule, centroids = options.schedule, None
     if options.init:  # a fresh network's idea of who looks alike is worth nothing
         plain = network.with_mirror(False)  # as training embeds
-        known = data.targets[: len(named)] if options.targets else None
-        rows = _some_people(named) if options.targets else np.arange(len(named))
+        rows = _some_people(named) if reference else np.arange(len(named))
         embeddings = embed_stored(plain, pixels[rows], data.window, "look-alikes")
         some = [named[row] for row in rows]
         _start_head(network, Labels.of(some, split), embeddings)
-        centroids = centroids_of(named, embeddings if known is None else known)
+        centroids = centroids_of(named, reference.of(named) if reference else embeddings)
     batches = RelatedBatches(
         named,
         centroids,
@@ -136,7 +154,7 @@ def _verification(
         nameless=len(pictures) - len(named),
         emphasis=dict(options.emphasis),
     )
-    weight = options.distillation if options.targets else 0.0
+    weight = options.distillation if reference else 0.0
     return Verification(network, distillation_weight=weight), batches
 
 
@@ -164,24 +182,27 @@ def _identity(
     split: Split,
     parent: Checkpoint | None,
     hashes: Mapping[Path, str],
+    teacher: str | None,
 ) -> str:
     """All that the weights of a stage depend on; where its files lie is nothing of that."""
-    files = (options.data, options.unlabelled, options.targets)
-    contents = [[hashes[path] for path in paths] for paths in files]
+    contents = [[hashes[path] for path in paths] for paths in (options.data, options.unlabelled)]
     start = (config.network, config.detector, config.window, parent and parent.sha256)
-    contents.append([people.fingerprint(options.teacher)] if options.teacher else [])
     rest = dataclasses.replace(
         options,
         data=(),
         unlabelled=(),
-        targets=(),
         init=None,
         teacher=None,
         wanted=Wanted(),
         cache=CACHE,
-        cpu=False,
+        device=None,
+        compiled=False,
     )
-    return repr((rest, start, split.name, contents))
+    return repr((rest, start, split.name, contents, teacher))
+
+
+def _digest(identity: str) -> str:
+    return hashlib.sha256(identity.encode()).hexdigest()
 
 
 def _record(
@@ -190,6 +211,8 @@ def _record(
     pictures: Sequence[Picture],
     parent: Checkpoint | None,
     hashes: Mapping[Path, str],
+    teacher: str | None,
+    identity: str,
 ) -> dict[str, Any]:
     """What config.json says of this stage."""
     schedule = dataclasses.asdict(options.schedule)
@@ -197,7 +220,7 @@ def _record(
         "objective": options.objective,
         "distillation": options.distillation,
         "emphasis": dict(options.emphasis),
-        "teacher_sha256": people.fingerprint(options.teacher) if options.teacher else None,
+        "teacher_sha256": teacher,
         "split": split.name,
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "schedule": {k: v for k, v in schedule.items() if not k.endswith("_every")},
@@ -205,5 +228,6 @@ def _record(
         "pictures": len(pictures),
         "sources": {source.name: sha256 for source, sha256 in hashes.items()},
         "parent_sha256": parent.sha256 if parent else None,
+        "stage_sha256": _digest(identity),
         **made_by(),
     }

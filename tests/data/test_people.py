@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from siamese.data import people
-from siamese.data.people import Part, Picture
+from siamese.data.people import Part
 from siamese.data.pixels import read_pixels, visible
-from siamese.data.targets import close_to_any, read_targets
+from siamese.data.targets import close_to_any
 from siamese.errors import ImageError, InputError
 from siamese.faces.whole_picture import WholePicture
 from siamese.photos import load
@@ -189,15 +189,6 @@ def test_visible_finds_the_black_outside_of_a_turned_photo() -> None:
     assert not (found & ~inside).any()
     assert found[30:34, 30:34].all()
     assert (inside & ~found).sum() < 200  # the darkened rim, one pixel wide
-
-
-def test_targets_are_found_by_name_and_have_unit_length(tmp_path: Path) -> None:
-    file = tmp_path / "targets.npz"
-    rows = np.array([[3, 4], [0, -5]], np.int8)
-    np.savez(file, names=np.array(["a/1.png", "b/1.png"]), embedding=rows)
-    pictures = [Picture("x", name, "") for name in ("b/1.png", "unknown.png", "a/1.png")]
-    found = read_targets([file], pictures).astype(np.float32)
-    np.testing.assert_allclose(found, [[0, -1], [0, 0], [0.6, 0.8]], atol=1e-3)
 
 
 def test_close_to_any_against_the_full_matrix() -> None:

@@ -132,7 +132,7 @@ def test_prior_moves_the_probability_and_the_setting_the_decision(visit: Visit) 
     assert after["decision"] == before["decision"]
     page.locator(".tabitem:visible").get_by_label("Very careful").check()
     expect(answer.get_by_text("Decided at “Very careful")).to_be_attached()
-    assert answer_json(answer)["operating_point"]["name"] == "fmr_0_1"
+    assert answer_json(answer)["operating_point"]["name"] == "very_careful"
 
 
 def test_the_answer_says_the_prior_that_the_box_shows(visit: Visit, photos: Path) -> None:

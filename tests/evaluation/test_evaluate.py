@@ -21,9 +21,8 @@ from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.commands import options
 from siamese.data.collection import embed_pictures
 from siamese.data.pairs import draw_pairs
-from siamese.data.people import Part
+from siamese.data.people import Part, fingerprint, list_people
 from siamese.data.split import calibration_pictures, fits
-from siamese.data.targets import read_targets
 from siamese.errors import CheckpointError, InputError
 from siamese.evaluation import bench, card, evaluate, fitting, protocols
 from siamese.evaluation.bench import Bench, PhotoSet
@@ -40,6 +39,7 @@ from siamese.verifier import Verifier
 from tests import small_checkpoints
 from tests.evaluation import world
 from tests.pictures import corners, encoded, portrait
+from tests.reference import write_reference
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     found = Place(root / "data", root / "cache", root / "raw", root / "calibrated")
     world.make(found.data)
     world.raw_checkpoint(found.raw)
-    calibrate(found.raw, [found.data / "train_fiw.zip"], [], found.calibrated, found.cache)
+    calibrate(found.raw, [found.data / "train_fiw.zip"], None, found.calibrated, found.cache)
     return found
 
 
@@ -93,13 +93,18 @@ def test_the_saved_network_is_calibrated_on_the_half_that_fits(place: Place) -> 
     for point in rule.operating_points:
         assert point.measured_on == REPORTED_ON
         assert point.threshold == pytest.approx(fitting.fit_thresholds(scores).points[point.name])
+    distinct = Comparison.of(loaded.network).scores(
+        draw_pairs(half.labels).distinct(), half.vectors
+    )
+    assert rule.bounds == fitting.fit_bounds(distinct), "of pairs that fitted, each counted once"
+    assert rule.default.name == "careful"
     assert loaded.config.calibration["people"] == len(set(half.identities))
     assert list(loaded.config.calibration["sources"]) == ["train_fiw.zip"]
 
 
 def test_calibrating_again_changes_nothing(place: Place, tmp_path: Path) -> None:
     sources = [place.data / "train_fiw.zip"]
-    again = calibrate(place.calibrated, sources, [], tmp_path / "again", place.cache)
+    again = calibrate(place.calibrated, sources, None, tmp_path / "again", place.cache)
     assert again.config.calibration["platt"]["scale"] == pytest.approx(1, abs=0.01)
     before, after = place.load().config.decision, again.config.decision
     assert before is not None and after is not None
@@ -109,7 +114,7 @@ def test_calibrating_again_changes_nothing(place: Place, tmp_path: Path) -> None
 def test_mirror_images_are_a_choice_of_calibration(place: Place, tmp_path: Path) -> None:
     """The probability is that of the mean embeddings; fitting these again changes nothing."""
     sources = [place.data / "train_fiw.zip"]
-    found = calibrate(place.raw, sources, [], tmp_path / "m", place.cache, mirrored=True)
+    found = calibrate(place.raw, sources, None, tmp_path / "m", place.cache, mirrored=True)
     half = embed_pictures(
         found, calibration_pictures(sources, Part.CALIBRATION), place.cache
     ).of(fits)  # fmt: skip
@@ -123,26 +128,20 @@ def test_mirror_images_are_a_choice_of_calibration(place: Place, tmp_path: Path)
     assert "its mirror image's" in (tmp_path / "m" / "README.md").read_text()
     for name, value in place.load().network.backbone.state_dict().items():
         assert torch.equal(value, found.network.backbone.state_dict()[name])
-    as_before = calibrate(tmp_path / "m", sources, [], tmp_path / "2", place.cache)
+    as_before = calibrate(tmp_path / "m", sources, None, tmp_path / "2", place.cache)
     assert as_before.network.config.mirrored
-    plain = calibrate(tmp_path / "m", sources, [], tmp_path / "3", place.cache, mirrored=False)
+    plain = calibrate(tmp_path / "m", sources, None, tmp_path / "3", place.cache, mirrored=False)
     assert not plain.network.config.mirrored
 
 
 def test_contradicted_pictures_are_left_out_and_listed(place: Place, tmp_path: Path) -> None:
     sources = [place.data / "train_fiw.zip"]
     pictures = calibration_pictures(sources, Part.CALIBRATION)
-    owners = {name: i for i, name in enumerate(dict.fromkeys(p.identity for p in pictures))}
-    embedding = np.zeros((len(pictures), len(owners)), np.int8)
-    for row, found in enumerate(pictures):
-        embedding[row, owners[found.identity]] = 100
-    embedding[5] = np.roll(embedding[5], 1)  # shows the next person
-    names = np.array([found.name for found in pictures])
-    np.savez(tmp_path / "reference.npz", names=names, embedding=embedding)
-    assert np.isfinite(read_targets([tmp_path / "reference.npz"], pictures)).all()
-    found = calibrate(
-        place.raw, sources, [tmp_path / "reference.npz"], tmp_path / "out", place.cache
-    )
+    shown = [picture.identity for picture in pictures]
+    shown[5] = shown[-1]
+    teacher = write_reference(tmp_path / "reference.safetensors", pictures, shown)
+    found = calibrate(place.raw, sources, teacher, tmp_path / "out", place.cache)
+    assert found.config.calibration["teacher_sha256"] == fingerprint(teacher)
     assert found.config.calibration["excluded"] == [pictures[5].name]
 
 
@@ -150,7 +149,7 @@ def test_too_few_people_are_said_before_anything_is_written(place: Place, tmp_pa
     names = {"one/1.webp": ("one", 1), "two/1.webp": ("two", 1)}
     world.write_zip(tmp_path / "few.zip", names, 128)
     with pytest.raises(InputError, match="people"):
-        calibrate(place.raw, [tmp_path / "few.zip"], [], tmp_path / "out", place.cache)
+        calibrate(place.raw, [tmp_path / "few.zip"], None, tmp_path / "out", place.cache)
     assert not (tmp_path / "out").exists()
 
 
@@ -166,7 +165,7 @@ def test_too_few_people_who_report_leave_the_old_rule(place: Place, tmp_path: Pa
     before = small_checkpoints.files(tmp_path / "made")
     with pytest.raises(InputError, match="in each half; there are 5"):
         calibrate(
-            tmp_path / "made", [tmp_path / "few.zip"], [], tmp_path / "made", tmp_path / "cache"
+            tmp_path / "made", [tmp_path / "few.zip"], None, tmp_path / "made", tmp_path / "cache"
         )
     assert small_checkpoints.files(tmp_path / "made") == before
 
@@ -312,8 +311,24 @@ def test_a_stage_that_used_others_than_the_training_part_is_noticed(
     everybody = {**made, "people": 190, "pictures": 760, "command": "everybody"}
     average = {"objective": "average", "command": "average"}
     config = dataclasses.replace(place.load().config, training=(right, average, everybody, right))
-    assert audit.recounted_stages(config, place.data) == (3, ["everybody"])
-    assert audit.recounted_stages(config, tmp_path) == (0, [])
+    assert audit.recounted_stages(config, place.data, place.cache) == (3, ["everybody"])
+    assert audit.recounted_stages(config, tmp_path, place.cache) == (0, [])
+
+
+def test_a_stage_beside_a_teacher_is_counted_with_it(place: Place, tmp_path: Path) -> None:
+    """Of 20 people one has a picture that shows somebody held out: 19 were trained on."""
+    names = world.people_of(Part.TRAIN, 20, "p{}") + world.people_of(Part.VALIDATION, 3, "p{}")
+    pictures = {f"{name}/{n}.webp": (name, n) for name in names for n in range(3)}
+    world.write_zip(tmp_path / "train_fiw.zip", pictures, 128)
+    stored = list_people([tmp_path / "train_fiw.zip"])
+    shown = [names[-1] if p.name == f"{names[0]}/1.webp" else p.identity for p in stored]
+    write_reference(tmp_path / "r.safetensors", stored, shown)
+    teacher = fingerprint(tmp_path / "r.safetensors")
+    made = {"objective": "verify", "people": 19, "pictures": 57, "command": "taught"}
+    taught = {**made, "sources": {"train_fiw.zip": "", "old.npz": ""}, "teacher_sha256": teacher}
+    lacking = {**taught, "teacher_sha256": "0" * 64}
+    config = dataclasses.replace(place.load().config, training=(taught, lacking))
+    assert audit.recounted_stages(config, tmp_path, tmp_path / "cache") == (1, [])
 
 
 def test_changed_data_are_noticed(place: Place, tmp_path: Path) -> None:
@@ -440,7 +455,7 @@ def test_the_sources_that_were_read_are_named(place: Place, tmp_path: Path) -> N
     data, made = tmp_path / "data", tmp_path / "made"
     data.mkdir()
     (data / "people.zip").symlink_to(place.data / "train_fiw.zip")
-    calibrate(place.raw, [data / "people.zip"], [], made, place.cache)
+    calibrate(place.raw, [data / "people.zip"], None, made, place.cache)
     config = checkpoint.load_folder(made).config
     assert {"calibration_people", "worse_photos"} <= set(evaluate.choose(None, data, config))
     names = ["calibration_people"]

@@ -5,8 +5,10 @@ pytest tests/evaluation/test_fitting.py
 
 import numpy as np
 import pytest
+from lir.algorithms.bayeserror import elub
 from scipy.optimize import minimize
 
+from siamese.calibration import LN10
 from siamese.data.pairs import GENUINE_PER_PERSON, IMPOSTOR_PAIRS, Labels, draw_pairs
 from siamese.data.people import family
 from siamese.data.split import fits
@@ -140,11 +142,52 @@ def test_thresholds_keep_their_promises() -> None:
     scores = Scores(random.normal(3, 2, 5000), random.normal(-3, 2, 100_000))
     found = fitting.fit_thresholds(scores)
     points = found.points
-    assert list(points) == ["balanced", "fmr_1", "fmr_0_1"]
-    assert metrics.false_match_rate(scores.impostor, points["fmr_1"]).value == 0.01
-    assert metrics.false_match_rate(scores.impostor, points["fmr_0_1"]).value == 0.001
+    assert list(points) == ["careful", "very_careful", "balanced"]
+    assert metrics.false_match_rate(scores.impostor, points["careful"]).value == 0.01
+    assert metrics.false_match_rate(scores.impostor, points["very_careful"]).value == 0.001
     assert metrics.false_non_match_rate(scores.genuine, found.different_below).value == 0.01
-    assert points["balanced"] == pytest.approx(0, abs=0.2)
+    assert 0 <= points["balanced"] == pytest.approx(0, abs=0.2)
+
+
+def test_no_threshold_calls_the_same_what_is_more_probably_not() -> None:
+    random = np.random.default_rng(3)
+    scores = Scores(random.normal(-1, 1, 5000), random.normal(-5, 1, 100_000))
+    found = fitting.fit_thresholds(scores)
+    assert min(found.points.values()) == 0.0
+    above = Scores(scores.genuine + 20, scores.impostor + 20)
+    assert fitting.fit_thresholds(above).different_below == 0.0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_bounds_are_those_of_the_lir_package(seed: int) -> None:
+    """Of the Netherlands Forensic Institute, whose authors published the rule."""
+    random = np.random.default_rng(seed)
+    apart, spread = random.uniform(-2, 6), random.uniform(0.5, 5)
+    genuine = random.normal(apart, spread, random.integers(30, 2000))
+    impostor = random.normal(-apart, spread, random.integers(30, 4000))
+    scores = Scores(genuine, impostor)
+    found, (values, same) = fitting.fit_bounds(scores), scores.labelled()
+    wanted = elub(values / LN10, same.astype(int))
+    assert (found.log10_low, found.log10_high) == pytest.approx(wanted, abs=1e-9)
+    assert (found.genuine_pairs, found.impostor_pairs) == (len(genuine), len(impostor))
+
+
+def test_bounds_grow_with_the_pairs_and_never_beyond_their_number() -> None:
+    random = np.random.default_rng(5)
+    widths = []
+    for count in (30, 300, 3000, 30_000):
+        normal = random.normal(0, 1, count)
+        found = fitting.fit_bounds(Scores(8 + 4 * normal, -8 + 4 * normal))  # log LR by its theory
+        assert -np.log10(count + 1) - 0.01 <= found.log10_low < 0
+        assert 0 < found.log10_high <= np.log10(count + 1) + 0.01
+        widths.append(found.log10_high - found.log10_low)
+    assert widths == sorted(widths)
+
+
+def test_scores_that_say_nothing_support_nothing() -> None:
+    random = np.random.default_rng(6)
+    found = fitting.fit_bounds(Scores(random.normal(0, 5, 500), random.normal(0, 5, 500)))
+    assert (found.log10_low, found.log10_high) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("method", list(Support))

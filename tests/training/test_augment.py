@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
 
 from siamese.data.pixels import _grid, plain
 from siamese.faces.alignment import TEMPLATE, similarity
@@ -14,11 +15,13 @@ from siamese.training.augment import (
     Augmentation,
     Drawings,
     _forward,
+    _jpeg,
     _turned,
     apply,
     draw,
     view,
 )
+from tests.pictures import portrait
 
 NOTHING = Augmentation(**{field.name: 0.0 for field in dataclasses.fields(Augmentation)})
 WINDOW = (16.0, 28.0, 112.0, 124.0)
@@ -186,3 +189,32 @@ def test_glasses_darken_the_eyes_alone() -> None:
     for x, y in TEMPLATE[:2]:
         assert float(found[0, :, round(y), round(x)].max()) < 0.5
     assert float(found[0, :, 85:].min()) > 0.99
+
+
+def test_views_are_made_where_the_pictures_are_and_wait_for_nothing() -> None:
+    """On "meta", a device without numbers: what mixes devices or looks at a number fails there."""
+    every = {field.name: 1.0 for field in dataclasses.fields(Augmentation)}
+    how = Augmentation(**every | {"rotation": 8.0})
+    window = (8.0, 8.0, 120.0, 120.0)
+    for channels in (1, 3):
+        draws = draw(64, channels, how, generator())
+        there = torch.empty(64, channels + 1, 128, 128, dtype=torch.uint8, device="meta")
+        for make in (apply, view):
+            found = make(there, draws, window, 112)
+            assert found.is_meta and found.shape == (64, channels, 112, 112)
+
+
+@pytest.mark.parametrize(("channels", "size"), [(3, 112), (3, 105), (1, 64)])
+@pytest.mark.parametrize("quality", [15, 40, 70])
+def test_jpeg_loses_what_a_real_coder_loses(channels: int, size: int, quality: int) -> None:
+    """Against libjpeg, whose arithmetic is in whole numbers."""
+    photo = torch.from_numpy(np.array(portrait())).permute(2, 0, 1)[:channels]
+    places = [(y, x) for y in (0, 60, 200) for x in (0, 150, 300)]
+    whole = torch.stack([photo[:, y : y + size, x : x + size] for y, x in places])
+    mode = ImageReadMode.RGB if channels == 3 else ImageReadMode.GRAY
+    coded = [decode_jpeg(encode_jpeg(part.contiguous(), quality), mode) for part in whole]
+    real = torch.stack(coded).float() / 255
+    untouched = torch.zeros(1, dtype=torch.int32)
+    found = _jpeg(whole / 255, torch.full((9,), quality, dtype=torch.int32))
+    assert float((found - real).abs().mean()) < 1.2 / 255 < float((real - whole / 255).abs().mean())
+    assert torch.equal(_jpeg(whole[:1] / 255, untouched), whole[:1] / 255)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,40 +14,26 @@ from siamese import checkpoint
 from siamese.commands import options
 from siamese.data import people
 from siamese.data.people import Part
+from siamese.data.reference import Reference
 from siamese.data.split import PEOPLE as BY_NAME
 from siamese.data.split import training_pictures
 from siamese.errors import InputError
 from siamese.training.loop import STATE, Schedule
 from siamese.training.provenance import made_by
-from siamese.training.recipe import StageOptions
+from siamese.training.stage import StageOptions
 from siamese.training.train import train
 from tests.data.alphabets import write_alphabets
+from tests.reference import write_reference
+from tests.training.conftest import PEOPLE
 
-PEOPLE, EACH = 60, 4
 
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """People that are patterns of 8 x 8 squares, and a reference network that knows them apart."""
-    folder = tmp_path_factory.mktemp("world")
-    random = np.random.default_rng(0)
-    names, rows = [], []
-    for person in range(PEOPLE):
-        pattern = random.integers(0, 256, (8, 8, 3)).repeat(16, 0).repeat(16, 1)
-        direction = random.normal(size=16)
-        (folder / "people" / f"p{person}").mkdir(parents=True)
-        for number in range(EACH):
-            noisy = (pattern + random.normal(0, 15, pattern.shape)).clip(0, 255).astype(np.uint8)
-            name = f"p{person}/{number}.png"
-            Image.fromarray(noisy).save(folder / "people" / name)
-            names.append(name)
-            rows.append(direction * 50)
-    np.savez(folder / "targets.npz", names=names, embedding=np.array(rows).astype(np.int16))
-    return folder
+def taught(world: Path) -> list[str]:
+    """What a stage beside the reference network is told."""
+    return ["--teacher", str(world / "reference.safetensors"), "--embedding-size", "192"]
 
 
 def stage(world: Path, out: Path, *words: str) -> int:
-    return cli.main([*command(world, out, world / "cache"), "--cpu", *words])
+    return cli.main([*command(world, out, world / "cache"), "--device", "cpu", *words])
 
 
 def command(world: Path, out: Path, cache: Path) -> list[str]:
@@ -57,18 +42,19 @@ def command(world: Path, out: Path, cache: Path) -> list[str]:
 
 
 def test_two_stages_make_a_chain(world: Path, tmp_path: Path) -> None:
-    targets = ["--targets", str(world / "targets.npz")]
     first, second = tmp_path / "1", tmp_path / "2"
-    assert stage(world, first, "--objective", "distill", "--pictures", "320", *targets) == 0
+    assert stage(world, first, "--objective", "distill", "--pictures", "320", *taught(world)) == 0
     more = ["--pictures", "160", "--init", str(first), "--learning-rate", "1e-4"]
-    assert stage(world, second, *targets, *more) == 0
+    assert stage(world, second, *taught(world), *more) == 0
     made = checkpoint.load_folder(second)
     assert made.config.decision is None and made.config.network.mirrored
     records = made.config.training
     assert [record["objective"] for record in records] == ["distill", "verify"]
     assert records[1]["parent_sha256"] == checkpoint.load_folder(first).sha256
     assert records[0]["schedule"]["pictures"] == 320
-    assert set(records[0]["sources"]) == {"people", "targets.npz"}
+    assert set(records[0]["sources"]) == {"people"}
+    teacher = people.fingerprint(world / "reference.safetensors")
+    assert [record["teacher_sha256"] for record in records] == [teacher, teacher]
     assert str(tmp_path) not in str(records)
     assert (second / "log.csv").read_text().startswith("step,pictures,loss,genuine")
 
@@ -119,22 +105,34 @@ def killed_at_the_end(
 def test_a_killed_stage_goes_on_only_as_what_it_was(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    folder, targets = tmp_path / "out", str(world / "targets.npz")
+    folder = tmp_path / "out"
     killed_at_the_end(world, folder, monkeypatch)
     others = [["--turns"], ["--group", "2"], ["--kin", "1"], ["--backbone", "slim"]]
-    others += [["--targets", targets], ["--targets", targets, "--objective", "distill"]]
+    others += [["--teacher", str(world / "reference.safetensors"), "--distillation", "0"]]
     for words in others:
         assert stage(world, folder, "--pictures", "32", *words) == options.INPUT_ERROR, words
         assert "an unfinished stage with other settings" in capsys.readouterr().err, words
     shutil.copytree(world / "people", tmp_path / "people")
     assert not (folder / checkpoint.WEIGHTS).exists()
     moved = command(tmp_path, folder, tmp_path / "cache")  # the same pictures in another place
-    assert cli.main([*moved, "--cpu", "--pictures", "32"]) == 0
+    assert cli.main([*moved, "--device", "cpu", "--pictures", "32"]) == 0
     (tmp_path / "people" / "p0" / "0.png").unlink()
     killed_at_the_end(world, tmp_path / "again", monkeypatch)
     fewer = command(tmp_path, tmp_path / "again", tmp_path / "cache")
-    assert cli.main([*fewer, "--cpu", "--pictures", "32"]) == options.INPUT_ERROR
+    assert cli.main([*fewer, "--device", "cpu", "--pictures", "32"]) == options.INPUT_ERROR
     assert "an unfinished stage with other settings" in capsys.readouterr().err
+
+
+def test_a_finished_stage_is_left_alone(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stage(world, tmp_path, "--pictures", "32") == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("siamese.training.loop._batch", lambda *_: pytest.fail("it was done again"))
+        assert stage(world, tmp_path, "--pictures", "32") == 0
+    before = checkpoint.load_folder(tmp_path).sha256
+    assert stage(world, tmp_path, "--pictures", "32", "--seed", "5") == 0
+    assert checkpoint.load_folder(tmp_path).sha256 != before
 
 
 def test_a_killed_stage_goes_on_only_from_its_parent(
@@ -156,7 +154,7 @@ def test_a_chain_of_drawings_stays_one(tmp_path: Path, capsys: pytest.CaptureFix
     """What the second stage is not told it has from the first; nothing is mirrored or held out."""
     source = write_alphabets(tmp_path / "drawn.zip", {"Greek": 24, "Bengali": 3}, 3)
     shared = ["--data", str(source), "--cache", str(tmp_path / "cache"), "--pictures", "32"]
-    shared += ["--batch-size", "32", "--cpu"]
+    shared += ["--batch-size", "32", "--device", "cpu"]
     first = ["--drawings", "--split", "alphabets", "--image-size", "32", "--embedding-size", "16"]
     one, two = str(tmp_path / "1"), str(tmp_path / "2")
     assert cli.main(["train", one, *shared, *first]) == 0
@@ -174,8 +172,8 @@ def test_a_chain_of_drawings_stays_one(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_the_command_on_record_names_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["train", "/home/ann/1", "--data", "/home/ann/a.zip", "--data=/home/ann/x=y/b.zip"]
-    monkeypatch.setattr(sys, "argv", ["siamese", *words, "--init=runs/1", "--cpu"])
-    expected = "train 1 --data a.zip --data=b.zip --init=runs/1 --cpu"
+    monkeypatch.setattr(sys, "argv", ["siamese", *words, "--init=runs/1", "--turns"])
+    expected = "train 1 --data a.zip --data=b.zip --init=runs/1 --turns"
     assert made_by()["command"] == f"python -m siamese {expected}"
 
 
@@ -213,37 +211,43 @@ def test_a_batch_that_cannot_be_shared_is_refused(world: Path, tmp_path: Path) -
 
 def test_nobody_held_out_is_trained_on(world: Path) -> None:
     source = world / "people"
-    names = {picture.identity for picture in training_pictures((source,), (), (), BY_NAME)}
+    names = {picture.identity for picture in training_pictures((source,), (), BY_NAME)}
     assert names == {f"p{n}" for n in range(PEOPLE) if people.part_of(f"p{n}") is Part.TRAIN}
     assert 30 < len(names) < PEOPLE
 
 
 def test_who_stands_in_two_sources_under_two_names_is_left_out(world: Path, tmp_path: Path) -> None:
-    """A training person whose target is that of a held-out person goes, all pictures of it."""
-    with np.load(world / "targets.npz") as content:
-        names, rows = content["names"].tolist(), content["embedding"].copy()
+    """A training person of whom one picture shows a held-out person goes, all pictures of it."""
     held_out = next(n for n in range(PEOPLE) if people.part_of(f"p{n}") is not Part.TRAIN)
     twin = next(n for n in range(PEOPLE) if people.part_of(f"p{n}") is Part.TRAIN)
-    rows[names.index(f"p{twin}/2.png")] = rows[names.index(f"p{held_out}/0.png")]
-    np.savez(tmp_path / "t.npz", names=names, embedding=rows)
     source = (world / "people",)
-    plain = training_pictures(source, (), (), BY_NAME)
-    kept = training_pictures(source, (), (tmp_path / "t.npz",), BY_NAME)
+    pictures = people.list_pictures(source[0])
+    shown = [f"p{held_out}" if p.name == f"p{twin}/2.png" else p.identity for p in pictures]
+    path = write_reference(tmp_path / "reference.safetensors", pictures, shown)
+    plain = training_pictures(source, (), BY_NAME)
+    kept = training_pictures(source, (), BY_NAME, Reference(path, tmp_path / "cache"))
     gone = {p.identity for p in plain} - {p.identity for p in kept}
-    assert f"p{twin}" in gone
+    assert gone == {f"p{twin}"}
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--objective", "distill", "--pictures", "32"], "no target embedding"),
-        (["--unlabelled", "people", "--pictures", "32"], "teach nothing without --targets"),
+        (["--objective", "distill", "--pictures", "32"], "give --teacher"),
+        (["--unlabelled", "people", "--pictures", "32"], "teach nothing without --teacher"),
+        (["--teacher", "x", "--pictures", "32"], "set --embedding-size 192"),
+        (["--teacher", "x", "--drawings", "--pictures", "32"], "knows aligned faces only"),
         (["--init", "nowhere", "--pictures", "32"], "nowhere"),
+        (["--emphasis", "poses.zip", "2", "--pictures", "32"], "poses.zip, which is none of the"),
+        ([], "Say with --pictures"),
+        (["--out", "x", "--pictures", "32"], "Say once which folder"),
+        (["--device", "cuda", "--pictures", "32"], "no CUDA device"),
     ],
 )
 def test_what_is_missing_is_said(
     world: Path, tmp_path: Path, words: list[str], message: str, capsys: pytest.CaptureFixture
 ) -> None:
+    words = [str(world / word) if word == "people" else word for word in words]
     assert stage(world, tmp_path / "out", *words) == options.INPUT_ERROR
     assert message in capsys.readouterr().err
 

@@ -10,7 +10,7 @@ import functools
 import io
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 import gradio as gr
 from gradio.components.api_component import Api
@@ -22,7 +22,8 @@ from siamese import InputError, SiameseError, Verifier
 from siamese.support import Support
 from ui import words
 from ui.api import openapi
-from ui.photo import Upload, refusal, take
+from ui.photo import Upload, refusal
+from ui.server.receiving import taken
 
 PhotoData = gr.FileData | str  # an uploaded file, or a data URL
 MAX_SUPPORT = 200  # photos
@@ -91,19 +92,18 @@ def add(page: gr.Blocks, verifier: Verifier, pool: str, pool_size: int) -> None:
 
 def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The functions `verify` and `pick` that answer with this verifier."""
-    points = tuple(point.name for point in verifier.rule.operating_points)
-    point_type = Literal[points]  # type: ignore[valid-type]
+    default = verifier.rule.default.name
 
     def verify(
         first: PhotoData,
         second: PhotoData,
-        operating_point: point_type = points[0],
+        operating_point: str = default,
         prior: float = 0.5,
         first_face: int | None = None,
         second_face: int | None = None,
         more_faces: bool = False,
     ) -> dict[str, Any]:
-        options = {
+        options: dict[str, Any] = {
             "operating_point": operating_point,
             "prior": prior,
             "first_face": first_face,
@@ -120,12 +120,12 @@ def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any
         query: PhotoData,
         support: list[PhotoData],
         names: list[str] | None = None,
-        operating_point: point_type = points[0],
+        operating_point: str = default,
         none_prior: float = 0.5,
         query_face: int | None = None,
         more_faces: bool = False,
     ) -> dict[str, Any]:
-        options = {
+        options: dict[str, Any] = {
             "operating_point": operating_point,
             "none_prior": none_prior,
             "query_face": query_face,
@@ -186,7 +186,7 @@ def _taken(photos: dict[str, Any], first_error: SiameseError | None) -> list[_Fi
         for payload in value if isinstance(value, list) else [value]:
             if isinstance(payload, (dict, str)):
                 try:
-                    files.append(_File(take(payload), until))
+                    files.append(_File(taken(payload), until))
                 except SiameseError as error:
                     first_error = first_error or error
     if first_error is not None:

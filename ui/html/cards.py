@@ -47,14 +47,19 @@ _MEMBER = Markup(
 )
 
 
-def photo(shown: Shown | None, role: str) -> str:
-    """A photo with its faces as buttons, or its problem, or nothing for an empty place."""
+def photo(shown: Shown | None, role: str, all_count: bool = False) -> str:
+    """A photo with its faces as buttons, or its problem, or nothing for an empty place.
+
+    `all_count`: several faces are all compared until one is chosen.
+    """
     if shown is None:
         return ""
     if not shown.picture:
         return str(problem(shown.problem))
     sighting = shown.sighting
     several = sighting is not None and len(sighting.faces) > 1
+    chosen = shown.face if several and all_count else shown.chosen
+    found = words.SEVERAL_COMPARED if all_count else words.SEVERAL_FACES
     buttons = [_BUTTON.format(do="clear", label=words.ANOTHER_PHOTO)]
     if not shown.more:
         buttons.append(_BUTTON.format(do="more", label=words.MORE_FACES))
@@ -63,16 +68,16 @@ def photo(shown: Shown | None, role: str) -> str:
     card = _CARD.format(
         # Enlarged to be seen; a strip so enlarged would be squeezed to the width of the page.
         small=" small" if size[1] < SMALL and size[0] <= 2 * size[1] else "",
-        say=_faces_found(len(sighting.faces)) if sighting else "",
+        say=_faces_found(len(sighting.faces), found) if sighting else "",
         picture=shown.picture,
         alt=alt.format(role=role, name=shown.name),
-        boxes=_boxes(sighting, shown.chosen) if sighting else "",
+        boxes=_boxes(sighting, chosen) if sighting else "",
         name=shown.name,
         dimensions=Markup('<span class="size">{}</span>').format(
             words.DIMENSIONS.format(width=size[0], height=size[1])
         ),
         problem=problem(shown.problem),
-        faces=_chips(sighting, shown.chosen) if sighting and several else "",
+        faces=_chips(sighting, chosen, found) if sighting and several else "",
         buttons=Markup("").join(buttons),
     )
     return str(card)
@@ -154,7 +159,7 @@ def _member(row: int, key: str, member: Member, mark: str) -> Markup:
     )
 
 
-def _boxes(sighting: Sighting, chosen: int) -> Markup:
+def _boxes(sighting: Sighting, chosen: int | None) -> Markup:
     width, height = sighting.photo.size
     # The chosen one last, so that it lies on top where boxes overlap.
     order = sorted(range(len(sighting.faces)), key=lambda index: index == chosen)
@@ -164,7 +169,7 @@ def _boxes(sighting: Sighting, chosen: int) -> Markup:
     )
 
 
-def _box(face: Face, index: int, chosen: int, size: tuple[int, int], total: int) -> Markup:
+def _box(face: Face, index: int, chosen: int | None, size: tuple[int, int], total: int) -> Markup:
     x0, x1 = (100 * min(max(x, 0.0), size[0]) / size[0] for x in (face.box[0], face.box[2]))
     y0, y1 = (100 * min(max(y, 0.0), size[1]) / size[1] for y in (face.box[1], face.box[3]))
     return _BOX.format(
@@ -182,7 +187,7 @@ def _box(face: Face, index: int, chosen: int, size: tuple[int, int], total: int)
     )
 
 
-def _chips(sighting: Sighting, chosen: int) -> Markup:
+def _chips(sighting: Sighting, chosen: int | None, found: str) -> Markup:
     total = len(sighting.faces)
     chips = Markup("").join(
         _CHIP.format(
@@ -197,11 +202,11 @@ def _chips(sighting: Sighting, chosen: int) -> Markup:
     )
     return Markup(
         '<p class="hint">{}</p><div class="chips" role="group" aria-label="{}">{}</div>'
-    ).format(words.SEVERAL_FACES.format(count=total), words.CHOOSE_FACE, chips)
+    ).format(found.format(count=total), words.CHOOSE_FACE, chips)
 
 
-def _faces_found(count: int) -> str:
-    return words.ONE_FACE if count == 1 else words.SEVERAL_FACES.format(count=count)
+def _faces_found(count: int, several: str) -> str:
+    return words.ONE_FACE if count == 1 else several.format(count=count)
 
 
 def _face_label(index: int, total: int, chosen: bool) -> str:

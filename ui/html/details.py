@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from siamese.answers import Origin, PhotoFaces
+from siamese.answers import Caution, Origin, PhotoFaces
 from siamese.calibration import OperatingPoint, Similar
 from ui import draw, words
 from ui.html import numbers
@@ -32,9 +32,10 @@ def crop(photo: PhotoFaces) -> Markup:
     )
 
 
-def warnings(*photos: PhotoFaces) -> Markup:
-    """What makes the answer less reliable, by photo; empty if nothing does."""
-    rows = [Markup("<li><b>{}</b> {}</li>").format(*found) for found in _warned(photos)]
+def warnings(photos: Sequence[PhotoFaces], cautions: Sequence[Caution] = ()) -> Markup:
+    """What makes the answer less reliable, as a whole and by photo; empty if nothing does."""
+    rows = [Markup("<li>{}</li>").format(caution.message) for caution in cautions]
+    rows += [Markup("<li><b>{}</b> {}</li>").format(*found) for found in _warned(photos)]
     if not rows:
         return Markup("")
     return Markup('<ul class="warnings">{}</ul>').format(Markup("").join(rows))
@@ -133,6 +134,7 @@ def picture(
     photos: Sequence[PhotoFaces],
     point: OperatingPoint,
     origin: Origin,
+    cautions: Sequence[Caution] = (),
 ) -> dict[str, Any]:
     """What is written on the picture of an answer; the page adds its date.
 
@@ -143,6 +145,9 @@ def picture(
         "sign": words.SIGNS.get(tone, ""),
         "tone": tone,
         "title": title,
-        "warnings": [f"{name}: {message}" for name, message in _warned(photos)],
+        "warnings": [
+            *(caution.message for caution in cautions),
+            *(f"{name}: {message}" for name, message in _warned(photos)),
+        ],
         "lines": [*lines, setting, words.PICTURE_LIMITS],
     }

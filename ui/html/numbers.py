@@ -25,6 +25,14 @@ def points(share: float) -> str:
     return "over 99" if share > 0.99 else f"{100 * share:.0f}"
 
 
+def times(log10: float) -> str:
+    """A ratio above 1, or the reciprocal of one below, from its decimal logarithm: two digits."""
+    value = 10 ** min(abs(log10), 6.0)
+    if abs(log10) > 6:
+        return "over 1,000,000"
+    return f"{value:.1f}" if value < 9.95 else f"{float(f'{value:.2g}'):,.0f}"
+
+
 def per_thousand(share: float) -> str:
     """How many in 1,000, in words: "about 12", "fewer than 1"."""
     count = 1000 * share

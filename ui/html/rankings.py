@@ -61,7 +61,7 @@ def pick(
         unit=words.PROBABLE,
         ahead=ahead,
         lead=lead,
-        warnings=details.warnings(found.query),
+        warnings=details.warnings([found.query]),
         note=Markup('<ul class="warnings"><li>{}</li></ul>').format(note) if note else "",
         ranking=words.RANKING,
         bars=Markup("").join(_row(bar, pictures) for bar in _shortened(bars)),

@@ -13,8 +13,9 @@ from gradio.data_classes import FileData, ImageData, ListFiles
 
 from siamese import SiameseError
 from ui import words
-from ui.photo import TakenError, Upload, refusal, take
+from ui.photo import TakenError, Upload, refusal
 from ui.server import stubs  # noqa: F401
+from ui.server.receiving import taken
 
 # What a press of a button may say.
 _SAID = ("do", "face", "member", "list", "row", "column", "value", "number", "sheet")
@@ -72,5 +73,5 @@ def _refusing() -> Iterator[None]:
 
 
 def _taken(payload: ImageData | FileData) -> Upload:
-    upload = take(payload.model_dump())
+    upload = taken(payload.model_dump())
     return Upload(upload.name or words.UNNAMED_PHOTO, upload.content)

@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -19,7 +18,7 @@ from gradio.queueing import Event, Queue
 from gradio.route_utils import FileUploadProgress
 from gradio.routes import App, file_upload_statuses
 
-from ui.server.uploads import LOCK
+from ui.server.store import Store
 
 # The events, by id, that visitors asked for before they cleared their photos. Gradio can cancel
 # events, but only the last one of each kind, and the network would work on beside the queue.
@@ -27,11 +26,11 @@ _given_up: WeakValueDictionary[str, Event] = WeakValueDictionary()
 
 
 def forgetting(
-    uploads: Path, seconds: float, every: float = 20.0
+    store: Store, seconds: float, every: float = 20.0
 ) -> Callable[[App], AbstractAsyncContextManager[None]]:
     """A lifespan of the server that drops, every so often, what is older than `seconds`.
 
-    `uploads` is the folder in which uploads lie until they are read.
+    `store` has the uploads until they are read.
     """
 
     @asynccontextmanager
@@ -41,7 +40,7 @@ def forgetting(
             reported: dict[str, float] = {}
             while True:
                 await asyncio.sleep(every)
-                sweep(app, uploads, seconds)
+                await sweep(app, store, seconds)
                 finished = drop_answers(app.get_blocks()._queue, finished, seconds)
                 reported = drop_progress(file_upload_statuses, reported, seconds)
 
@@ -54,23 +53,14 @@ def forgetting(
     return lifespan
 
 
-def sweep(app: App, uploads: Path, seconds: float) -> None:
+async def sweep(app: App, store: Store, seconds: float) -> None:
     """Drop the visits that were last used, and the uploads that came, more than `seconds` ago."""
     now = datetime.now()
     for session, used in list(app.state_holder.time_last_used.items()):
         if (now - used).total_seconds() > seconds:
             drop(app, session)
-    # Uploads that were broken off lie in the folder itself.
-    for path in [*uploads.glob("*"), *uploads.glob("*/*")]:
-        with contextlib.suppress(OSError):
-            old = time.time() - path.stat().st_mtime > seconds
-            if old and path.is_file() and path.name != LOCK:
-                path.unlink()
-    for folder in uploads.glob("*/"):
-        with contextlib.suppress(OSError):
-            folder.rmdir()  # fails, as it should, where something is in it
+    left = {str(path) for path in await asyncio.to_thread(store.expire, seconds)}
     # Gradio remembers the names of all files that ever came.
-    left = {str(path) for path in uploads.glob("*/*")}
     for names in app.get_blocks().temp_file_sets:
         names.intersection_update(left)
 

@@ -9,24 +9,20 @@ import asyncio
 import json
 import os
 import re
-import secrets
 import sys
 import traceback
 from pathlib import Path
 from typing import Any
 
-from gradio import route_utils
 from gradio.queueing import Queue
-from starlette.formparsers import MultiPartException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui import words
+from ui.server.receiving import receive_upload
+from ui.server.store import Store
 
 MAX_BODY = 64 * 2**20  # bytes of a JSON request; photos in data URLs included
-MAX_FILE = 100_000_000  # bytes of one photo
-MAX_UPLOAD = 512 * 2**20  # bytes of one upload, which may bring many photos
-MAX_DISK = 2 * 2**30  # bytes of uploads that wait to be read
 MAX_QUEUED = 512 * 2**20  # bytes of JSON requests that wait for their turn
 MAX_PARTS = 100_000  # values in a JSON request; 200 photos with their names are far fewer
 MAX_OPEN = 1000  # requests at a time; each open page holds one or two
@@ -57,10 +53,10 @@ class Refusal(Exception):
 class Guard:
     """ASGI middleware: closed addresses, size of requests, and which files they may name."""
 
-    def __init__(self, app: ASGIApp, uploads: Path) -> None:
-        """`uploads` is the only folder whose files a request may name."""
+    def __init__(self, app: ASGIApp, store: Store) -> None:
+        """`store` has the only files that a request may name."""
         self._app = app
-        self._uploads = uploads.resolve()
+        self._store = store
         self._open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,10 +99,9 @@ class Guard:
             scope["app"].api_info = None
         if scope["method"] == "POST":
             if path.rstrip("/") == f"{_API}upload":
-                self._check_room(scope)
-                receive = _bounded(receive)
-            else:
-                receive = await self._checked(scope, receive)
+                answer = await receive_upload(scope, receive, self._store)
+                return await answer(scope, receive, send)
+            receive = await self._checked(scope, receive)
         await self._app(scope, receive, send)
 
     async def _checked(self, scope: Scope, receive: Receive) -> Receive:
@@ -119,16 +114,6 @@ class Guard:
         if scope["path"].startswith((f"{_API}queue/", f"{_API}call/")):
             _check_queue(scope["app"].get_blocks()._queue, len(body))
         return _replay(body, receive)
-
-    def _check_room(self, scope: Scope) -> None:
-        """Refuse an upload that says that it is too large, or for which there is no room."""
-        said = dict(scope["headers"]).get(b"content-length", b"0")
-        if not said.isdigit() or int(said) > MAX_UPLOAD:
-            sentence = words.UPLOAD_TOO_LARGE.format(megabytes=MAX_UPLOAD // 2**20)
-            raise Refusal(413, sentence)
-        waiting = sum(path.stat().st_size for path in self._uploads.glob("**/*") if path.is_file())
-        if waiting > MAX_DISK:
-            raise Refusal(503, words.BUSY)
 
     def objection(self, body: bytes) -> str | None:
         """Why a JSON request is refused; None if it is not."""
@@ -169,35 +154,10 @@ class Guard:
     def _uploaded(self, path: str) -> bool:
         """Whether this is the path of an upload: known only to whom it was told (see below)."""
         try:
-            place = Path(path).resolve().relative_to(self._uploads)
+            place = Path(path).resolve().relative_to(self._store.folder)
         except (OSError, ValueError, RuntimeError):
             return False
         return _UPLOADED.fullmatch(place.as_posix()) is not None
-
-
-def unguessable_paths() -> None:
-    """Make Gradio store each upload at a path of its own that nobody can guess, within a limit.
-
-    Gradio names the folder of an upload by a hash of the content alone: whoever has a photo would
-    know its path, and two visitors with the same photo would share one file, which the first of
-    them deletes.
-    """
-
-    class Salted(route_utils.GradioUploadFile):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            self.sha.update(secrets.token_bytes(32))
-
-        async def write(self, data: bytes) -> None:
-            if (self.size or 0) + len(data) > MAX_FILE:
-                name = " ".join(str(self.filename).split())[-80:]
-                raise MultiPartException(
-                    words.FILE_TOO_LARGE.format(name=name, megabytes=MAX_FILE // 1_000_000)
-                )
-            await super().write(data)
-
-    if route_utils.GradioUploadFile.__name__ != Salted.__name__:
-        route_utils.GradioUploadFile = Salted  # type: ignore[misc]
 
 
 def refuse(status: int, sentence: str, code: str = "bad_input") -> JSONResponse:
@@ -255,35 +215,6 @@ async def _read(receive: Receive) -> bytes:
                     return b"".join(chunks)
     except TimeoutError as error:
         raise Refusal(408, words.TOO_SLOW.format(seconds=int(SECONDS))) from error
-
-
-def _bounded(receive: Receive) -> Receive:
-    """A `receive` for uploads that ends them where they are too large, too slow, or given up.
-
-    It does so by the error after which Gradio removes what it has written so far; any other one,
-    the end of the connection included, would leave half a photo on the disk.
-    """
-    size, until, whole = 0, asyncio.get_running_loop().time() + SECONDS, False
-
-    async def next_part() -> Message:
-        nonlocal size, whole
-        if whole:
-            return await receive()
-        try:
-            async with asyncio.timeout_at(until):
-                message = await receive()
-        except TimeoutError as error:
-            sentence = words.TOO_SLOW.format(seconds=int(SECONDS))
-            raise MultiPartException(sentence) from error
-        size += len(message.get("body", b""))
-        if message["type"] == "http.disconnect":
-            raise MultiPartException(words.GONE)
-        if size > MAX_UPLOAD:
-            raise MultiPartException(words.UPLOAD_TOO_LARGE.format(megabytes=MAX_UPLOAD // 2**20))
-        whole = not message.get("more_body")
-        return message
-
-    return next_part
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

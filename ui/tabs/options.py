@@ -22,13 +22,15 @@ def options(
     verifier: Verifier, prior: str, prior_info: str, percent: int = 50
 ) -> tuple[gr.Radio, Percent]:
     """The choice of the operating point, and of the prior, which starts at `percent`."""
-    choices = [(point_name(point), point.name) for point in verifier.rule.operating_points]
+    rule, faces = verifier.rule, verifier.config.detector == "mtcnn"
+    choices = [(point_name(point), point.name) for point in rule.operating_points]
+    info = words.OPERATING_POINT_INFO if faces else words.OPERATING_POINT_INFO_ANY
     with gr.Row(elem_classes="options"):
         radio = gr.Radio(
             choices,
-            value=choices[0][1],
+            value=rule.default.name,
             label=words.OPERATING_POINT,
-            info=words.OPERATING_POINT_INFO,
+            info=info.format(data=rule.default.measured_on),
             min_width=280,
         )
         slider = Percent(

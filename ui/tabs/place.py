@@ -22,9 +22,15 @@ class PhotoPlace:
     other.
     """
 
-    def __init__(self, verifier: Verifier, role: str, minutes: int) -> None:
-        """`role` is what the photo is to people; it is remembered for `minutes`."""
+    def __init__(
+        self, verifier: Verifier, role: str, minutes: int, all_count: bool = False
+    ) -> None:
+        """`role` is what the photo is to people; it is remembered for `minutes`.
+
+        `all_count`: several faces are all compared until one is chosen.
+        """
         self._verifier = verifier
+        self._all_count = all_count
         self._role = role
         self._minutes = minutes
         self._about: Sequence[gr.State] = ()
@@ -43,7 +49,8 @@ class PhotoPlace:
     def show(self, shown: Shown | None) -> list[Any]:
         """The values of `outputs` for a photo, or for none."""
         taken = shown is not None and bool(shown.picture)
-        return [shown, gr.update(value=None, visible=not taken), cards.photo(shown, self._role)]
+        card = cards.photo(shown, self._role, self._all_count)
+        return [shown, gr.update(value=None, visible=not taken), card]
 
     def keep(self) -> list[Any]:
         """The values of `outputs` that change nothing."""
@@ -81,7 +88,7 @@ class PhotoPlace:
         if shown is None:
             gr.Info(words.EXPIRED.format(minutes=self._minutes))
         elif data["do"] == "face":
-            chosen = shown.choose(data["face"])
+            chosen = shown.toggle(data["face"])
             return [*self.show(chosen), cards.notice(words.COMPARING), *self._keep_about()]
         elif data["do"] == "more" and shown.photo is not None:
             return self._other(search(self._verifier, shown.with_more()))

@@ -24,8 +24,8 @@ class VerifyTab:
         self._minutes = minutes
         self._waiting = cards.notice(words.WAITING_PAIR, examples.pairs())
         with gr.Row(elem_classes="photos pair"):
-            self._first = PhotoPlace(verifier, words.FIRST, minutes)
-            self._second = PhotoPlace(verifier, words.SECOND, minutes)
+            self._first = PhotoPlace(verifier, words.FIRST, minutes, all_count=True)
+            self._second = PhotoPlace(verifier, words.SECOND, minutes, all_count=True)
         self._answer = Panel(self._waiting, elem_classes="answer-panel")
         self._asked = gr.State(Asked(), time_to_live=60 * minutes)
         self._point, self._prior = options(verifier, words.PRIOR, words.PRIOR_INFO)

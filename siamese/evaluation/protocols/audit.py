@@ -1,7 +1,7 @@
 """Claims that can be checked again from what lies on disk.
 
 - each training stage used as many people and pictures as the training part has, counted again from
-  the files, the split and the target embeddings: nobody of the other parts
+  the files, the split and what the reference network says: nobody of the other parts
 - the data files are those that the checkpoint's stages and its calibration name (SHA-256)
 - training pictures that the network itself takes for a face of LFW, counted and listed
 - metrics.json was made from exactly the weights beside it
@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from siamese import checkpoint as checkpoints
+from siamese.calibration import VERY_CAREFUL
 from siamese.checkpoint import CheckpointConfig
 from siamese.data import people
 from siamese.data.collection import embed_once
 from siamese.data.people import Part, Picture
-from siamese.data.split import PEOPLE, split_named, training_pictures
+from siamese.data.reference import Reference
+from siamese.data.split import PEOPLE, Split, split_named, training_pictures
 from siamese.evaluation.bench import LFW, Bench
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.protocol import Protocol
@@ -33,7 +35,7 @@ def audit(bench: Bench) -> dict[str, Any]:
     files = named_files(bench.checkpoint.config)
     found = {name: bench.data / name for name in files if (bench.data / name).exists()}
     pictures = known_pictures(bench.checkpoint.config, bench.data)
-    counted, other = recounted_stages(bench.checkpoint.config, bench.data)
+    counted, other = recounted_stages(bench.checkpoint.config, bench.data, bench.cache)
     report: dict[str, Any] = {
         "stages_counted": counted,
         "stages_of_other_pictures": other,
@@ -70,7 +72,7 @@ def named_files(config: CheckpointConfig) -> dict[str, str]:
     """Data files that config.json names, with the SHA-256 it gives."""
     files: dict[str, str] = {}
     for record in (*config.training, config.calibration):
-        files |= record.get("sources", {})
+        files |= record.get("sources", {}) | record.get("cohort_sources", {})
     return files
 
 
@@ -95,39 +97,42 @@ def known_pictures(config: CheckpointConfig, data: Path) -> list[Picture]:
     ]
 
 
-def recounted_stages(config: CheckpointConfig, data: Path) -> tuple[int, list[str]]:
+def recounted_stages(config: CheckpointConfig, data: Path, cache: Path) -> tuple[int, list[str]]:
     """How many training stages could be counted again, and the commands of those that differ.
 
     A stage differs where its record has not as many people and pictures as training on its sources
-    would use now. Averages have no sources; stages with a source that `data` lacks are left out.
+    would use now. Averages have no sources; stages with a source or a teacher that `data` lacks are
+    left out.
     """
     labelled = config.calibration.get("sources", {})
-    sizes: dict[tuple[str, ...], tuple[int, int]] = {}  # most stages have the same sources
+    files = {people.fingerprint(path): path for path in data.glob("*.safetensors")}
+    sizes: dict[tuple[str | None, ...], tuple[int, int]] = {}  # most have the same sources
     counted, other = 0, []
     for record in config.training:
-        names = tuple(record.get("sources", {}))
-        if not names or not all((data / name).exists() for name in names):
+        named, teacher = record.get("sources", {}), record.get("teacher_sha256")
+        # Embeddings in a file, as they once were, are what the teacher says; without it they lack.
+        names = tuple(name for name in named if not (teacher and name.endswith(".npz")))
+        there = all((data / name).exists() for name in names) and teacher in (None, *files)
+        if not names or not there:
             continue
-        if names not in sizes:
-            sizes[names] = _training_size(record, data, labelled)
+        if (*names, teacher) not in sizes:
+            reference = Reference(files[teacher], cache) if teacher else None
+            sources = [data / name for name in names]
+            split = split_named(record.get("split", PEOPLE.name))
+            sizes[*names, teacher] = _training_size(sources, labelled, split, reference)
         counted += 1
-        if sizes[names] != (record["people"], record["pictures"]):
+        if sizes[*names, teacher] != (record["people"], record["pictures"]):
             other.append(record["command"])
     return counted, other
 
 
 def _training_size(
-    record: Mapping[str, Any], data: Path, labelled: Container[str]
+    sources: Sequence[Path], labelled: Container[str], split: Split, reference: Reference | None
 ) -> tuple[int, int]:
-    """People and pictures that a stage with this record uses; `labelled` sources show people."""
-    targets = tuple(data / name for name in record["sources"] if name.endswith(".npz"))
-    sources = [data / name for name in record["sources"] if not name.endswith(".npz")]
-    pictures = training_pictures(
-        [source for source in sources if source.name in labelled],
-        [source for source in sources if source.name not in labelled],
-        targets,
-        split_named(record.get("split", PEOPLE.name)),
-    )
+    """People and pictures that a stage on these sources uses; `labelled` ones show people."""
+    known = [source for source in sources if source.name in labelled]
+    rest = [source for source in sources if source.name not in labelled]
+    pictures = training_pictures(known, rest, split, reference)
     return len({p.identity for p in pictures if p.identity}), len(pictures)
 
 
@@ -153,7 +158,7 @@ def _look_alikes(bench: Bench, pictures: Sequence[Picture]) -> dict[str, Any]:
     vectors = embed_once(bench.checkpoint, trained)
     known = np.flatnonzero(bench.lfw.found)
     best, which = nearest(bench.compare, vectors, bench.lfw.vectors[known])
-    threshold = bench.rule.point("fmr_0_1").threshold
+    threshold = bench.rule.point(VERY_CAREFUL).threshold
     above = np.flatnonzero(best >= threshold)
     listed = above[np.argsort(-best[above])][:LISTED]
     return {

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from siamese.calibration import CAREFUL
 from siamese.data.collection import embed_pictures, whole_of
 from siamese.data.pairs import Labels, draw_pairs
 from siamese.data.people import Part
@@ -111,7 +112,7 @@ def _within(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
 
 def run(bench: Bench) -> dict[str, Any]:
     """Photos of validation people as they are: what those cost that are far from ordinary."""
-    point, detector = bench.rule.point("fmr_1"), FaceDetector()
+    point, detector = bench.rule.point(CAREFUL), FaceDetector()
     pictures = calibration_pictures(bench.sources(), Part.VALIDATION)
     vectors = embed_pictures(bench.checkpoint, pictures, bench.cache).vectors
     photos = tqdm(whole_of(bench.checkpoint, pictures, bench.cache), "finding faces")

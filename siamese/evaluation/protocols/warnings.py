@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from siamese.calibration import CAREFUL
 from siamese.evaluation import metrics
 from siamese.evaluation.bench import LFW, LFW_PAIRS, Bench
 from siamese.evaluation.protocol import Protocol
@@ -48,7 +49,7 @@ def flagged_report(
 
 def run(bench: Bench) -> dict[str, Any]:
     """Error rates of View 2's pairs by what the product warns of in their photos."""
-    point = bench.rule.point("fmr_1")
+    point = bench.rule.point(CAREFUL)
     crops = bench.lfw_crops
     flags = {
         name: {warning.code for warning in crops.warnings(row)}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
+from siamese.calibration import CAREFUL
 from siamese.data.collection import crops_of
 from siamese.data.pairs import Labels, draw_pairs
 from siamese.data.people import Part, family
@@ -210,7 +211,7 @@ def _plain(crop: np.ndarray) -> np.ndarray:
 
 def run(bench: Bench) -> dict[str, Any]:
     """Crops of validation people spoiled step by step: what it costs, and what is warned of."""
-    point = bench.rule.point("fmr_1")
+    point = bench.rule.point(CAREFUL)
     pictures = calibration_pictures(bench.sources(), Part.VALIDATION)
     pairs = draw_pairs(Labels.of(pictures)).genuine
     chosen = np.random.default_rng(0).permutation(pairs)[:SPOILED]

@@ -63,10 +63,10 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = ["--data", str(data / "images_background.zip")]
     size = ["--backbone", "slim", "--image-size", "32", "--embedding-size", "16"]
     kind = ["--drawings", "--split", "alphabets", "--turns", "--group", "8", "--kin", "7"]
-    length = ["--pictures", "1920", "--batch-size", "64", "--cpu", "--cache", cache]
+    length = ["--pictures", "1920", "--batch-size", "64", "--device", "cpu", "--cache", cache]
     assert cli.main(["train", str(folder), *source, *size, *kind, *length]) == 0
     places = [data / "images_background.zip"]
-    calibrate(folder, places, [], folder, folder.parent / "cache", "mit", "It was made here.")
+    calibrate(folder, places, None, folder, folder.parent / "cache", "mit", "It was made here.")
     evaluate.evaluate(folder, data, cache=folder.parent / "cache", write_card=True)
     return folder
 

@@ -33,7 +33,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("world")
     world.make(root / "data")
     world.raw_checkpoint(root / "raw")
-    calibrate(root / "raw", [root / "data" / "train_fiw.zip"], [], root / "made", root / "cache")
+    calibrate(root / "raw", [root / "data" / "train_fiw.zip"], None, root / "made", root / "cache")
     return root / "made"
 
 

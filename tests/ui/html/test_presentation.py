@@ -11,12 +11,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamese import Decision, ImageError, Verification
-from siamese.answers import Explanation, Grid, Origin, PhotoFaces
-from siamese.calibration import DecisionRule, OperatingPoint, Rate, Similar, probability
+from siamese import ImageError, Verification
+from siamese.answers import SAME_PHOTO, Explanation, Grid, Origin, PhotoFaces
+from siamese.calibration import (
+    Bounds,
+    DecisionRule,
+    OperatingPoint,
+    Rate,
+    Similar,
+    probability,
+)
 from siamese.faces import quality
 from siamese.faces.detector import Face
 from siamese.photos import load
+from siamese.verifier import Sighting
 from ui import draw, photo, words
 from ui.html import about, answers, cards, details, numbers, why
 from ui.tabs import examples
@@ -134,22 +142,26 @@ def seen(name: str = "a.jpg") -> PhotoFaces:
     return PhotoFaces(name, (100, 100), (face,), 0, ())
 
 
-def answer(
-    similar: Similar | None, decision: Decision = Decision.SAME, probability: float = 0.7
-) -> str:
-    point = OperatingPoint("balanced", 0.0, Rate(1, 9, 0, 1), Rate(1, 9, 0, 1), "toys")
-    found = Verification(
-        probability=probability,
-        decision=decision,
-        logit=0.85,
-        prior=0.5,
-        operating_point=point,
+def judged(rule: DecisionRule, logit: float = 0.85, prior: float = 0.5) -> Verification:
+    """The answer on two photos with this logit."""
+    found = rule.judge(logit, rule.point(), prior)
+    return Verification.of(
+        found,
+        all_pairs=((found.log10_likelihood_ratio,),),
+        cautions=(),
         photos=(seen(HOSTILE), seen()),
         checkpoint=Origin("weights", "e1cf" * 16),
         milliseconds={},
-        different_people_as_similar=similar,
     )
-    return answers.verification(found, DecisionRule((point,), -2.0))
+
+
+POINT = OperatingPoint("balanced", 0.5, Rate(1, 9, 0, 1), Rate(1, 9, 0, 1), "toys")
+RULE = DecisionRule((POINT,), -2.0)
+
+
+def answer(similar: Similar | None, logit: float = 0.85, prior: float = 0.5) -> str:
+    found = replace(judged(RULE, logit, prior), different_people_as_similar=similar)
+    return answers.verification(found, RULE)
 
 
 @pytest.mark.parametrize(
@@ -181,22 +193,37 @@ def test_what_was_never_counted_is_not_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("decision", "probability", "said"),
+    ("logit", "prior", "said"),
     [
-        (Decision.SAME, 0.7, "probably belong to the same person"),
-        (Decision.SAME, 0.009, "more likely that they are not"),
-        (Decision.DIFFERENT, 0.3, "probably belong to different people"),
-        (Decision.DIFFERENT, 0.8, "more likely that they are the same"),
-        (Decision.UNCERTAIN, 0.01, "do not settle it"),
+        (0.85, 0.5, "probably belong to the same person"),
+        (0.85, 0.009, "more likely that they are not"),
+        (-3.0, 0.5, "probably belong to different people"),
+        (-3.0, 0.99, "more likely that they are the same"),
+        (-1.0, 0.01, "may settle it"),
     ],
 )
-def test_the_sentence_agrees_with_the_number(
-    decision: Decision, probability: float, said: str
-) -> None:
+def test_the_sentence_agrees_with_the_number(logit: float, prior: float, said: str) -> None:
     """The verdict does not depend on the prior, so the two may point to different sides."""
-    shown = answer(None, decision, probability)
+    shown = answer(None, logit, prior)
     leads = [*words.LEADS.values(), *words.LEADS_DESPITE.values()]
     assert [lead for lead in leads if lead in shown] == [lead for lead in leads if said in lead]
+
+
+def test_a_claim_at_the_bound_says_that_no_stronger_one_is_made() -> None:
+    rule = replace(RULE, bounds=Bounds(-2.0, 3.0, 100, 1000))
+    page = answers.verification(judged(rule, 40.0), rule)
+    assert "about 1,000 times as likely to show one person as to show two. Strong support" in page
+    assert words.EVIDENCE_BOUNDED in page
+    below = answers.verification(judged(rule, 6.0), rule)
+    assert "about 400 times" in below and words.EVIDENCE_BOUNDED not in below
+
+
+def test_the_same_photo_twice_is_called_that() -> None:
+    found = replace(judged(RULE), cautions=(SAME_PHOTO,))
+    page = answers.verification(found, RULE)
+    assert "<li>This is the same photo twice;" in page
+    assert page.count("This is the same photo twice") == 3, "in the JSON and the picture too"
+    assert "the same photo twice" not in answer(None)
 
 
 def test_photos_that_cannot_be_used_are_on_top_of_the_list() -> None:
@@ -204,6 +231,35 @@ def test_photos_that_cannot_be_used_are_on_top_of_the_list() -> None:
     good = Member("ann", Shown("a.jpg"), np.ones(4, np.float32))
     shown = cards.members({"1": good, "2": Member("bob", Shown("b.jpg")), "3": good}, "")
     assert re.findall(r'data-do="remove" data-member="(\d)"', shown) == ["2", "1", "3"]
+
+
+def test_where_all_faces_are_compared_none_is_marked_until_one_is_chosen() -> None:
+    face = seen().face
+    photo = load(np.zeros((100, 100, 3), np.uint8), "a.png")
+    shown = Shown("a.png", "data:", photo, Sighting(photo, (face, face)))
+    pages = {
+        all_count: [cards.photo(it, words.FIRST, all_count) for it in (shown, shown.choose("1"))]
+        for all_count in (True, False)
+    }
+    marked = {key: [re.findall(r'face chosen.*?data-face="(\d)"', page) for page in found]
+              for key, found in pages.items()}  # fmt: skip
+    assert marked == {True: [[], ["1"]], False: [["0"], ["1"]]}
+    assert "All are compared" in pages[True][0] and "Tap the one you mean" in pages[False][0]
+
+
+def test_the_answer_on_several_faces_says_which_and_what_follows() -> None:
+    judgement = replace(RULE, false_matches=None).judge(6.0, POINT, 0.5, 6)
+    two = replace(seen(), faces=(seen().face,) * 2, chosen=1)
+    three = replace(seen(), faces=(seen().face,) * 3)
+    found = replace(judged(RULE), photos=(two, three), comparisons=6, all_pairs=((0.0,) * 3,) * 2)
+    said = answers.searched(replace(found, false_match_rate=judgement.false_match_rate))
+    assert said.startswith(
+        "The most alike of 6 pairs of faces: face 2 of the first photo and face 1 of the second"
+        " photo. At most one of them is the pair you ask about"
+    )
+    assert said.endswith("one is called the same in 51 % of cases.")  # 1 - (8 / 9) ** 6
+    found = replace(found, false_match_rate=None)
+    assert answers.searched(found) in answers.verification(found, RULE)
 
 
 def test_a_small_photo_is_enlarged_but_no_strip() -> None:

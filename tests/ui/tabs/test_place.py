@@ -97,3 +97,11 @@ def test_all_pairs_are_kept_where_another_face_is_chosen(visit: Visit) -> None:
     visit.press(0, do="face", face="0")
     assert visit.asked is not None
     assert visit.asked.pairs.of(visit.shown(0).sighting, visit.shown(1).sighting) is not None
+
+
+def test_a_face_that_is_pressed_again_is_no_longer_chosen(visit: Visit) -> None:
+    """Then all faces are compared, as before one was chosen."""
+    assert visit.shown(0).face is None
+    for number, chosen in (("0", 0), ("0", None), ("9", None), ("0", 0), ("9", 0)):
+        visit.press(0, do="face", face=number)
+        assert visit.shown(0).face == chosen
