@@ -166,8 +166,11 @@ class Gallery:
             meta, keys = file.metadata(), sorted(file.keys())
             if len({meta[key] for key in keys}) < len(keys):
                 raise InputError(f"{path} is damaged: two people in it have one name.")
+            photos: dict[str, np.ndarray] = {}
             try:
-                return cls({meta[key]: file.get_tensor(key) for key in keys}, meta["sha256"])
+                for key in keys:
+                    photos[apart(readable(meta[key]), photos)] = file.get_tensor(key)
+                return cls(photos, meta["sha256"])
             # NumPy lacks some kinds of numbers, which safetensors says in two ways.
             except (InputError, TypeError, AttributeError) as error:
                 raise InputError(f"{path} is damaged: {error}") from error

@@ -310,6 +310,13 @@ def test_a_gallery_of_numbers_that_numpy_has_not(kind: torch.dtype, tmp_path: Pa
         Gallery.load(tmp_path / "bad")
 
 
+def test_names_in_a_gallery_do_nothing_to_a_terminal(tmp_path: Path) -> None:
+    rows, names = tampered("")
+    names |= {"00000000": "ann\x1b[2J\u202egpj", "00000001": "ann\x9b[2J\n"}
+    save_file(rows, tmp_path / "people", metadata=names)
+    assert list(Gallery.load(tmp_path / "people").photos) == ["ann?[2J?gpj", "ann?[2J?"]
+
+
 def test_other_files_are_no_galleries(tmp_path: Path) -> None:
     """Nothing is unpickled, and nobody waits for a pipe to be written."""
     os.mkfifo(tmp_path / "pipe")

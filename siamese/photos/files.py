@@ -2,12 +2,14 @@
 
 import mimetypes
 import os
+import unicodedata
 from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
 from siamese.photos.photo import Source
 
+_TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _SYSTEM_FILES = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
@@ -22,8 +24,12 @@ def file_name(source: Source) -> str | None:
 
 
 def readable(name: str) -> str:
-    """A file's name with "?" for every byte that is not UTF-8, which nobody could print or save."""
-    return name.encode(errors="replace").decode()
+    """A name with "?" for what nobody could print or save, or what a terminal would obey.
+
+    That is bytes that are not UTF-8, control characters, and marks that turn the reading direction.
+    """
+    text = name.encode(errors="replace").decode()
+    return "".join("?" if unicodedata.category(c) == "Cc" or c in _TURNS else c for c in text)
 
 
 def files_below(folder: Path) -> list[Path]:
