@@ -152,7 +152,7 @@ def _look_alikes(bench: Bench, pictures: Sequence[Picture]) -> dict[str, Any]:
     it once in a thousand comparisons; so the report also says how many reach it per comparison.
     """
     trained = [p for p in pictures if not p.identity or people.part_of(p.identity) is Part.TRAIN]
-    vectors = embed_once(bench.checkpoint, trained)
+    vectors = embed_once(bench.checkpoint.network, bench.checkpoint.config, trained)
     known = np.flatnonzero(bench.lfw.found)
     best, which = nearest(bench.compare, vectors, bench.lfw.vectors[known])
     threshold = bench.rule.point(VERY_CAREFUL).threshold
