@@ -108,7 +108,7 @@ def test_the_saved_network_is_calibrated_on_the_half_that_fits(place: Place) -> 
 def test_calibrating_again_changes_nothing(place: Place, tmp_path: Path) -> None:
     sources = [place.data / "train_fiw.zip"]
     again = calibrate(place.calibrated, sources, None, tmp_path / "again", place.cache)
-    assert again.config.calibration["platt"]["scale"] == pytest.approx(1, abs=0.01)
+    assert again.config.calibration["fit"]["scale"] == pytest.approx(1, abs=0.01)
     before, after = place.load().config.decision, again.config.decision
     assert before is not None and after is not None
     assert after.different_below == pytest.approx(before.different_below, abs=0.05)
