@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from siamese.calibration import DecisionRule, OperatingPoint, Rate, probability
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.errors import CheckpointError, ImageError, InputError, NoFaceError
 from siamese.faces.detector import Face
-from siamese.network import NetworkConfig, Siamese
+from siamese.network import Head, NetworkConfig, Siamese
 from siamese.photos import Photo
 from siamese.support import is_gallery
 from tests.pictures import encoded, portrait
@@ -360,19 +361,19 @@ def test_a_large_gallery_is_searched_in_few_steps(
     np.testing.assert_allclose(means, [rows.mean(axis=0) for rows in photos.values()], atol=1e-6)
     assert counts.tolist() == [len(rows) for rows in photos.values()]
     steps: list[tuple[int, ...]] = []
-    logits = Verifier.logits
+    related = Head.related
 
-    def counted(self: Verifier, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def counted(self: Head, a: np.ndarray, b: np.ndarray, *isolation: Any) -> np.ndarray:
         steps.append(b.shape)
-        return logits(self, a, b)
+        return related(self, a, b, *isolation)
 
-    monkeypatch.setattr(Verifier, "logits", counted)
+    monkeypatch.setattr(Head, "related", counted)
     query = verifier.find(colour(90))
     answer = verifier.pick(query, gallery)
     assert [len(shape) for shape in steps] == [2, 2, 2]
     assert sum(rows for rows, _ in steps) == 600
     assert gallery.means()[0] is means
-    raw = logits(verifier, verifier.embed([query])[0], means)
+    raw = verifier.logits(verifier.embed([query])[0], means)
     expected = verifier.rule.identity_logit(raw, counts)
     found = {candidate.identity: candidate for candidate in answer.ranking}
     for k, identity in enumerate(photos):

@@ -1,29 +1,66 @@
-"""Crop sets: pictures that were aligned when they were stored, so they enter without a detector."""
+"""Pictures to learn from and to measure on, with what is known of them: one value, made once."""
 
+import dataclasses
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from siamese.checkpoint import Checkpoint
-from siamese.data.pairs import Labels
-from siamese.data.people import Picture
+from siamese.checkpoint import CheckpointConfig
+from siamese.data.people import Picture, numbers
 from siamese.data.pixels import embed_stored, plain, read_stored, stored_window
 from siamese.data.split import PEOPLE, Split
+from siamese.network import Siamese
 
+BATCH = 256  # pictures cut out at a time
 SLICE = 4096  # pictures decoded at a time where they are not kept: about 270 MB
+Window = tuple[float, float, float, float]
+
+
+def _nothing() -> np.ndarray:
+    return np.empty((0, 0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class People:
-    """Pictures of known people and their embeddings, float32 (N, D), row by row."""
+class Collection:
+    """Stored pictures, and who they show; row i of every array is picture i.
+
+    `split` says who is related to whom and whose impostors are whose. `pixels` are the pictures as
+    they are stored, uint8 (N, C + 1, H, W), memory-mapped (see `pixels.read_pixels`), and `window`
+    the part of them that the product would show a network, x0 y0 x1 y1. `vectors` are their
+    embeddings, float32 (N, D), once they are `embedded`. Either is empty where it is not known.
+    """
 
     pictures: tuple[Picture, ...]
-    vectors: np.ndarray
     split: Split = PEOPLE
+    pixels: np.ndarray = field(default_factory=_nothing)
+    window: Window = (0.0, 0.0, 0.0, 0.0)
+    vectors: np.ndarray = field(default_factory=_nothing)
+
+    @classmethod
+    def read(
+        cls,
+        pictures: Sequence[Picture],
+        config: CheckpointConfig,
+        cache: Path,
+        split: Split = PEOPLE,
+    ) -> "Collection":
+        """Decoded as a network of this kind takes them; kept in `cache` for the next time."""
+        pixels = read_stored(pictures, config, cache)
+        return cls(tuple(pictures), split, pixels, stored_window(config))
+
+    @classmethod
+    def named(cls, identities: Sequence[str], sources: Sequence[str] = ()) -> "Collection":
+        """Of whom only the names are known; without `sources` all from one."""
+        return cls(
+            tuple(
+                Picture(source, "", who)
+                for who, source in zip(identities, sources or [""] * len(identities), strict=True)
+            )
+        )
 
     @property
     def identities(self) -> list[str]:
@@ -31,54 +68,56 @@ class People:
         return [picture.identity for picture in self.pictures]
 
     @property
-    def labels(self) -> Labels:
-        """Who each picture shows, and the collection it comes from."""
-        return Labels.of(self.pictures, self.split)
+    def sources(self) -> list[str]:
+        """Where each picture's impostors come from."""
+        return [self.split.collection(picture) for picture in self.pictures]
 
-    def where(self, chosen: np.ndarray) -> "People":
-        """The pictures chosen by bool (N,)."""
-        kept = tuple(p for p, keep in zip(self.pictures, chosen, strict=True) if keep)
-        return People(kept, self.vectors[chosen], self.split)
+    @property
+    def source_numbers(self) -> np.ndarray:
+        """A number for each of `sources`: int64 (N,)."""
+        return numbers([f"from {source}" for source in self.sources])
 
-    def of(self, wanted: Callable[[str], bool]) -> "People":
+    def embedded(self, network: Siamese, title: str = "embedding") -> "Collection":
+        """With embeddings of the canonical crops; a `title` shows progress."""
+        vectors = embed_stored(network, self.pixels, self.window, title)
+        return dataclasses.replace(self, vectors=vectors)
+
+    def crops(self, size: int) -> np.ndarray:
+        """The canonical crops: uint8 (N, size, size, C)."""
+        return _crops(self.pixels, self.window, size)
+
+    def whole(self) -> np.ndarray:
+        """The pictures with their margin: uint8 (N, S, S, C)."""
+        side = self.pixels.shape[-1]
+        return _crops(self.pixels, (0.0, 0.0, float(side), float(side)), side)
+
+    def where(self, chosen: np.ndarray) -> "Collection":
+        """Those chosen by bool (N,) or row numbers, with their embeddings, but no pixels."""
+        pictures = tuple(self.pictures[row] for row in np.arange(len(self.pictures))[chosen])
+        vectors = self.vectors[chosen] if len(self.vectors) else _nothing()
+        return Collection(pictures, self.split, window=self.window, vectors=vectors)
+
+    def of(self, wanted: Callable[[str], bool]) -> "Collection":
         """The pictures of the identities that are wanted."""
         return self.where(np.array([wanted(name) for name in self.identities], bool))
 
 
-def embed_once(checkpoint: Checkpoint, pictures: Sequence[Picture]) -> np.ndarray:
+def embed_once(
+    network: Siamese, config: CheckpointConfig, pictures: Sequence[Picture]
+) -> np.ndarray:
     """Embeddings (N, D) of pictures that are not needed again: none stays decoded on disk."""
-    found = [np.empty((0, checkpoint.config.network.embedding_size), np.float32)]
+    found = [np.empty((0, config.network.embedding_size), np.float32)]
     for start in range(0, len(pictures), SLICE):
         with tempfile.TemporaryDirectory() as folder:
-            some = pictures[start : start + SLICE]
-            found.append(embed_pictures(checkpoint, some, Path(folder)).vectors)
+            some = Collection.read(pictures[start : start + SLICE], config, Path(folder))
+            found.append(some.embedded(network).vectors)
     return np.concatenate(found)
 
 
-def embed_pictures(
-    checkpoint: Checkpoint, pictures: Sequence[Picture], cache: Path, split: Split = PEOPLE
-) -> People:
-    """Embed stored pictures at the checkpoint's canonical crop."""
-    pixels = read_stored(pictures, checkpoint.config, cache)
-    window = stored_window(checkpoint.config)
-    vectors = embed_stored(checkpoint.network, pixels, window, "embedding")
-    return People(tuple(pictures), vectors, split)
-
-
-def crops_of(checkpoint: Checkpoint, pictures: Sequence[Picture], cache: Path) -> np.ndarray:
-    """Stored pictures at the checkpoint's canonical crop, as pixels: uint8 (N, S, S, C)."""
-    stored = read_stored(pictures, checkpoint.config, cache)
-    return _pixels(stored, stored_window(checkpoint.config), checkpoint.config.network.image_size)
-
-
-def whole_of(checkpoint: Checkpoint, pictures: Sequence[Picture], cache: Path) -> np.ndarray:
-    """Stored pictures with their margin, as pixels: uint8 (N, S, S, C)."""
-    stored = read_stored(pictures, checkpoint.config, cache)
-    side = stored.shape[-1]
-    return _pixels(stored, (0.0, 0.0, float(side), float(side)), side)
-
-
-def _pixels(stored: np.ndarray, window: tuple[float, float, float, float], size: int) -> np.ndarray:
-    planes = plain(torch.from_numpy(np.array(stored)), window, size)
-    pixels = (planes.clamp(0, 1) * 255).round().to(torch.uint8)
-    return pixels.permute(0, 2, 3, 1).contiguous().numpy()
+def _crops(stored: np.ndarray, window: Window, size: int) -> np.ndarray:
+    found = []
+    for start in range(0, len(stored), BATCH):
+        some = torch.from_numpy(np.array(stored[start : start + BATCH]))
+        planes = (plain(some, window, size).clamp(0, 1) * 255).round().to(torch.uint8)
+        found.append(planes.permute(0, 2, 3, 1).contiguous().numpy())
+    return np.concatenate(found)

@@ -5,42 +5,18 @@ were taken and cut, which tells their people apart for free, and no visitor's tw
 that.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from siamese.data.people import Picture, family, numbers, photos_of
-from siamese.data.split import PEOPLE, Split
+from siamese.data.collection import Collection
+from siamese.data.people import family, numbers, photos_of
 from siamese.errors import InputError
 
 MIN_PEOPLE = 20  # in one half, with two pictures or more; fewer make a fit of nothing
 GENUINE_PER_PERSON = 20  # so that nobody with a hundred pictures speaks for all
 IMPOSTOR_PAIRS = 200_000  # FMR 0.1 % then rests on 200 errors
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """Who each of N pictures shows, and the collection it comes from; none given: all from one."""
-
-    identities: Sequence[str]
-    sources: Sequence[str] = ()
-
-    @classmethod
-    def of(cls, pictures: Sequence[Picture], split: Split = PEOPLE) -> "Labels":
-        """The labels of stored pictures; `split` says what a collection is."""
-        return cls([p.identity for p in pictures], [split.collection(p) for p in pictures])
-
-    @property
-    def source_numbers(self) -> np.ndarray:
-        """A number for the source of each picture: int64 (N,)."""
-        return numbers(self.sources or ["one source"] * len(self.identities))
-
-    def rows(self, chosen: np.ndarray) -> "Labels":
-        """The labels of some pictures, by their row numbers."""
-        sources = [self.sources[row] for row in chosen] if self.sources else ()
-        return Labels([self.identities[row] for row in chosen], sources)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +34,7 @@ class PairRows:
 
 
 def draw_pairs(
-    labels: Labels,
+    collection: Collection,
     impostors: int | None = IMPOSTOR_PAIRS,
     seed: int = 0,
     per_person: int = GENUINE_PER_PERSON,
@@ -69,7 +45,7 @@ def draw_pairs(
     source, of another family, and a picture of each; `impostors` None draws as many as there are
     genuine pairs. Raises InputError where there are too few people.
     """
-    photos = photos_of(labels.identities)
+    photos = photos_of(collection.identities)
     people = [rows for rows in photos.values() if len(rows) > 1]
     if len(people) < MIN_PEOPLE:
         raise InputError(
@@ -79,7 +55,7 @@ def draw_pairs(
     random = np.random.default_rng(seed)
     genuine = np.concatenate([_pairs_within(rows, per_person, random) for rows in people])
     count = len(genuine) if impostors is None else impostors
-    return PairRows(genuine, _impostor_rows(labels, list(photos.values()), count, random))
+    return PairRows(genuine, _impostor_rows(collection, list(photos.values()), count, random))
 
 
 def _pairs_within(rows: np.ndarray, most: int, random: np.random.Generator) -> np.ndarray:
@@ -92,7 +68,7 @@ def _pairs_within(rows: np.ndarray, most: int, random: np.random.Generator) -> n
 
 
 def _impostor_rows(
-    labels: Labels, people: list[np.ndarray], count: int, random: np.random.Generator
+    collection: Collection, people: list[np.ndarray], count: int, random: np.random.Generator
 ) -> np.ndarray:
     """Rows (count, 2) of pictures of two people of one source and of different families.
 
@@ -101,15 +77,18 @@ def _impostor_rows(
     sizes = np.array([len(rows) for rows in people])
     flat, starts = np.concatenate(people), np.concatenate([[0], np.cumsum(sizes)[:-1]])
     first = random.integers(len(people), size=count)
-    pair = np.stack([first, _strangers(first, labels.rows(flat[starts]), random)], axis=1)
+    pair = np.stack([first, _strangers(first, collection.where(flat[starts]), random)], axis=1)
     pictures = (random.random(pair.shape) * sizes[pair]).astype(np.int64)
     return flat[starts[pair] + pictures]
 
 
-def _strangers(rows: np.ndarray, labels: Labels, random: np.random.Generator) -> np.ndarray:
+def _strangers(rows: np.ndarray, collection: Collection, random: np.random.Generator) -> np.ndarray:
     """For each row one of the same source and of another family, drawn uniformly: int64 (M,)."""
-    families, sources = numbers([family(who) for who in labels.identities]), labels.source_numbers
-    _check_families(labels, families)
+    families, sources = (
+        numbers([family(who) for who in collection.identities]),
+        collection.source_numbers,
+    )
+    _check_families(collection, families)
     by_source, sizes = np.argsort(sources, kind="stable"), np.bincount(sources)
     starts = np.cumsum(sizes) - sizes
 
@@ -124,13 +103,14 @@ def _strangers(rows: np.ndarray, labels: Labels, random: np.random.Generator) ->
     return found
 
 
-def _check_families(labels: Labels, families: np.ndarray) -> None:
+def _check_families(collection: Collection, families: np.ndarray) -> None:
     """Raise InputError where a source has no two families, and so no impostor pair."""
-    sources = labels.source_numbers
+    sources = collection.source_numbers
     for number in np.unique(sources):
         here = sources == number
         if len(np.unique(families[here])) < 2:
-            where = f" of {Path(labels.sources[int(here.argmax())]).name}" if labels.sources else ""
+            name = Path(collection.sources[int(here.argmax())]).name
+            where = f" of {name}" if name else ""
             raise InputError(
                 f"All people{where} in this half are of one family, so there are no impostor pairs"
                 " to draw."

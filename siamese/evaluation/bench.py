@@ -22,9 +22,9 @@ from tqdm import tqdm
 from siamese.calibration import DecisionRule
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.data import people
-from siamese.data.collection import People, embed_pictures
-from siamese.data.people import Part
-from siamese.data.split import calibration_pictures, fits
+from siamese.data.collection import Collection
+from siamese.data.people import Part, Picture
+from siamese.data.split import PEOPLE, Split, calibration_pictures, fits
 from siamese.errors import CheckpointError, ImageError
 from siamese.evaluation import verification
 from siamese.evaluation.comparison import Comparison, Embeddings
@@ -252,12 +252,19 @@ class Bench:
         """View 2's scores without the pairs that have none."""
         return Scores.from_labels(self.lfw_scores, np.array([pair.same for pair in self.pairs]))
 
+    def read(self, pictures: Sequence[Picture], split: Split = PEOPLE) -> Collection:
+        """Stored pictures, decoded as the network takes them."""
+        return Collection.read(pictures, self.checkpoint.config, self.cache, split)
+
+    def embedded(self, pictures: Sequence[Picture], split: Split = PEOPLE) -> Collection:
+        """Stored pictures and their embeddings."""
+        return self.read(pictures, split).embedded(self.checkpoint.network)
+
     @cached_property
-    def reporting(self) -> People:
+    def reporting(self) -> Collection:
         """Calibration people of the half that reports, as labelled."""
         pictures = calibration_pictures(self.sources(), Part.CALIBRATION)
-        kept = [picture for picture in pictures if not fits(picture.identity)]
-        return embed_pictures(self.checkpoint, kept, self.cache)
+        return self.embedded([picture for picture in pictures if not fits(picture.identity)])
 
     def sources(self) -> list[Path]:
         """The files at hand of those that the checkpoint was calibrated on."""

@@ -16,7 +16,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from siamese.calibration import BALANCED, CAREFUL, LN10, VERY_CAREFUL, Bounds
-from siamese.data.pairs import MIN_PEOPLE, Labels, _strangers
+from siamese.data.collection import Collection
+from siamese.data.pairs import MIN_PEOPLE, _strangers
 from siamese.data.people import photos_of
 from siamese.errors import InputError
 from siamese.evaluation import metrics
@@ -121,8 +122,7 @@ def fit_bounds(scores: Scores) -> Bounds:
 
 def support_scores(
     compare: Comparison,
-    vectors: np.ndarray,
-    labels: Labels,
+    people: Collection,
     photos: int,
     method: Support,
     seed: int = 0,
@@ -133,7 +133,7 @@ def support_scores(
     Everybody with a photo more than that is asked for `draws` times by a photo of their own, left
     out of the support, and as often by one of a stranger, of the same source and another family.
     """
-    owners = [rows for rows in photos_of(labels.identities).values() if len(rows) > photos]
+    owners = [rows for rows in photos_of(people.identities).values() if len(rows) > photos]
     if len(owners) < MIN_PEOPLE:
         raise InputError(
             f"Calibrating {photos} photos of an identity needs {MIN_PEOPLE} people with"
@@ -141,8 +141,8 @@ def support_scores(
         )
     random = np.random.default_rng([seed, photos])
     drawn = np.array([random.permutation(rows)[: photos + 1] for rows in owners * draws])
-    support, own = vectors[drawn[:, :-1]], vectors[drawn[:, -1]]
-    strangers = vectors[_strangers(drawn[:, 0], labels, random)]
+    support, own = people.vectors[drawn[:, :-1]], people.vectors[drawn[:, -1]]
+    strangers = people.vectors[_strangers(drawn[:, 0], people, random)]
     return Scores(
         _support_logits(compare, own, support, method),
         _support_logits(compare, strangers, support, method),
@@ -150,7 +150,7 @@ def support_scores(
 
 
 def fit_support(
-    compare: Comparison, vectors: np.ndarray, labels: Labels, method: Support
+    compare: Comparison, people: Collection, method: Support
 ) -> tuple[tuple[float, float], ...]:
     """(scale, offset) for 1, 2, 3, and 4 or more photos of an identity.
 
@@ -160,7 +160,7 @@ def fit_support(
     scales = [(1.0, 0.0)]
     for photos in (2, 3, 4):
         try:
-            platt = fit_platt(_up_to_most(compare, vectors, labels, photos, method))
+            platt = fit_platt(_up_to_most(compare, people, photos, method))
         except InputError:
             scales.append(scales[-1])
             continue
@@ -170,8 +170,7 @@ def fit_support(
 
 def support_loss(
     compare: Comparison,
-    vectors: np.ndarray,
-    labels: Labels,
+    people: Collection,
     method: Support,
     scales: Sequence[tuple[float, float]],
 ) -> float:
@@ -179,7 +178,7 @@ def support_loss(
     losses = []
     for photos in (2, 3, 4):
         try:
-            scores = _up_to_most(compare, vectors, labels, photos, method)
+            scores = _up_to_most(compare, people, photos, method)
         except InputError:
             continue
         scale, offset = scales[photos - 1]
@@ -190,16 +189,15 @@ def support_loss(
 
 def _up_to_most(
     compare: Comparison,
-    vectors: np.ndarray,
-    labels: Labels,
+    people: Collection,
     photos: int,
     method: Support,
 ) -> Scores:
     """Scores of that many photos; of 4, those of 4 to 8 together, as far as people have them."""
-    found = [support_scores(compare, vectors, labels, photos, method)]
+    found = [support_scores(compare, people, photos, method)]
     for more in range(photos + 1, MOST_PHOTOS + 1) if photos == 4 else ():
         try:
-            found.append(support_scores(compare, vectors, labels, more, method))
+            found.append(support_scores(compare, people, more, method))
         except InputError:
             break
     return Scores(

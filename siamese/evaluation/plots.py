@@ -120,7 +120,7 @@ def _histogram(scores: Scores, report: dict[str, Any], axes: Axes) -> None:
     for (name, point), style in zip(points, ("-", "--", ":"), strict=False):
         axes.axvline(point["threshold"], color="black", linewidth=0.9, linestyle=style, label=name)
     axes.set(xlabel="logit", ylabel="pairs", title="Scores")
-    axes.legend()
+    axes.legend(loc="upper right")  # the best place is sought by trying, which may take seconds
 
 
 def _tippett(scores: Scores, report: dict[str, Any], axes: Axes) -> None:
@@ -132,7 +132,7 @@ def _tippett(scores: Scores, report: dict[str, Any], axes: Axes) -> None:
     axes.axvline(0, color=GREY, linewidth=0.8, linestyle="--")
     axes.set(xlabel="log10 of the likelihood ratio", ylabel="share of pairs at or above it")
     axes.set(title="Tippett")
-    axes.legend()
+    axes.legend(loc="upper right")
 
 
 def _cross_entropy(scores: Scores, report: dict[str, Any], axes: Axes) -> None:
@@ -149,7 +149,7 @@ def _cross_entropy(scores: Scores, report: dict[str, Any], axes: Axes) -> None:
         axes.plot(PRIORS, bits, color=colour, linestyle=style, label=label)
     axes.set(xlabel="log10 of the prior odds", ylabel="empirical cross-entropy, bits")
     axes.set(title=f"Cross-entropy (Cllr {metrics.cllr(scores):.3f} at 0)")
-    axes.legend()
+    axes.legend(loc="upper right")
 
 
 DRAWN: dict[str, Callable[[Scores, dict[str, Any], Axes], None]] = {

@@ -17,7 +17,7 @@ from siamese import checkpoint as checkpoints
 from siamese.calibration import DecisionRule
 from siamese.checkpoint import Checkpoint
 from siamese.data import people
-from siamese.data.collection import People, embed_pictures
+from siamese.data.collection import Collection
 from siamese.data.pairs import draw_pairs
 from siamese.data.people import Part
 from siamese.data.pixels import CACHE
@@ -82,9 +82,9 @@ def calibrate(
     reference = Reference(teacher, cache) if teacher else None
     excluded = contradicted_names(pictures, reference)
     kept = [picture for picture in pictures if picture.name not in excluded]
-    found = embed_pictures(raw, kept, cache, split)
+    found = Collection.read(kept, raw.config, cache, split).embedded(raw.network)
     others = calibration_pictures(data, Part.VALIDATION, split)
-    validation = embed_pictures(raw, others, cache, split)
+    validation = Collection.read(others, raw.config, cache, split).embedded(raw.network)
     alike = None
     if unlabelled:
         raw, alike = _with_cohort(raw, unlabelled, cache)
@@ -126,7 +126,7 @@ def _with_cohort(
     """The checkpoint with a cohort, and embeddings (N, 2, D) of pairs of strangers of one kind."""
     pictures = [p for source in unlabelled for p in people.list_pictures(source, labelled=False)]
     pictures = some_of(pictures)
-    vectors = embed_pictures(raw, pictures, cache).vectors
+    vectors = Collection.read(pictures, raw.config, cache).embedded(raw.network).vectors
     makes = np.array([fits_cohort(picture) for picture in pictures])
     network = raw.network.with_cohort(centres(vectors[makes]))
     others = [p for p, made in zip(pictures, makes, strict=True) if not made]
@@ -134,9 +134,9 @@ def _with_cohort(
     return _with(raw, network), alike
 
 
-def _fold(raw: Checkpoint, found: People, alike: np.ndarray | None, out: Path) -> Fit:
+def _fold(raw: Checkpoint, found: Collection, alike: np.ndarray | None, out: Path) -> Fit:
     """Fit the probability, fold it into the network, and save that in `out`."""
-    pairs, compare = draw_pairs(found.labels), Comparison.of(raw.network)
+    pairs, compare = draw_pairs(found), Comparison.of(raw.network)
     if alike is None:
         platt = fitting.fit_platt(compare.scores(pairs, found.vectors))
         fit = Fit(platt.scale, platt.offset, 0.0)
@@ -149,23 +149,21 @@ def _fold(raw: Checkpoint, found: People, alike: np.ndarray | None, out: Path) -
 
 
 def _decision(
-    compare: Comparison, calibration: People, validation: People
+    compare: Comparison, calibration: Collection, validation: Collection
 ) -> tuple[DecisionRule, dict[str, float]]:
     """The decision rule, and the log loss on validation people of both ways with several photos."""
     fit, report = calibration.of(fits), calibration.of(lambda who: not fits(who))
-    pairs = draw_pairs(fit.labels)
+    pairs = draw_pairs(fit)
     thresholds = fitting.fit_thresholds(compare.scores(pairs, fit.vectors))
-    measured = compare.scores(draw_pairs(report.labels).distinct(), report.vectors)
+    measured = compare.scores(draw_pairs(report).distinct(), report.vectors)
     points = tuple(
         measured_point(name, threshold, measured, REPORTED_ON)
         for name, threshold in thresholds.points.items()
     )
     scales, losses = {}, {}
     for method in Support:
-        scales[method] = fitting.fit_support(compare, fit.vectors, fit.labels, method)
-        losses[method.value] = fitting.support_loss(
-            compare, validation.vectors, validation.labels, method, scales[method]
-        )
+        scales[method] = fitting.fit_support(compare, fit, method)
+        losses[method.value] = fitting.support_loss(compare, validation, method, scales[method])
     rule = DecisionRule(
         points,
         thresholds.different_below,
@@ -177,8 +175,8 @@ def _decision(
     return rule, known
 
 
-def _counts(found: People) -> dict[str, Any]:
-    pairs = draw_pairs(found.labels)
+def _counts(found: Collection) -> dict[str, Any]:
+    pairs = draw_pairs(found)
     return {
         "people": len(set(found.identities)),
         "pictures": len(found.pictures),

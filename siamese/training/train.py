@@ -19,7 +19,8 @@ from torch import nn
 from siamese import checkpoint
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.data import people
-from siamese.data.pairs import Labels, draw_pairs
+from siamese.data.collection import Collection
+from siamese.data.pairs import draw_pairs
 from siamese.data.people import Picture
 from siamese.data.pixels import CACHE, embed_stored, read_stored, stored_window
 from siamese.data.reference import Reference
@@ -139,8 +140,8 @@ def _verification(
         plain = network.with_mirror(False)  # as training embeds
         rows = _some_people(named) if reference else np.arange(len(named))
         embeddings = embed_stored(plain, pixels[rows], data.window, "look-alikes")
-        some = [named[row] for row in rows]
-        _start_head(network, Labels.of(some, split), embeddings)
+        some = tuple(named[row] for row in rows)
+        _start_head(network, Collection(some, split, vectors=embeddings))
         centroids = centroids_of(named, reference.of(named) if reference else embeddings)
     batches = RelatedBatches(
         named,
@@ -165,14 +166,14 @@ def _some_people(pictures: Sequence[Picture]) -> np.ndarray:
     return np.array([row for row, picture in enumerate(pictures) if picture.identity in some])
 
 
-def _start_head(network: Siamese, labels: Labels, embeddings: np.ndarray) -> None:
+def _start_head(network: Siamese, people: Collection) -> None:
     """Scale the head as the training pairs have it, so that it need only be refined.
 
     Where they say nothing (perfectly told apart, or not at all) the head starts as it is.
     """
     with contextlib.suppress(InputError):
-        pairs = draw_pairs(labels, impostors=None)
-        platt = fitting.fit_platt(Comparison.of(network).scores(pairs, embeddings))
+        pairs = draw_pairs(people, impostors=None)
+        platt = fitting.fit_platt(Comparison.of(network).scores(pairs, people.vectors))
         network.fold(platt.scale, platt.offset)
 
 

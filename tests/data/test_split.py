@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from siamese.data import people
-from siamese.data.pairs import Labels
+from siamese.data.collection import Collection
 from siamese.data.people import Part, Picture
 from siamese.data.split import (
     ALPHABETS,
@@ -58,5 +58,5 @@ def test_people_are_split_as_ever() -> None:
     someone = Picture("people.zip", "F0001_MID1/1.webp", "F0001_MID1")
     assert PEOPLE.part(someone) is people.part_of("F0001_MID1")
     assert PEOPLE.family("F0001_MID1") == "F0001"
-    assert Labels.of([someone], PEOPLE).sources == ["people.zip"]
-    assert Labels.of([picture("Korean", 1)], ALPHABETS).sources == ["Korean"]
+    assert Collection((someone,), PEOPLE).sources == ["people.zip"]
+    assert Collection((picture("Korean", 1),), ALPHABETS).sources == ["Korean"]

@@ -6,6 +6,7 @@ pytest tests/evaluation/test_evaluate.py
 import dataclasses
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ from siamese import checkpoint
 from siamese.calibration import DecisionRule, OperatingPoint
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.commands import options
-from siamese.data.collection import embed_pictures
+from siamese.data.collection import Collection
 from siamese.data.pairs import draw_pairs
-from siamese.data.people import Part, fingerprint, list_people
+from siamese.data.people import Part, Picture, fingerprint, list_people
 from siamese.data.split import calibration_pictures, fits
 from siamese.errors import CheckpointError, InputError
 from siamese.evaluation import bench, card, evaluate, fitting, protocols
@@ -65,6 +66,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return found
 
 
+def read(made: Checkpoint, pictures: Sequence[Picture], place: Place) -> Collection:
+    return Collection.read(pictures, made.config, place.cache).embedded(made.network)
+
+
 @pytest.fixture(scope="module")
 def measured(place: Place) -> dict[str, Any]:
     """metrics.json of everything that is quick; config.json and the card are written too."""
@@ -83,8 +88,8 @@ def test_the_saved_network_is_calibrated_on_the_half_that_fits(place: Place) -> 
     """Fitting again finds nothing left to correct."""
     loaded = place.load()
     pictures = calibration_pictures([place.data / "train_fiw.zip"], Part.CALIBRATION)
-    half = embed_pictures(loaded, pictures, place.cache).of(fits)
-    scores = Comparison.of(loaded.network).scores(draw_pairs(half.labels), half.vectors)
+    half = read(loaded, pictures, place).of(fits)
+    scores = Comparison.of(loaded.network).scores(draw_pairs(half), half.vectors)
     again = fitting.fit_platt(scores)
     assert again.scale == pytest.approx(1, abs=0.01)
     assert again.offset == pytest.approx(0, abs=0.02)
@@ -93,9 +98,7 @@ def test_the_saved_network_is_calibrated_on_the_half_that_fits(place: Place) -> 
     for point in rule.operating_points:
         assert point.measured_on == REPORTED_ON
         assert point.threshold == pytest.approx(fitting.fit_thresholds(scores).points[point.name])
-    distinct = Comparison.of(loaded.network).scores(
-        draw_pairs(half.labels).distinct(), half.vectors
-    )
+    distinct = Comparison.of(loaded.network).scores(draw_pairs(half).distinct(), half.vectors)
     assert rule.bounds == fitting.fit_bounds(distinct), "of pairs that fitted, each counted once"
     assert rule.default.name == "careful"
     assert loaded.config.calibration["people"] == len(set(half.identities))
@@ -105,7 +108,7 @@ def test_the_saved_network_is_calibrated_on_the_half_that_fits(place: Place) -> 
 def test_calibrating_again_changes_nothing(place: Place, tmp_path: Path) -> None:
     sources = [place.data / "train_fiw.zip"]
     again = calibrate(place.calibrated, sources, None, tmp_path / "again", place.cache)
-    assert again.config.calibration["platt"]["scale"] == pytest.approx(1, abs=0.01)
+    assert again.config.calibration["fit"]["scale"] == pytest.approx(1, abs=0.01)
     before, after = place.load().config.decision, again.config.decision
     assert before is not None and after is not None
     assert after.different_below == pytest.approx(before.different_below, abs=0.05)
@@ -115,13 +118,11 @@ def test_mirror_images_are_a_choice_of_calibration(place: Place, tmp_path: Path)
     """The probability is that of the mean embeddings; fitting these again changes nothing."""
     sources = [place.data / "train_fiw.zip"]
     found = calibrate(place.raw, sources, None, tmp_path / "m", place.cache, mirrored=True)
-    half = embed_pictures(
-        found, calibration_pictures(sources, Part.CALIBRATION), place.cache
-    ).of(fits)  # fmt: skip
-    scores = Comparison.of(found.network).scores(draw_pairs(half.labels), half.vectors)
+    half = read(found, calibration_pictures(sources, Part.CALIBRATION), place).of(fits)
+    scores = Comparison.of(found.network).scores(draw_pairs(half), half.vectors)
     again = fitting.fit_platt(scores)
     assert (again.scale, again.offset) == (pytest.approx(1, abs=0.01), pytest.approx(0, abs=0.02))
-    one_by_one = embed_pictures(place.load(), half.pictures, place.cache).vectors
+    one_by_one = read(place.load(), half.pictures, place).vectors
     assert not np.allclose(half.vectors, one_by_one, rtol=1e-3)
     assert found.config.network.mirrored and found.network.config.mirrored
     evaluate.evaluate(tmp_path / "m", place.data, None, ["lfw"], place.cache, write_card=True)

@@ -3,13 +3,16 @@
 pytest tests/evaluation/test_fitting.py
 """
 
+import dataclasses
+
 import numpy as np
 import pytest
 from lir.algorithms.bayeserror import elub
 from scipy.optimize import minimize
 
 from siamese.calibration import LN10
-from siamese.data.pairs import GENUINE_PER_PERSON, IMPOSTOR_PAIRS, Labels, draw_pairs
+from siamese.data.collection import Collection
+from siamese.data.pairs import GENUINE_PER_PERSON, IMPOSTOR_PAIRS, draw_pairs
 from siamese.data.people import family
 from siamese.data.split import fits
 from siamese.data.targets import contradicted
@@ -18,7 +21,7 @@ from siamese.evaluation import fitting, metrics
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.fitting import Support
 from siamese.evaluation.metrics import Scores
-from tests.evaluation.toys import comparison, people
+from tests.evaluation.toys import collection, comparison, people
 
 
 def test_platt_recovers_a_known_map() -> None:
@@ -76,7 +79,7 @@ def test_fits_of_nothing_are_refused(genuine: list[int], impostor: list[int], wh
 
 def test_pairs_are_of_the_kind_they_say() -> None:
     identities = [f"F{i // 9:03d}_MID{i // 3 % 3}" for i in range(450)]  # 50 families of 3
-    pairs = draw_pairs(Labels(identities), impostors=20_000)
+    pairs = draw_pairs(Collection.named(identities), impostors=20_000)
     names = np.array(identities)
     assert (names[pairs.genuine[:, 0]] == names[pairs.genuine[:, 1]]).all()
     assert (pairs.genuine[:, 0] != pairs.genuine[:, 1]).all()
@@ -84,15 +87,15 @@ def test_pairs_are_of_the_kind_they_say() -> None:
     families = np.array([family(name) for name in identities])
     assert len(pairs.impostor) == 20_000
     assert (families[pairs.impostor[:, 0]] != families[pairs.impostor[:, 1]]).all()
-    again = draw_pairs(Labels(identities), impostors=20_000)
+    again = draw_pairs(Collection.named(identities), impostors=20_000)
     assert (again.impostor == pairs.impostor).all()
-    assert len(draw_pairs(Labels(identities), impostors=None).impostor) == 450
+    assert len(draw_pairs(Collection.named(identities), impostors=None).impostor) == 450
 
 
 def test_people_are_drawn_uniformly_whatever_their_number_of_pictures() -> None:
     """One person has 500 pictures of 598, and is still one of 50 people."""
     identities = ["busy"] * 500 + [f"person{i // 2}" for i in range(98)]
-    pairs = draw_pairs(Labels(identities), impostors=50_000)
+    pairs = draw_pairs(Collection.named(identities), impostors=50_000)
     share = np.mean((pairs.impostor < 500).any(axis=1))
     assert share == pytest.approx(2 / 50, abs=0.005)
     assert np.count_nonzero((pairs.genuine < 500).all(axis=1)) == GENUINE_PER_PERSON
@@ -105,21 +108,22 @@ def test_impostors_are_of_one_source_and_each_source_by_its_people() -> None:
     """Thirty people of one source, ten of another, in families of two."""
     identities = [f"F{i // 4}_MID{i // 2 % 2}" for i in range(80)]
     sources = np.array(["old.zip"] * 60 + ["new.zip"] * 20)
-    labels = Labels(identities, sources.tolist())
-    first, second = draw_pairs(labels, impostors=50_000).impostor.T
+    people = Collection.named(identities, sources.tolist())
+    first, second = draw_pairs(people, impostors=50_000).impostor.T
     assert (sources[first] == sources[second]).all()
     assert np.mean(sources[first] == "old.zip") == pytest.approx(30 / 40, abs=0.02)
     vectors = np.zeros((80, 16), np.float32)
     vectors[60:] = 5  # whoever is compared with the other source would score below the bias
-    scores = fitting.support_scores(comparison(), vectors, labels, 1, Support.MEAN_LOGIT)
+    known = dataclasses.replace(people, vectors=vectors)
+    scores = fitting.support_scores(comparison(), known, 1, Support.MEAN_LOGIT)
     assert (scores.impostor == comparison().bias).all()
 
 
 def test_a_source_of_one_family_has_no_impostors() -> None:
     identities = [f"person{i // 2}" for i in range(60)] + ["F1_MID1", "F1_MID2"]
-    labels = Labels(identities, ["many.zip"] * 60 + ["folder/one family.zip"] * 2)
+    sources = ["many.zip"] * 60 + ["folder/one family.zip"] * 2
     with pytest.raises(InputError, match=r"All people of one family\.zip in this half"):
-        draw_pairs(labels)
+        draw_pairs(Collection.named(identities, sources))
 
 
 def test_halves_keep_families_together_and_are_halves() -> None:
@@ -193,15 +197,15 @@ def test_scores_that_say_nothing_support_nothing() -> None:
 @pytest.mark.parametrize("method", list(Support))
 def test_several_photos_are_calibrated(method: Support) -> None:
     """Raw logits of three photos are overconfident or not confident enough; the fit mends that."""
-    vectors, identities = people(400, 6, noise=0.9)
-    pairs = comparison().scores(draw_pairs(Labels(identities), impostors=20_000), vectors)
+    known = collection(400, 6, noise=0.9)
+    pairs = comparison().scores(draw_pairs(known, impostors=20_000), known.vectors)
     platt, raw = fitting.fit_platt(pairs), comparison()
     compare = Comparison(platt.scale * raw.weights, platt.scale * raw.bias + platt.offset)
-    scales = fitting.fit_support(compare, vectors, Labels(identities), method)
+    scales = fitting.fit_support(compare, known, method)
     assert len(scales) == 4 and scales[0] == (1.0, 0.0)
-    fresh, names = people(400, 6, noise=0.9, seed=8)
+    fresh = collection(400, 6, noise=0.9, seed=8)
     for photos in (2, 3, 4):
-        scores = fitting.support_scores(compare, fresh, Labels(names), photos, method)
+        scores = fitting.support_scores(compare, fresh, photos, method)
         scale, offset = scales[photos - 1]
         mended = Scores(scale * scores.genuine + offset, scale * scores.impostor + offset)
         before, after = map(metrics.probability_report, (scores, mended))
@@ -211,22 +215,20 @@ def test_several_photos_are_calibrated(method: Support) -> None:
 
 def test_support_never_holds_the_query() -> None:
     """With no noise a leaked query would change nothing; with its own noise it scores the bias."""
-    vectors, identities = people(30, 3, noise=1.0)
-    scores = fitting.support_scores(
-        comparison(), vectors, Labels(identities), 1, Support.MEAN_LOGIT
-    )
+    known = collection(30, 3, noise=1.0)
+    scores = fitting.support_scores(comparison(), known, 1, Support.MEAN_LOGIT)
     assert scores.genuine.max() < comparison().bias
     assert len(scores.genuine) == len(scores.impostor) == 300
 
 
 def test_too_few_people_fall_back_or_are_said() -> None:
-    vectors, identities = people(30, 3)
-    scales = fitting.fit_support(comparison(), vectors, Labels(identities), Support.MEAN_LOGIT)
+    known = collection(30, 3)
+    scales = fitting.fit_support(comparison(), known, Support.MEAN_LOGIT)
     assert scales[2] == scales[3] == scales[1]
     with pytest.raises(InputError, match="needs 20 people with 4 pictures"):
-        fitting.support_scores(comparison(), vectors, Labels(identities), 3, Support.MEAN_LOGIT)
+        fitting.support_scores(comparison(), known, 3, Support.MEAN_LOGIT)
     with pytest.raises(InputError, match="there are 3"):
-        draw_pairs(Labels(["a", "a", "b", "b", "c", "c"]))
+        draw_pairs(Collection.named(["a", "a", "b", "b", "c", "c"]))
 
 
 def test_wrong_labels_are_found_and_right_ones_kept() -> None:
@@ -248,7 +250,7 @@ def test_of_two_pictures_that_disagree_nobody_knows_which_is_wrong() -> None:
 
 def test_each_impostor_pair_counts_once() -> None:
     """20 people with two pictures have 760 pairs of strangers, however many are drawn."""
-    drawn = draw_pairs(Labels([str(number // 2) for number in range(40)]))
+    drawn = draw_pairs(Collection.named([str(number // 2) for number in range(40)]))
     pairs = drawn.distinct().impostor
     assert len(drawn.impostor) == IMPOSTOR_PAIRS
     assert len(pairs) == len({frozenset(pair) for pair in pairs.tolist()}) == 760

@@ -1,7 +1,10 @@
 """Made-up people for the evaluation tests: points in a space where distance means identity."""
 
+import dataclasses
+
 import numpy as np
 
+from siamese.data.collection import Collection
 from siamese.evaluation.comparison import Comparison
 
 SIZE = 16
@@ -20,3 +23,9 @@ def people(
     centres = random.normal(size=(count, SIZE)).repeat(photos, axis=0)
     vectors = centres + noise * random.normal(size=centres.shape)
     return vectors.astype(np.float32), [f"person{i // photos}" for i in range(count * photos)]
+
+
+def collection(count: int, photos: int, noise: float = 0.5, seed: int = 0) -> Collection:
+    """These people as a collection that was embedded."""
+    vectors, identities = people(count, photos, noise, seed)
+    return dataclasses.replace(Collection.named(identities), vectors=vectors)

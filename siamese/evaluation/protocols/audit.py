@@ -155,7 +155,7 @@ def _look_alikes(bench: Bench, pictures: Sequence[Picture]) -> dict[str, Any]:
     """
     trained = [p for p in pictures if not p.identity or people.part_of(p.identity) is Part.TRAIN]
     trained = trained[:: -(-len(trained) // SAMPLED) or 1]
-    vectors = embed_once(bench.checkpoint, trained)
+    vectors = embed_once(bench.checkpoint.network, bench.checkpoint.config, trained)
     known = np.flatnonzero(bench.lfw.found)
     best, which = nearest(bench.compare, vectors, bench.lfw.vectors[known])
     threshold = bench.rule.point(VERY_CAREFUL).threshold

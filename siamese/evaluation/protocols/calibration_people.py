@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from siamese.data.collection import People
+from siamese.data.collection import Collection
 from siamese.data.pairs import draw_pairs
 from siamese.evaluation import metrics, plots
 from siamese.evaluation.bench import Bench
@@ -25,13 +25,13 @@ def run(bench: Bench) -> dict[str, Any]:
     return report
 
 
-def _people_report(bench: Bench, found: People) -> tuple[dict[str, Any], Scores]:
+def _people_report(bench: Bench, found: Collection) -> tuple[dict[str, Any], Scores]:
     """Equal numbers of both kinds for the probability, many impostors for the curve.
 
     Returns the report and the scores of the former.
     """
-    many = bench.compare.scores(draw_pairs(found.labels), found.vectors)
-    balanced = bench.compare.scores(draw_pairs(found.labels, impostors=None), found.vectors)
+    many = bench.compare.scores(draw_pairs(found), found.vectors)
+    balanced = bench.compare.scores(draw_pairs(found, impostors=None), found.vectors)
     report = {
         "people": len(set(found.identities)),
         "pictures": len(found.pictures),

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from siamese.checkpoint import CheckpointConfig
 from siamese.data import people
+from siamese.data.collection import Collection
 from siamese.data.people import Part, Picture
-from siamese.data.pixels import plain, read_stored, stored_window
 from siamese.data.split import Split, split_of
 from siamese.errors import InputError
 from siamese.evaluation import metrics, plots
@@ -313,14 +312,7 @@ def _some(pictures: Sequence[Picture], most: int, unit: Callable[[Picture], str]
 
 
 def _crops(pictures: Sequence[Picture], config: CheckpointConfig, cache: Path) -> np.ndarray:
-    """Stored pictures at the canonical crop, as the product would cut them."""
-    stored, window = read_stored(pictures, config, cache), stored_window(config)
-    found = []
-    for start in range(0, len(stored), 256):
-        some = torch.from_numpy(np.array(stored[start : start + 256]))
-        planes = plain(some, window, config.network.image_size).clamp(0, 1) * 255
-        found.append(planes.round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
-    return np.concatenate(found)
+    return Collection.read(pictures, config, cache).crops(config.network.image_size)
 
 
 PROTOCOLS = (Protocol("conditions", run, sources=True),)

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from siamese.data import people
-from siamese.data.collection import embed_pictures
 from siamese.data.people import Part, family, photos_of
 from siamese.evaluation import metrics
 from siamese.evaluation.bench import Bench
@@ -22,7 +21,7 @@ def run(bench: Bench) -> dict[str, Any]:
         for picture in people.list_pictures(bench.data / FAMILIES)
         if people.part_of(picture.identity) is not Part.TRAIN
     ]
-    found = embed_pictures(bench.checkpoint, pictures, bench.cache)
+    found = bench.embedded(pictures)
     kin, genuine = family_pairs(found.identities)
     scores = Scores(
         bench.compare(found.vectors[genuine[:, 0]], found.vectors[genuine[:, 1]]),

@@ -15,7 +15,6 @@ import numpy as np
 
 from siamese.calibration import Rate
 from siamese.data import people
-from siamese.data.collection import embed_pictures
 from siamese.errors import InputError
 from siamese.evaluation import metrics
 from siamese.evaluation.bench import Bench
@@ -79,7 +78,7 @@ def false_matches(logits: np.ndarray, threshold: float, seed: int = 0) -> Rate:
 def run(bench: Bench) -> dict[str, dict[str, Any]]:
     """False match rate inside each group of test_groups at the operating points."""
     pictures = people.list_pictures(bench.data / GROUPS, labelled=False)
-    found = embed_pictures(bench.checkpoint, pictures, bench.cache)
+    found = bench.embedded(pictures)
     groups = members([labels_of(p.name) for p in pictures])
     logits = bench.compare.matrix(found.vectors, found.vectors)
     return {

@@ -15,9 +15,8 @@ import numpy as np
 
 from siamese.calibration import DecisionRule, pick_probabilities, picked
 from siamese.data import people
-from siamese.data.collection import People, embed_pictures
-from siamese.data.pairs import Labels, draw_pairs
-from siamese.data.pixels import read_stored
+from siamese.data.collection import Collection
+from siamese.data.pairs import draw_pairs
 from siamese.data.split import ALPHABETS
 from siamese.errors import InputError
 from siamese.evaluation import metrics, verification
@@ -111,18 +110,18 @@ def pick_report(
     return {name: metrics.rate(int(count), trials).to_dict() for name, count in counts.items()}
 
 
-def pairs_report(compare: Comparison, found: People, rule: DecisionRule) -> dict[str, Any]:
+def pairs_report(compare: Comparison, found: Collection, rule: DecisionRule) -> dict[str, Any]:
     """Verification on pairs: equal numbers of both kinds, impostors inside an alphabet.
 
     `anywhere` is the same with impostors from all alphabets, which is far easier.
     """
-    within = _balanced(compare, found, found.labels)
-    anywhere = _balanced(compare, found, Labels(found.identities))
+    within = _balanced(compare, found, found)
+    anywhere = _balanced(compare, found, Collection.named(found.identities))
     curve = verification.false_match_curve(within.impostor, MEASURED_ON)
     threshold = rule.point().threshold
     return {
         "characters": len(set(found.identities)),
-        "alphabets": len(set(found.labels.sources)),
+        "alphabets": len(set(found.sources)),
         "operating_point": rule.point().name,
         **_pairs(within, threshold),
         "operating_points": verification.points_report(rule, within, MEASURED_ON),
@@ -142,8 +141,8 @@ def _pairs(scores: Scores, threshold: float) -> dict[str, Any]:
     }
 
 
-def _balanced(compare: Comparison, found: People, labels: Labels) -> Scores:
-    return compare.scores(draw_pairs(labels, impostors=None), found.vectors)
+def _balanced(compare: Comparison, found: Collection, drawn_as: Collection) -> Scores:
+    return compare.scores(draw_pairs(drawn_as, impostors=None), found.vectors)
 
 
 def _run(name: str, labels: str) -> Run:
@@ -175,14 +174,14 @@ def run(bench: Bench) -> dict[str, Any]:
     """Omniglot: the official one-shot runs, the floor on pixels, the pick, and pairs."""
     runs = read_runs(bench.data / RUNS)
     pictures = people.list_pictures(bench.data / RUNS, labelled=False)
-    found = embed_pictures(bench.checkpoint, pictures, bench.cache)
-    pixels = read_stored(pictures, bench.checkpoint.config, bench.cache)[:, :-1]
+    found = bench.embedded(pictures)
+    pixels = found.pixels[:, :-1]
     row = {picture.name: number for number, picture in enumerate(pictures)}
     sides = [([row[n] for n in run.queries], [row[n] for n in run.support]) for run in runs]
     logits = [bench.compare.matrix(found.vectors[q], found.vectors[s]) for q, s in sides]
     floor = [pixel_scores(pixels[q], pixels[s]) for q, s in sides]
     characters = people.list_pictures(bench.data / CHARACTERS)
-    held = embed_pictures(bench.checkpoint, characters, bench.cache, ALPHABETS)
+    held = bench.embedded(characters, ALPHABETS)
     return {
         "one_shot": one_shot_report(logits, runs),
         "chance": 1 / len(runs[0].support),

@@ -15,8 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from siamese.calibration import CAREFUL
-from siamese.data.collection import embed_pictures, whole_of
-from siamese.data.pairs import Labels, draw_pairs
+from siamese.data.pairs import draw_pairs
 from siamese.data.people import Part
 from siamese.data.split import calibration_pictures
 from siamese.evaluation import metrics
@@ -113,15 +112,14 @@ def _within(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
 def run(bench: Bench) -> dict[str, Any]:
     """Photos of validation people as they are: what those cost that are far from ordinary."""
     point, detector = bench.rule.point(CAREFUL), FaceDetector()
-    pictures = calibration_pictures(bench.sources(), Part.VALIDATION)
-    vectors = embed_pictures(bench.checkpoint, pictures, bench.cache).vectors
-    photos = tqdm(whole_of(bench.checkpoint, pictures, bench.cache), "finding faces")
+    people = bench.embedded(calibration_pictures(bench.sources(), Part.VALIDATION))
+    photos = tqdm(people.whole(), "finding faces")
     faces = [upright_face(detector, pixels) for pixels in photos]
-    pairs = draw_pairs(Labels.of(pictures)).genuine
-    scores = bench.compare(vectors[pairs[:, 0]], vectors[pairs[:, 1]])
+    pairs = draw_pairs(people).genuine
+    scores = bench.compare(people.vectors[pairs[:, 0]], people.vectors[pairs[:, 1]])
     found = report(faces, pairs, scores, point.threshold)
-    people = len({picture.identity for picture in pictures})
-    return {"operating_point": point.name, "people": people, "pairs": len(pairs), **found}
+    count = len(set(people.identities))
+    return {"operating_point": point.name, "people": count, "pairs": len(pairs), **found}
 
 
 def upright_face(detector: FaceDetector, pixels: np.ndarray) -> Face | None:

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from siamese.calibration import CAREFUL
-from siamese.data.collection import crops_of
-from siamese.data.pairs import Labels, draw_pairs
+from siamese.data.collection import Collection
+from siamese.data.pairs import draw_pairs
 from siamese.data.people import Part, family
 from siamese.data.split import calibration_pictures
 from siamese.evaluation import metrics
@@ -136,7 +136,7 @@ class Trial:
     """
 
     crops: np.ndarray
-    labels: Labels
+    people: Collection
     pairs: np.ndarray
     embed: Callable[[np.ndarray], np.ndarray]
     compare: Comparison
@@ -153,7 +153,7 @@ class Trial:
             for name, way in DEGRADATIONS.items()
         }
         return {
-            "people": len(set(self.labels.identities)),
+            "people": len(set(self.people.identities)),
             "pairs": len(self.pairs),
             "harm": HARM,
             "untouched": untouched,
@@ -183,8 +183,8 @@ class Trial:
         second = self.embed(np.stack([one.crop for one in seen]))
         rows, place = np.unique(self.pairs[:, 1], return_inverse=True)
         # As in `pairs.draw_pairs`: of another family, and of one collection.
-        families = np.array([family(name) for name in self.labels.identities])
-        sources = self.labels.source_numbers
+        families = np.array([family(name) for name in self.people.identities])
+        sources = self.people.source_numbers
         strangers = (families[:, None] != families[rows]) & (sources[:, None] == sources[rows])
         scores = Scores(
             self.compare(first[self.pairs[:, 0]], second[place]),
@@ -213,13 +213,13 @@ def run(bench: Bench) -> dict[str, Any]:
     """Crops of validation people spoiled step by step: what it costs, and what is warned of."""
     point = bench.rule.point(CAREFUL)
     pictures = calibration_pictures(bench.sources(), Part.VALIDATION)
-    pairs = draw_pairs(Labels.of(pictures)).genuine
+    pairs = draw_pairs(Collection(tuple(pictures))).genuine
     chosen = np.random.default_rng(0).permutation(pairs)[:SPOILED]
     rows, places = np.unique(chosen, return_inverse=True)
-    kept = [pictures[row] for row in rows]
+    kept = bench.read([pictures[row] for row in rows])
     trial = Trial(
-        crops_of(bench.checkpoint, kept, bench.cache),
-        Labels.of(kept),
+        kept.crops(bench.checkpoint.config.network.image_size),
+        kept,
         places.reshape(chosen.shape),
         bench.embed,
         bench.compare,

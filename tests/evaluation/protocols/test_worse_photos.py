@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from siamese.checkpoint import Checkpoint, CheckpointConfig
-from siamese.data.collection import crops_of
-from siamese.data.pairs import Labels
+from siamese.data.collection import Collection
 from siamese.data.people import Part
 from siamese.data.split import calibration_pictures
 from siamese.evaluation.comparison import Comparison
@@ -42,9 +41,9 @@ def trial() -> Trial:
     own = random.integers(60, 200, (8, 1, 4, 4, 3)).repeat(2, axis=1)
     fields = (own + random.integers(-25, 25, own.shape)).reshape(16, 4, 4, 3)
     crops = fields.repeat(24, axis=1).repeat(24, axis=2).astype(np.uint8)
-    labels = Labels([f"person{row // 2}" for row in range(16)])
+    people = Collection.named([f"person{row // 2}" for row in range(16)])
     pairs = np.array([(2 * who, 2 * who + 1) for who in range(8)])
-    return Trial(crops, labels, pairs, embed, COMPARE, THRESHOLD)
+    return Trial(crops, people, pairs, embed, COMPARE, THRESHOLD)
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
@@ -102,12 +101,12 @@ def test_strangers_of_another_collection_do_not_count() -> None:
     whole = trial()
     bright = whole.crops.copy()
     bright[8:] = bright[:8]  # the other collection shows the same fields under other names
-    labels = Labels(whole.labels.identities, ["one"] * 8 + ["two"] * 8)
+    apart = Collection.named(whole.people.identities, ["one"] * 8 + ["two"] * 8)
     rates = []
-    for known in (whole.labels, labels):
-        apart = Trial(bright, known, whole.pairs, embed, COMPARE, THRESHOLD)
+    for known in (whole.people, apart):
+        trial_of_them = Trial(bright, known, whole.pairs, embed, COMPARE, THRESHOLD)
         whole_crops = [Seen(crop) for crop in bright[1::2]]
-        rates.append(apart.row(embed(bright), whole_crops, ())["fmr"])
+        rates.append(trial_of_them.row(embed(bright), whole_crops, ())["fmr"])
     assert rates[0] > rates[1] == 0
 
 
@@ -136,7 +135,7 @@ def test_real_faces_are_warned_of_once_they_are_spoiled(faces_data: Path, tmp_pa
     pictures = calibration_pictures([faces_data / "train_fiw.zip"], Part.VALIDATION)[::24][:30]
     network = Siamese(NetworkConfig(embedding_size=16))
     plain = Checkpoint(network, CheckpointConfig(network.config), "0" * 64, "untrained")
-    crops = crops_of(plain, pictures, tmp_path)
+    crops = Collection.read(pictures, plain.config, tmp_path).crops(96)
     assert sum(bool(Seen(crop).flags()) for crop in crops) <= 0.1 * len(crops)
     for name, way in DEGRADATIONS.items():
         seen = [way.spoil(crop, way.steps[-1]).flags() for crop in crops]
