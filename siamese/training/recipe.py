@@ -135,7 +135,7 @@ class Recipe(Value):
     distill: Stage | None = None
     siamese: tuple[Stage, ...] = ()
     shares: tuple[float, ...] = ()
-    """Of each siamese stage in the mean; equal by default."""
+    """Of each siamese stage in the mean, equal by default; one more is that of their parent."""
     calibrate: Calibration = field(default_factory=Calibration)
     protocols: tuple[str, ...] = ()
     """To evaluate by; by default all whose files are there."""
@@ -176,7 +176,8 @@ def make(recipe: Recipe, place: Place, out: Path) -> None:
         _trained(stage, "verify", made, recipe, place, out / "stages" / f"siamese-{number}")
         for number, stage in enumerate(recipe.siamese, 1)
     ] or [made]
-    mean = _averaged(stages, recipe.shares, out / "stages" / "mean")
+    averaged = [*stages, made] if len(recipe.shares) > len(stages) else stages
+    mean = _averaged(averaged, recipe.shares, out / "stages" / "mean")
     _calibrate(recipe, mean, place, out)
     if (stages[0] / "log.csv").exists():
         shutil.copy(stages[0] / "log.csv", out)  # for the plot of the report
