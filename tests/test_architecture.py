@@ -4,6 +4,7 @@ An import counts wherever it stands: inside a function and under TYPE_CHECKING t
 """
 
 import ast
+import builtins
 import subprocess
 import sys
 from functools import cache
@@ -128,6 +129,17 @@ def test_no_two_files_import_each_other() -> None:
         for name in free:
             del left[name]
     assert not left
+
+
+def test_no_class_is_called_like_another_or_like_one_of_pythons_own() -> None:
+    names = [
+        node.name
+        for path in FILES.values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert len(names) > 100
+    assert not {name for name in names if names.count(name) > 1 or hasattr(builtins, name)}
 
 
 def test_exceptions_are_of_files_that_are_there() -> None:

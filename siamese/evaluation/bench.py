@@ -70,7 +70,7 @@ class Crops:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class ChosenFace:
     """The face that the product would compare, and of how many in a photo of which size (px)."""
 
     face: Face
@@ -151,26 +151,26 @@ def embed_pixels(network: Siamese, pixels: np.ndarray, title: str = "") -> np.nd
     return vectors
 
 
-def find_face(detector: Detector, source: Source, name: str) -> Shown | None:
+def find_face(detector: Detector, source: Source, name: str) -> ChosenFace | None:
     """The face that the product would compare; None where there is none or the photo is broken."""
     try:
         photo = load(source, name)
         faces = detector.detect([photo])[0]
         if not faces:
             return None
-        return Shown(detector.sharpen(photo, faces[0]), len(faces), photo.size)
+        return ChosenFace(detector.sharpen(photo, faces[0]), len(faces), photo.size)
     except ImageError:
         return None
 
 
 def _shown(
     detector: Detector, name: str, blob: bytes, changed: tuple[str, Change] | None
-) -> Shown | None:
+) -> ChosenFace | None:
     source: Source = changed[1](load(blob, name).at(1.0)) if changed else blob
     return find_face(detector, source, name)
 
 
-def _save(path: Path, photos: Sequence[Shown | None], checkpoint: Checkpoint) -> None:
+def _save(path: Path, photos: Sequence[ChosenFace | None], checkpoint: Checkpoint) -> None:
     network = checkpoint.config.network
     black = np.zeros((network.image_size, network.image_size, network.channels), np.uint8)
     unknown = np.full(FACTS, np.nan)

@@ -28,7 +28,7 @@ MOST_PHOTOS = 8  # "4 and more" is fitted on 4 to 8
 BOUND_STEP = 0.01  # between two thresholds at which bounds are tried, log10 of a likelihood ratio
 
 
-class Support(StrEnum):
+class SupportMethod(StrEnum):
     """How several photos of one identity make one logit."""
 
     MEAN_EMBEDDING = "mean_embedding"
@@ -124,7 +124,7 @@ def support_scores(
     compare: Comparison,
     people: Collection,
     photos: int,
-    method: Support,
+    method: SupportMethod,
     seed: int = 0,
     draws: int = 10,
 ) -> Scores:
@@ -150,7 +150,7 @@ def support_scores(
 
 
 def fit_support(
-    compare: Comparison, people: Collection, method: Support
+    compare: Comparison, people: Collection, method: SupportMethod
 ) -> tuple[tuple[float, float], ...]:
     """(scale, offset) for 1, 2, 3, and 4 or more photos of an identity.
 
@@ -171,7 +171,7 @@ def fit_support(
 def support_loss(
     compare: Comparison,
     people: Collection,
-    method: Support,
+    method: SupportMethod,
     scales: Sequence[tuple[float, float]],
 ) -> float:
     """Log loss of several photos, averaged over 2, 3 and 4 or more: what `method` is chosen by."""
@@ -191,7 +191,7 @@ def _up_to_most(
     compare: Comparison,
     people: Collection,
     photos: int,
-    method: Support,
+    method: SupportMethod,
 ) -> Scores:
     """Scores of that many photos; of 4, those of 4 to 8 together, as far as people have them."""
     found = [support_scores(compare, people, photos, method)]
@@ -207,10 +207,10 @@ def _up_to_most(
 
 
 def _support_logits(
-    compare: Comparison, queries: np.ndarray, support: np.ndarray, method: Support
+    compare: Comparison, queries: np.ndarray, support: np.ndarray, method: SupportMethod
 ) -> np.ndarray:
     """Logits (M,) of queries (M, D) against the identities with support (M, S, D)."""
-    if method is Support.MEAN_EMBEDDING:
+    if method is SupportMethod.MEAN_EMBEDDING:
         return compare(queries, support.mean(axis=1))
     each = [compare(queries, support[:, photo]) for photo in range(support.shape[1])]
     return np.mean(each, axis=0)

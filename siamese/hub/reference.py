@@ -22,7 +22,7 @@ FORM = "owner/name, owner/name@revision or owner/name@revision#sha256=<64 hex di
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class HubReference:
     """A checkpoint on the Hub: `repo` is owner/name; `revision` None stands for the main branch.
 
     `sha256`, where given, is the only SHA-256 that the weights may have.
@@ -51,7 +51,7 @@ def is_commit(text: str) -> bool:
     return _COMMIT.fullmatch(text) is not None
 
 
-def parse(text: str, revision: str | None = None) -> Reference:
+def parse(text: str, revision: str | None = None) -> HubReference:
     """Read `owner/name[@revision][#sha256=...]`; `revision` may be given apart instead.
 
     Raises CheckpointError where the text has another form, or names two different revisions.
@@ -59,7 +59,9 @@ def parse(text: str, revision: str | None = None) -> Reference:
     found = _REFERENCE.fullmatch(text)
     if found is None or ".." in text or "--" in found["repo"] or found["repo"].endswith(".git"):
         raise CheckpointError(f"'{text}' is no checkpoint on the Hub; write {FORM}.")
-    reference = Reference(found["repo"], found["revision"], (found["sha256"] or "").lower() or None)
+    reference = HubReference(
+        found["repo"], found["revision"], (found["sha256"] or "").lower() or None
+    )
     if revision is None:
         return reference
     if reference.revision not in (None, revision):
@@ -69,7 +71,7 @@ def parse(text: str, revision: str | None = None) -> Reference:
     return replace(reference, revision=revision)
 
 
-def locate(source: str | Path, revision: str | None = None) -> Path | Reference:
+def locate(source: str | Path, revision: str | None = None) -> Path | HubReference:
     """What a person meant by a checkpoint's name: a folder here, or a reference to the Hub.
 
     A `Path` and a name that begins with "." or "/" or "~" are always folders, and so is an existing

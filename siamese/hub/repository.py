@@ -26,7 +26,7 @@ from siamese.checkpoint import (
 )
 from siamese.errors import CheckpointError
 from siamese.hub.client import PAUSES, patiently, retried
-from siamese.hub.reference import Reference, is_commit
+from siamese.hub.reference import HubReference, is_commit
 
 FILES = (CONFIG, WEIGHTS, CARD)  # all that is ever fetched of a repo
 MAX_BYTES = {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: MAX_WEIGHTS_BYTES, CARD: MAX_CARD_BYTES}
@@ -84,7 +84,7 @@ class Hub:
         """The address of the Hub's pages."""
         return (self.endpoint or constants.ENDPOINT).rstrip("/")
 
-    def fetch(self, reference: Reference, refresh: bool = False) -> Fetched:
+    def fetch(self, reference: HubReference, refresh: bool = False) -> Fetched:
         """Have config, weights and card of a checkpoint in the cache, and say where they lie.
 
         What is in the cache answers without a request: a commit because it cannot change, a branch
@@ -170,7 +170,7 @@ class Hub:
     def _api(self) -> hf.HfApi:
         return hf.HfApi(endpoint=self.endpoint, token=self.token)
 
-    def _cached(self, reference: Reference) -> Fetched | None:
+    def _cached(self, reference: HubReference) -> Fetched | None:
         try:
             folder = Path(
                 hf.snapshot_download(
@@ -219,7 +219,7 @@ class Hub:
             )
         return folder
 
-    def _remember(self, reference: Reference, commit: str) -> None:
+    def _remember(self, reference: HubReference, commit: str) -> None:
         """Note in the cache which commit a branch or tag was, once all of it is there.
 
         snapshot_download does so before the first byte, and a download that breaks off would then
@@ -240,7 +240,7 @@ class Hub:
         return patiently(name, self.url, self.seconds or seconds)
 
 
-def _check_listing(reference: Reference, listing: Listing) -> None:
+def _check_listing(reference: HubReference, listing: Listing) -> None:
     """Refuse a repo before a byte of it is fetched, for what its list of files says."""
     if not is_commit(listing.commit):
         raise CheckpointError(f"The Hub names no commit for {reference}; check HF_ENDPOINT.")

@@ -27,7 +27,7 @@ from siamese.data.targets import contradicted_names
 from siamese.errors import InputError
 from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
-from siamese.evaluation.fitting import Support
+from siamese.evaluation.fitting import SupportMethod
 from siamese.evaluation.verification import false_match_curve, measured_point
 from siamese.network import Siamese
 from siamese.training.cohort import (
@@ -41,7 +41,7 @@ from siamese.training.cohort import (
 from siamese.training.provenance import made_by
 
 REPORTED_ON = "calibration people, the half that reports"
-RUNTIME_METHOD = Support.MEAN_EMBEDDING  # what `Gallery.means` does
+RUNTIME_METHOD = SupportMethod.MEAN_EMBEDDING  # what `Gallery.means` does
 
 
 def calibrate(
@@ -161,7 +161,7 @@ def _decision(
         for name, threshold in thresholds.points.items()
     )
     scales, losses = {}, {}
-    for method in Support:
+    for method in SupportMethod:
         scales[method] = fitting.fit_support(compare, fit, method)
         losses[method.value] = fitting.support_loss(compare, validation, method, scales[method])
     rule = DecisionRule(

@@ -55,7 +55,7 @@ class Distillation(nn.Module):
         return cosine + self.similarity_weight * similarity, parts
 
 
-class Verification(nn.Module):
+class VerificationObjective(nn.Module):
     """Binary cross entropy on pairs (Koch et al. 2015, section 3.2), all pairs of the batch.
 
     Genuine and impostor pairs weigh the same in sum, as if both were equally likely. Batches are

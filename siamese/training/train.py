@@ -31,7 +31,7 @@ from siamese.evaluation.comparison import Comparison
 from siamese.network import Siamese
 from siamese.training.batches import RelatedBatches, ShuffledBatches, centroids_of
 from siamese.training.loop import STATE, Batches, Data, run_stage
-from siamese.training.objectives import Distillation, Verification
+from siamese.training.objectives import Distillation, VerificationObjective
 from siamese.training.provenance import made_by
 from siamese.training.stage import StageOptions, Wanted, augmentation_for, settled
 from siamese.training.validation import Validation
@@ -156,7 +156,7 @@ def _verification(
         emphasis=dict(options.emphasis),
     )
     weight = options.distillation if reference else 0.0
-    return Verification(network, distillation_weight=weight), batches
+    return VerificationObjective(network, distillation_weight=weight), batches
 
 
 def _some_people(pictures: Sequence[Picture]) -> np.ndarray:

@@ -9,7 +9,7 @@ from siamese.checkpoint import CheckpointConfig
 from siamese.data.split import Split
 from siamese.evaluation.bench import embed_pixels
 from siamese.evaluation.comparison import Comparison
-from siamese.evaluation.protocols.conditions import Conditions, Shown, columns
+from siamese.evaluation.protocols.conditions import Conditions, LabelledCrops, columns
 from siamese.evaluation.protocols.identification import first_of_family
 from siamese.network import Siamese
 
@@ -42,7 +42,7 @@ class Validation:
         return found
 
 
-def _one_shot(shown: Shown, network: Siamese) -> float:
+def _one_shot(shown: LabelledCrops, network: Siamese) -> float:
     """How often one picture each of all members of a family finds the right one."""
     vectors = embed_pixels(network, shown.crops)
     logits = Comparison.of(network).matrix(vectors, vectors)

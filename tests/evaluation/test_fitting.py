@@ -19,7 +19,7 @@ from siamese.data.targets import contradicted
 from siamese.errors import InputError
 from siamese.evaluation import fitting, metrics
 from siamese.evaluation.comparison import Comparison
-from siamese.evaluation.fitting import Support
+from siamese.evaluation.fitting import SupportMethod
 from siamese.evaluation.metrics import Scores
 from tests.evaluation.toys import collection, comparison, people
 
@@ -115,7 +115,7 @@ def test_impostors_are_of_one_source_and_each_source_by_its_people() -> None:
     vectors = np.zeros((80, 16), np.float32)
     vectors[60:] = 5  # whoever is compared with the other source would score below the bias
     known = dataclasses.replace(people, vectors=vectors)
-    scores = fitting.support_scores(comparison(), known, 1, Support.MEAN_LOGIT)
+    scores = fitting.support_scores(comparison(), known, 1, SupportMethod.MEAN_LOGIT)
     assert (scores.impostor == comparison().bias).all()
 
 
@@ -194,8 +194,8 @@ def test_scores_that_say_nothing_support_nothing() -> None:
     assert (found.log10_low, found.log10_high) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("method", list(Support))
-def test_several_photos_are_calibrated(method: Support) -> None:
+@pytest.mark.parametrize("method", list(SupportMethod))
+def test_several_photos_are_calibrated(method: SupportMethod) -> None:
     """Raw logits of three photos are overconfident or not confident enough; the fit mends that."""
     known = collection(400, 6, noise=0.9)
     pairs = comparison().scores(draw_pairs(known, impostors=20_000), known.vectors)
@@ -216,17 +216,17 @@ def test_several_photos_are_calibrated(method: Support) -> None:
 def test_support_never_holds_the_query() -> None:
     """With no noise a leaked query would change nothing; with its own noise it scores the bias."""
     known = collection(30, 3, noise=1.0)
-    scores = fitting.support_scores(comparison(), known, 1, Support.MEAN_LOGIT)
+    scores = fitting.support_scores(comparison(), known, 1, SupportMethod.MEAN_LOGIT)
     assert scores.genuine.max() < comparison().bias
     assert len(scores.genuine) == len(scores.impostor) == 300
 
 
 def test_too_few_people_fall_back_or_are_said() -> None:
     known = collection(30, 3)
-    scales = fitting.fit_support(comparison(), known, Support.MEAN_LOGIT)
+    scales = fitting.fit_support(comparison(), known, SupportMethod.MEAN_LOGIT)
     assert scales[2] == scales[3] == scales[1]
     with pytest.raises(InputError, match="needs 20 people with 4 pictures"):
-        fitting.support_scores(comparison(), known, 3, Support.MEAN_LOGIT)
+        fitting.support_scores(comparison(), known, 3, SupportMethod.MEAN_LOGIT)
     with pytest.raises(InputError, match="there are 3"):
         draw_pairs(Collection.named(["a", "a", "b", "b", "c", "c"]))
 

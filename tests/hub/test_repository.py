@@ -28,7 +28,7 @@ from siamese import checkpoint as checkpoints
 from siamese.checkpoint import CARD, CONFIG, WEIGHTS, load_folder
 from siamese.errors import CheckpointError
 from siamese.hub.client import TRIES
-from siamese.hub.reference import Reference, locate, parse
+from siamese.hub.reference import HubReference, locate, parse
 from siamese.hub.repository import FILES, Hub
 from tests import app_server, pictures
 from tests import small_checkpoints as small
@@ -119,15 +119,15 @@ def sha256_of(path: Path) -> str:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a/b", Reference("a/b")),
-        ("a/b@main", Reference("a/b", "main")),
-        ("a/b@refs/pr/3", Reference("a/b", "refs/pr/3")),
-        ("Some-One/net_v1.2@v1.0", Reference("Some-One/net_v1.2", "v1.0")),
-        ("a/b#sha256=" + "AB" * 32, Reference("a/b", None, "ab" * 32)),
-        ("a/b@x#sha256=" + "0" * 64, Reference("a/b", "x", "0" * 64)),
+        ("a/b", HubReference("a/b")),
+        ("a/b@main", HubReference("a/b", "main")),
+        ("a/b@refs/pr/3", HubReference("a/b", "refs/pr/3")),
+        ("Some-One/net_v1.2@v1.0", HubReference("Some-One/net_v1.2", "v1.0")),
+        ("a/b#sha256=" + "AB" * 32, HubReference("a/b", None, "ab" * 32)),
+        ("a/b@x#sha256=" + "0" * 64, HubReference("a/b", "x", "0" * 64)),
     ],
 )
-def test_names_that_are_read(text: str, expected: Reference) -> None:
+def test_names_that_are_read(text: str, expected: HubReference) -> None:
     assert parse(text) == expected
 
 
@@ -146,8 +146,8 @@ def test_names_that_are_not_read(text: str) -> None:
 
 
 def test_revision_may_be_given_apart() -> None:
-    assert parse("a/b", "v1") == Reference("a/b", "v1")
-    assert parse("a/b@v1", "v1") == Reference("a/b", "v1")
+    assert parse("a/b", "v1") == HubReference("a/b", "v1")
+    assert parse("a/b@v1", "v1") == HubReference("a/b", "v1")
     with pytest.raises(CheckpointError, match="contradict"):
         parse("a/b@v2", "v1")
     with pytest.raises(CheckpointError, match="no checkpoint"):
@@ -158,8 +158,8 @@ def test_folder_or_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "mine").mkdir(parents=True)
     assert locate("runs/mine") == Path("runs/mine")
-    assert locate("runs/mine", "main") == Reference("runs/mine", "main")
-    assert locate("runs/yours") == Reference("runs/yours")
+    assert locate("runs/mine", "main") == HubReference("runs/mine", "main")
+    assert locate("runs/yours") == HubReference("runs/yours")
     assert locate("./runs/yours") == Path("runs/yours")
     assert locate(Path("runs/yours")) == Path("runs/yours")
     assert locate("~/x/y").is_absolute()  # type: ignore[union-attr]

@@ -21,7 +21,7 @@ from siamese.network import NetworkConfig, Siamese
 from siamese.training.augment import Augmentation
 from siamese.training.batches import RelatedBatches, ShuffledBatches, nearest_people
 from siamese.training.loop import Batches, Data, Schedule, parameter_groups, run_stage
-from siamese.training.objectives import Batch, Distillation, Verification
+from siamese.training.objectives import Batch, Distillation, VerificationObjective
 from siamese.training.validation import Validation
 
 CALM = Augmentation(rotation=0, scale=0, colour=0, low_resolution=0, jpeg=0, erase=0, grey=0)
@@ -72,7 +72,7 @@ def losses(folder: Path) -> list[float]:
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
-@pytest.mark.parametrize("kind", [Distillation, Verification])
+@pytest.mark.parametrize("kind", [Distillation, VerificationObjective])
 def test_training_lowers_the_loss(tmp_path: Path, kind: type) -> None:
     long = Schedule(
         pictures=1600,
@@ -192,7 +192,7 @@ import numpy as np
 from siamese.training.batches import ShuffledBatches
 from siamese.training import loop
 from siamese.training.loop import run_stage
-from siamese.training.objectives import Distillation, Verification
+from siamese.training.objectives import Distillation, VerificationObjective
 from tests.training.test_loop import SCHEDULE, toy_data
 from siamese.network import NetworkConfig, Siamese
 
@@ -202,7 +202,7 @@ torch.set_num_threads(1)
 network, data = Siamese(NetworkConfig("koch", 68, 3, 24)), toy_data(side=68)
 batches = ShuffledBatches(np.ones(len(data.pixels)), SCHEDULE.batch_size, SCHEDULE.seed)
 folder = Path(sys.argv[1])
-kind = Distillation if sys.argv[2] == "distill" else Verification
+kind = Distillation if sys.argv[2] == "distill" else VerificationObjective
 if run_stage(kind(network), network, data, batches, SCHEDULE, folder):
     torch.save(network.state_dict(), folder / "weights.pt")
 """
@@ -339,7 +339,7 @@ def test_verification_loss_against_slow_loops() -> None:
     rows = np.array([0, 1, 4, 5, 8])
     identities = torch.tensor([0, 0, 1, 1, -1])
     embedding = network.embed(torch.from_numpy(np.asarray(data.pixels)[rows, :3]).float() / 255)
-    objective = Verification(network, hard_weight=0.5, distillation_weight=0)
+    objective = VerificationObjective(network, hard_weight=0.5, distillation_weight=0)
     loss, _ = objective.loss(embedding, torch.zeros(5, 1), identities)
     genuine, impostor = [], []
     for i in range(4):
@@ -360,7 +360,7 @@ def test_pairs_whose_targets_agree_are_no_impostors() -> None:
     numbers = torch.tensor([0, 1])
     close = torch.tensor([[1.0, 0.0], [0.9, np.sqrt(1 - 0.81)]])
     far = torch.eye(2)
-    objective = Verification(network, distillation_weight=0)
+    objective = VerificationObjective(network, distillation_weight=0)
     kept, dropped = (
         objective.loss(embedding, targets.float(), numbers)[1]["impostor"]
         for targets in (far, close)
@@ -372,7 +372,7 @@ def test_a_picture_without_a_name_is_an_impostor_where_its_target_says_so() -> N
     network = toy_network().eval()
     embedding = torch.randn(3, 24, generator=torch.Generator().manual_seed(0))
     nobody = torch.tensor([0, 0, -1])
-    objective = Verification(network, distillation_weight=0)
+    objective = VerificationObjective(network, distillation_weight=0)
     logits = network.compare(embedding[:2], embedding[2])
     far = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     loss = objective.loss(embedding, far, nobody)[1]["impostor"]

@@ -82,7 +82,7 @@ SPOILS: dict[str, Spoil] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class LabelledCrops:
     """Pictures with numbers for who they show, whose relatives these are and where from: (N,)."""
 
     crops: np.ndarray  # uint8 (N, S, S, C)
@@ -93,7 +93,7 @@ class Shown:
     @classmethod
     def of(
         cls, pictures: Sequence[Picture], config: CheckpointConfig, split: Split, cache: Path
-    ) -> "Shown":
+    ) -> "LabelledCrops":
         """The canonical crops of stored pictures, and what is known of them."""
         return cls(
             _crops(pictures, config, cache),
@@ -102,7 +102,7 @@ class Shown:
             people.numbers([_collection(picture, split) for picture in pictures]),
         )
 
-    def pairs(self, other: "Shown", related: bool) -> tuple[np.ndarray, np.ndarray]:
+    def pairs(self, other: "LabelledCrops", related: bool) -> tuple[np.ndarray, np.ndarray]:
         """Which pairs are genuine and which impostors of one collection: bool (N, M), (N, M).
 
         Impostors are of one family where they are to be `related`, else of two.
@@ -117,11 +117,11 @@ class Shown:
 class Conditions:
     """The pictures of all conditions; those that there are none of are empty or missing."""
 
-    main: Shown  # people in general
+    main: LabelledCrops  # people in general
     within: bool  # whether their impostors are of one family: characters of one alphabet
     window: Window | None  # of aligned faces, which can be spoiled
-    relatives: Shown | None = None
-    turned: Shown | None = None
+    relatives: LabelledCrops | None = None
+    turned: LabelledCrops | None = None
     yaws: np.ndarray | None = None  # of the turned, degrees, NaN where nobody knows: (N,)
     children: np.ndarray | None = None  # crops, uint8 (N, S, S, C)
 
@@ -146,18 +146,18 @@ class Conditions:
         if len({picture.identity for picture in main}) < 2:
             return None
 
-        def shown(pictures: Sequence[Picture]) -> Shown | None:
-            return Shown.of(pictures, config, split, cache) if pictures else None
+        def shown(pictures: Sequence[Picture]) -> LabelledCrops | None:
+            return LabelledCrops.of(pictures, config, split, cache) if pictures else None
 
         if split.impostors_within:
-            return cls(Shown.of(main, config, split, cache), True, None)
+            return cls(LabelledCrops.of(main, config, split, cache), True, None)
         members = Counter(people.family(who) for who in {p.identity for p in general})
         kin = [p for p in general if members[people.family(p.identity)] > 1]
         turned = [p for p in held_out if yaw_of(p.name) is not None]
         loose = [p for source in unlabelled for p in people.list_pictures(source, labelled=False)]
         children = _some([p for p in loose if _is_child(p)], MOST_EACH, lambda p: p.name)
         return cls(
-            Shown.of(main, config, split, cache),
+            LabelledCrops.of(main, config, split, cache),
             False,
             config.window if config.detector != "none" else None,
             shown(_some(kin, MOST_EACH, lambda p: people.family(p.identity))),
@@ -195,7 +195,7 @@ class Conditions:
     def _spoiled(self, window: Window, vectors: np.ndarray, network: Siamese) -> dict[str, Any]:
         """Some crops untouched, then spoiled in each way, against all untouched ones."""
         rows = np.arange(0, len(vectors), SPOILED)
-        some = Shown(*(values[rows] for values in _fields(self.main)))
+        some = LabelledCrops(*(values[rows] for values in _fields(self.main)))
         genuine, impostor = some.pairs(self.main, self.within)
         genuine[np.arange(len(rows)), rows] = False  # a picture and its own spoiled copy
         report: dict[str, Any] = {}
@@ -242,7 +242,7 @@ def columns(report: Mapping[str, Any]) -> dict[str, float]:
     return {f"validation_{name}": value for name, value in found.items()}
 
 
-def _by_yaw(turned: Shown, yaws: np.ndarray, network: Siamese) -> dict[str, Any]:
+def _by_yaw(turned: LabelledCrops, yaws: np.ndarray, network: Siamese) -> dict[str, Any]:
     """Frontal pictures against those of each angle that there are, by the angle in degrees."""
     logits, genuine, impostor = _within(turned, False, network)
     frontal = _nearest(yaws) == 0
@@ -261,7 +261,7 @@ def _nearest(yaws: np.ndarray) -> np.ndarray:
 
 
 def _within(
-    shown: Shown, related: bool, network: Siamese
+    shown: LabelledCrops, related: bool, network: Siamese
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Logits of all pairs of some pictures, and which are genuine and impostors, each once."""
     vectors = embed_pixels(network, shown.crops)
@@ -282,7 +282,7 @@ def _reported(
     return {name: metrics.curve_report(Scores(logits[genuine], logits[impostor]))}
 
 
-def _fields(shown: Shown) -> tuple[np.ndarray, ...]:
+def _fields(shown: LabelledCrops) -> tuple[np.ndarray, ...]:
     return shown.crops, shown.people, shown.families, shown.collections
 
 

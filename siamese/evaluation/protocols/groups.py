@@ -29,7 +29,7 @@ _NAME = re.compile(r"age(\d+)_([a-z]+)_([a-z]+)_\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class GroupLabels:
     """What a picture's name says of the person: years, and words."""
 
     age: int
@@ -37,15 +37,15 @@ class Labels:
     race: str
 
 
-def labels_of(name: str) -> Labels:
-    """Labels of `age026_female_asian_00017.webp`; InputError for a name of another form."""
+def labels_of(name: str) -> GroupLabels:
+    """The labels of `age026_female_asian_00017.webp`; InputError for a name of another form."""
     match = _NAME.fullmatch(PurePosixPath(name).stem)
     if match is None:
         raise InputError(f"'{name}' does not name age, sex and race as in age026_female_asian_01.")
-    return Labels(int(match[1]), match[2], match[3])
+    return GroupLabels(int(match[1]), match[2], match[3])
 
 
-def members(labels: Sequence[Labels]) -> dict[str, np.ndarray]:
+def members(labels: Sequence[GroupLabels]) -> dict[str, np.ndarray]:
     """Rows of each group, by its name: everybody, age bands, sexes, races, and sex with race."""
     bands = [f"age {low}-{high}" if high < 120 else f"age {low}+" for low, high in BANDS]
     of_person = []

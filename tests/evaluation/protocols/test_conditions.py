@@ -14,7 +14,7 @@ from siamese.checkpoint import CheckpointConfig
 from siamese.data.people import Part
 from siamese.data.split import PEOPLE
 from siamese.evaluation.protocols import conditions
-from siamese.evaluation.protocols.conditions import Conditions, Shown, columns
+from siamese.evaluation.protocols.conditions import Conditions, LabelledCrops, columns
 from siamese.network import NetworkConfig, Siamese
 from tests.evaluation import world
 
@@ -137,7 +137,9 @@ def test_a_log_has_a_column_for_each_condition_that_there_is(
 
 def test_impostors_are_of_one_collection_and_of_other_families(tmp_path: Path) -> None:
     crops = np.zeros((4, 8, 8, 3), np.uint8)
-    shown = Shown(crops, np.array([0, 1, 2, 2]), np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1]))
+    shown = LabelledCrops(
+        crops, np.array([0, 1, 2, 2]), np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1])
+    )
     genuine, impostor = shown.pairs(shown, related=False)
     assert np.argwhere(np.triu(genuine, 1)).tolist() == [[2, 3]]
     assert np.argwhere(np.triu(impostor, 1)).tolist() == [[0, 2], [1, 2]]
