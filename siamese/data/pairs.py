@@ -45,6 +45,17 @@ def draw_pairs(
     source, of another family, and a picture of each; `impostors` None draws as many as there are
     genuine pairs. Raises InputError where there are too few people.
     """
+    random = np.random.default_rng(seed)
+    genuine = genuine_pairs(collection, random, per_person)
+    photos = photos_of(collection.identities)
+    count = len(genuine) if impostors is None else impostors
+    return PairRows(genuine, _impostor_rows(collection, list(photos.values()), count, random))
+
+
+def genuine_pairs(
+    collection: Collection, random: np.random.Generator, per_person: int = GENUINE_PER_PERSON
+) -> np.ndarray:
+    """Rows of genuine pairs, at most `per_person` of each: int64 (G, 2); see `draw_pairs`."""
     photos = photos_of(collection.identities)
     people = [rows for rows in photos.values() if len(rows) > 1]
     if len(people) < MIN_PEOPLE:
@@ -52,10 +63,7 @@ def draw_pairs(
             f"Calibration needs {MIN_PEOPLE} people with two pictures or more in each half;"
             f" there are {len(people)}."
         )
-    random = np.random.default_rng(seed)
-    genuine = np.concatenate([_pairs_within(rows, per_person, random) for rows in people])
-    count = len(genuine) if impostors is None else impostors
-    return PairRows(genuine, _impostor_rows(collection, list(photos.values()), count, random))
+    return np.concatenate([_pairs_within(rows, per_person, random) for rows in people])
 
 
 def _pairs_within(rows: np.ndarray, most: int, random: np.random.Generator) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from siamese.calibration import CAREFUL
-from siamese.data.pairs import draw_pairs
+from siamese.data.pairs import genuine_pairs
 from siamese.data.people import Part
 from siamese.data.split import calibration_pictures
 from siamese.evaluation import metrics
@@ -115,7 +115,7 @@ def run(bench: Bench) -> dict[str, Any]:
     people = bench.embedded(calibration_pictures(bench.sources(), Part.VALIDATION))
     photos = tqdm(people.whole(), "finding faces")
     faces = [upright_face(detector, pixels) for pixels in photos]
-    pairs = draw_pairs(people).genuine
+    pairs = genuine_pairs(people, np.random.default_rng(0))
     scores = bench.compare(people.vectors[pairs[:, 0]], people.vectors[pairs[:, 1]])
     found = report(faces, pairs, scores, point.threshold)
     count = len(set(people.identities))
