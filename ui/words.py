@@ -109,6 +109,10 @@ MEANING = (
     "Of 1,000 pairs that look as alike as this one, {count} show the same person, if"
     " “same” had a chance of {prior} beforehand."
 )
+MEANING_OF_BEST = (
+    "Of 1,000 pairs of photos whose most alike faces look as alike as these, {count} show somebody"
+    " in both, if that had a chance of {prior} beforehand."
+)
 _RATES = (
     "“{point}”: of 1,000 random pairs of different people, {fmr} are called the same ({fmr_errors}"
     " of {fmr_trials} measured on {data}, 95 % interval {fmr_low} to {fmr_high}); of 1,000 pairs of"

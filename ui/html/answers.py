@@ -77,7 +77,7 @@ def verification(
         warnings=details.warnings(found.photos, found.cautions),
         evidence=evidence(found),
         similar=details.similar(found.similar),
-        meaning=words.MEANING.format(
+        meaning=(words.MEANING_OF_BEST if among else words.MEANING).format(
             count=numbers.per_thousand(found.probability), prior=numbers.exact(found.prior)
         ),
         decided=details.decided(found.operating_point, found.milliseconds),
