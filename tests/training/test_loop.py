@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from siamese.data.people import Picture
 from siamese.errors import InputError
-from siamese.evaluation.protocols.conditions import Conditions, Shown
+from siamese.evaluation.protocols.conditions import Conditions, LabelledCrops
 from siamese.network import NetworkConfig, Siamese
 from siamese.training.augment import Augmentation
 from siamese.training.batches import RelatedBatches, ShuffledBatches, nearest_people
@@ -285,7 +285,9 @@ def test_validation_rates_against_a_slow_count_of_every_pair() -> None:
     scores = np.array([logits[pair] for pair in pairs])
     impostor = np.sort(scores[~same])
     limit = next(t for t in impostor if np.mean(impostor >= t) <= 0.01)
-    everybody = Shown(crops, data.identities, data.identities, np.zeros_like(data.identities))
+    everybody = LabelledCrops(
+        crops, data.identities, data.identities, np.zeros_like(data.identities)
+    )
     found = Validation(Conditions(everybody, within=False, window=None))(network)
     assert found["validation_tar_1"] == pytest.approx(np.mean(scores[same] >= limit))
     rates = [(np.mean(impostor >= t), np.mean(scores[same] < t)) for t in (*impostor, np.inf)]
