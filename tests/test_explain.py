@@ -89,8 +89,10 @@ def test_every_cell_is_what_single_answers_say() -> None:
 def test_the_explanation_is_of_the_chosen_faces_and_json(group: object) -> None:
     verifier = Verifier(tiny("mtcnn"))
     seen = verifier.find(group)  # type: ignore[arg-type]
-    found = verifier.explain(seen, seen, second_face=1)
-    answer = verifier.verify(seen, seen, second_face=1)
+    searched = verifier.explain(seen, seen, second_face=1)
+    assert (searched.first.chosen, searched.second.chosen) == (1, 1), "the most alike pair"
+    found = verifier.explain(seen, seen, first_face=0, second_face=1)
+    answer = verifier.verify(seen, seen, first_face=0, second_face=1)
     assert (found.first.chosen, found.second.chosen) == (0, 1)
     assert found.logit == pytest.approx(answer.logit, abs=1e-4)
     data = found.to_dict()

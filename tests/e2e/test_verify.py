@@ -178,26 +178,34 @@ def test_another_face_by_click_by_key_and_from_the_table(visit: Visit, photos: P
     faces = place(page, 0).locator(".face")
     expect(faces).to_have_count(2)
     first = answer_json(answer)
-    assert first["photos"][0]["chosen"] == 0
-    page.locator(".face[data-face='1']").first.click()
-    expect(page.locator(".face[data-face='1']").first).to_have_attribute("aria-pressed", "true")
+    best = first["photos"][0]["chosen"]
+    other = 1 - best
+    assert first["comparisons"] == 2
+    assert first["all_pairs"][best] == max(first["all_pairs"])
+    expect(answer).to_contain_text(f"The most alike of 2 pairs of faces: face {best + 1} of the")
+    expect(place(page, 0).locator(".face.chosen")).to_have_count(0)
+    page.locator(f".face[data-face='{other}']").first.click()
+    marked = page.locator(f".face[data-face='{other}']").first
+    expect(marked).to_have_attribute("aria-pressed", "true")
     expect(answer).to_be_visible()
     second = answer_json(answer)
-    assert second["photos"][0]["chosen"] == 1
-    assert second["logit"] != first["logit"]
-    chip = place(page, 0).locator(".chip[data-face='0']")
+    assert (second["photos"][0]["chosen"], second["comparisons"]) == (other, 1)
+    assert second["logit"] < first["logit"]
+    chip = place(page, 0).locator(f".chip[data-face='{best}']")
     chip.focus()
     page.keyboard.press("Enter")
     expect(chip).to_have_attribute("aria-pressed", "true")
     expect(chip).to_be_focused()
     expect(answer).to_be_visible()
-    assert answer_json(answer)["logit"] == pytest.approx(first["logit"])
+    alone = answer_json(answer)
+    assert alone["logit"] == pytest.approx(first["logit"], abs=1e-3)
+    assert alone["probability"] > first["probability"], "nothing was searched"
     answer.get_by_role("button", name="Compare all faces").click()
     cells = answer.locator(".matrix td button")
     expect(cells).to_have_count(2)
-    cells.nth(1).click()
-    expect(answer.locator(".matrix td.current button")).to_have_attribute("data-row", "1")
-    assert answer_json(answer)["logit"] == pytest.approx(second["logit"])
+    cells.nth(other).click()
+    expect(answer.locator(".matrix td.current button")).to_have_attribute("data-row", str(other))
+    assert answer_json(answer)["logit"] == pytest.approx(second["logit"], abs=1e-3)
     assert uploads == []
     # Why: about these two faces, and gone with them.
     answer.get_by_role("button", name="Why?").click()
