@@ -1,6 +1,7 @@
 """A chain of two stages from files to a checkpoint, through the command line."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -198,7 +199,8 @@ def test_two_processes_make_one_checkpoint(world: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("trained:") == 1
     count = len(list((tmp_path / "cache").glob("*.npy")))
-    assert done.stderr.count("decoding: 100%") == count > 0
+    # The first line of a bar comes once; the last one twice where the machine is slow.
+    assert len(re.findall(r"decoding: +0%\| +\| 0/", done.stderr)) == count > 0
     assert not list((tmp_path / "cache").glob("*.part"))
     assert checkpoint.load_folder(tmp_path / "out").config.training[0]["processes"] == 2
 
