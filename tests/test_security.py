@@ -33,7 +33,7 @@ from ui import visit as visits
 from ui import words
 from ui.api import routes
 from ui.photo import Upload
-from ui.server import guard, receiving, store
+from ui.server import guard, hosts, receiving, store
 
 SECRET = "a name that must not be logged"
 META = {"_type": "gradio.FileData"}
@@ -188,6 +188,37 @@ def test_a_forged_host_stays_with_who_sent_it(server: app_server.Server) -> None
     for path in ("/", "/config", "/gradio_api/info", "/gradio_api/openapi.json"):
         ask(server, path, **forged)
         assert b"evil.example" not in ask(server, path)[1]
+
+
+def test_a_foreign_name_gets_nothing(server: app_server.Server) -> None:
+    """DNS rebinding: a page at evil.example, whose name has become 127.0.0.1."""
+    for named in ({"Host": "evil.example:7860"}, {"Origin": "http://evil.example"}):
+        for path, body in (
+            ("/", None), ("/config", None), ("/gradio_api/call/verify", b"{}"),
+            ("/gradio_api/upload", b"x"), ("/gradio_api/mcp/", b"{}"),
+        ):  # fmt: skip
+            connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+            connection.request("POST" if body else "GET", path, body, named)
+            answer = connection.getresponse()
+            assert answer.status == 403, path
+            assert sentence(answer.read()) == words.FOREIGN.format(variable=hosts.VARIABLE)
+            assert answer.headers["Access-Control-Allow-Origin"] is None
+            connection.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/config", "/nothing", "/gradio_api/info", "/theme.css"])
+def test_every_answer_has_the_headers_that_protect_a_page(
+    server: app_server.Server, path: str
+) -> None:
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+    connection.request("GET", path)
+    headers = connection.getresponse().headers
+    connection.close()
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    policy = headers["Content-Security-Policy"].split("; ")
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'self' https://huggingface.co" in policy
+    assert "".join(policy).count("http") == 1
 
 
 # ---- what requests may name
@@ -362,7 +393,7 @@ def opened(server: app_server.Server) -> Iterator[socket.socket]:
 def upload_head(length: int | None) -> bytes:
     size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     return (
-        "POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\n"
+        "POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\n"
         f"Content-Type: multipart/form-data; boundary=x\r\n{size}\r\n\r\n"
     ).encode()
 

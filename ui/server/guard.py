@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui import words
+from ui.server import hosts
 from ui.server.receiving import receive_upload
 from ui.server.store import Store
 
@@ -61,6 +62,8 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with one sentence."""
+        if scope["type"] == "websocket":  # nothing here needs one
+            return await send({"type": "websocket.close"})
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         started = False
@@ -68,22 +71,25 @@ class Guard:
         async def sending(message: Message) -> None:
             nonlocal started
             started = True
+            hosts.protect(message)
             await send(message)
 
         self._open += 1
         try:
             await self._answer(scope, receive, sending)
         except Refusal as refusal:
-            await refusal.response(scope, receive, send)
+            await refusal.response(scope, receive, sending)
         except Exception as error:  # the edge: what Gradio trips over is no concern of visitors
             report(error)
             if not started:
-                await refuse(500, words.INTERNAL, "error")(scope, receive, send)
+                await refuse(500, words.INTERNAL, "error")(scope, receive, sending)
         finally:
             self._open -= 1
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
+        if hosts.is_foreign(scope):
+            raise Refusal(403, words.FOREIGN.format(variable=hosts.VARIABLE))
         if self._open > MAX_OPEN:
             raise Refusal(503, words.BUSY)
         if path.startswith(f"{_API}file=") and self._uploaded(path.removeprefix(f"{_API}file=")):
