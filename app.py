@@ -85,7 +85,7 @@ def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None
             return [*verify_tab.empty(), *pick_tab.empty(), *any_tab.empty()]
 
         def leave(request: gr.Request) -> None:
-            forgetting.drop(page.app, request.session_hash)
+            forgetting.leave(request.session_hash)
 
         clear.click(
             clear_photos,
