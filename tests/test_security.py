@@ -33,7 +33,7 @@ from ui import visit as visits
 from ui import words
 from ui.api import routes
 from ui.photo import Upload
-from ui.server import guard, hosts, receiving, store
+from ui.server import guard, hosts, receiving, shares, store
 
 SECRET = "a name that must not be logged"
 META = {"_type": "gradio.FileData"}
@@ -449,13 +449,27 @@ def test_a_full_queue_says_so(
     assert (status, sentence(answer)) == (503, words.BUSY)
 
 
-@pytest.mark.parametrize("limit", ["MAX_QUEUED", "MAX_OPEN"])
+@pytest.mark.parametrize(
+    ("where", "limit"),
+    [
+        (guard, "MAX_QUEUED"), (shares, "MAX_OPEN"), (shares, "MAX_OPEN_EACH"),
+        (shares, "MAX_WAITING_EACH"),
+    ],
+)  # fmt: skip
 def test_other_limits_say_the_same(
-    served: app_server.Server, monkeypatch: pytest.MonkeyPatch, limit: str
+    served: app_server.Server, monkeypatch: pytest.MonkeyPatch, where: Any, limit: str
 ) -> None:
-    monkeypatch.setattr(guard, limit, -1)
+    monkeypatch.setattr(where, limit, -1)
     status, answer = ask(served, "/gradio_api/call/verify", b'{"data": []}')
     assert (status, sentence(answer)) == (503, words.BUSY)
+
+
+def test_work_is_put_down_to_who_asked(served: app_server.Server) -> None:
+    before = dict(shares.SHARES._taken)
+    body = json.dumps({"first": "data:,", "second": "data:,"}).encode()
+    event = json.loads(ask(served, "/gradio_api/call/v2/verify", body)[1])["event_id"]
+    assert b"error" in ask(served, f"/gradio_api/call/verify/{event}")[1]
+    assert shares.SHARES._taken["127.0.0.1"] is not before.get("127.0.0.1")
 
 
 def test_a_slow_request_is_given_up(
@@ -599,8 +613,10 @@ def test_the_limits_are_those_that_are_documented() -> None:
         f"| {guard.MAX_BODY // 2**20} MB, {guard.MAX_PARTS:,} values |",
         f"| {routes.MAX_SUPPORT} |",
         f"{guard.SECONDS:.0f} seconds to arrive, {routes.SECONDS:.0f} seconds of work",
-        f"{app.MAX_WAITING} requests, {guard.MAX_QUEUED // 2**20} MB of them |",
-        f"a request at work for each core, {guard.MAX_OPEN:,} open",
+        f"{app.MAX_WAITING} requests, {guard.MAX_QUEUED // 2**20} MB of them;"
+        f" {shares.MAX_WAITING_EACH} of a client |",
+        f"a request at work for each core, {shares.MAX_OPEN:,} open,"
+        f" {shares.MAX_OPEN_EACH} of a client",
         f"{app.MAX_VISITS} visits, {errors.MAX_REMEMBERED // 2**30} GB of their photos;"
         f" idle ones for {app.MINUTES} minutes",
     ):
