@@ -521,6 +521,7 @@ def test_the_names_of_files_that_are_gone_are_forgotten(
     asyncio.run(forgetting.sweep(page.app, app.STORE, seconds=60))
     assert not any(page.temp_file_sets)
     page.temp_file_sets.pop()
+    forgetting.drop(page.app, "forgotten")
 
 
 def test_progress_that_nobody_asks_for_is_forgotten() -> None:

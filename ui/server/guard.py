@@ -90,7 +90,7 @@ class Guard:
             SHARES.leave(client)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
+        path = _route(scope)
         if hosts.is_foreign(scope):
             raise Refusal(403, words.FOREIGN.format(variable=hosts.VARIABLE))
         if path.startswith(f"{_API}file=") and self._uploaded(path.removeprefix(f"{_API}file=")):
@@ -108,17 +108,17 @@ class Guard:
             if path.rstrip("/") == f"{_API}upload":
                 answer = await receive_upload(scope, receive, self._store)
                 return await answer(scope, receive, send)
-            receive = await self._checked(scope, receive)
+            receive = await self._checked(scope, path, receive)
         await self._app(scope, receive, send)
 
-    async def _checked(self, scope: Scope, receive: Receive) -> Receive:
+    async def _checked(self, scope: Scope, path: str, receive: Receive) -> Receive:
         """A JSON request that was read and may pass, to be read again; else a Refusal."""
         body = await _read(receive)
         # In a thread of its own: a large one takes a while, in which others are answered.
         objection = await asyncio.to_thread(self.objection, body)
         if objection:
             raise Refusal(400, objection)
-        if scope["path"].startswith((f"{_API}queue/", f"{_API}call/")):
+        if path.startswith((f"{_API}queue/", f"{_API}call/")):
             _check_queue(scope["app"].get_blocks()._queue, client_of(scope), len(body))
         return _replay(body, receive)
 
@@ -165,6 +165,12 @@ class Guard:
         except (OSError, ValueError, RuntimeError):
             return False
         return _UPLOADED.fullmatch(place.as_posix()) is not None
+
+
+def _route(scope: Scope) -> str:
+    """The address that is asked for, without what a proxy or a larger app has put before it."""
+    path, root = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
+    return path.removeprefix(root) or "/" if f"{path}/".startswith(f"{root}/") else path
 
 
 def refuse(status: int, sentence: str, code: str = "bad_input") -> JSONResponse:
