@@ -36,6 +36,7 @@ from siamese.photos import DecoderProcess, Load, load  # noqa: E402
 from ui import words  # noqa: E402
 from ui.api import errors, mcp, openapi, routes  # noqa: E402
 from ui.html import about  # noqa: E402
+from ui.html.model_card import model_card  # noqa: E402
 from ui.server import forgetting, guard  # noqa: E402
 from ui.server.store import Store  # noqa: E402
 from ui.tabs.drawings import AnyTab  # noqa: E402
@@ -84,7 +85,7 @@ def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None
             return [*verify_tab.empty(), *pick_tab.empty(), *any_tab.empty()]
 
         def leave(request: gr.Request) -> None:
-            forgetting.drop(page.app, request.session_hash)
+            forgetting.leave(request.session_hash)
 
         clear.click(
             clear_photos,
@@ -99,7 +100,7 @@ def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None
 
 def _who_answers(verifier: Verifier, head: tuple[str, ...], kind: str) -> None:
     """Which network answers for this kind of picture, how often it errs, and its model card."""
-    card = about.model_card(verifier.folder)
+    card = model_card(verifier.folder)
     card_id = f"model-card-{kind}"
     points = verifier.rule.operating_points
     with gr.Column(elem_classes=["who-answers", kind]):
@@ -111,7 +112,7 @@ def _who_answers(verifier: Verifier, head: tuple[str, ...], kind: str) -> None:
             with gr.Accordion(
                 words.MODEL_CARD, open=False, elem_id=card_id, elem_classes="model-card"
             ):
-                gr.Markdown(card)
+                gr.HTML(card, apply_default_css=False)
 
 
 def launch_options() -> dict[str, Any]:

@@ -336,7 +336,7 @@ def test_an_idle_visit_is_forgotten(photos: dict[str, str]) -> None:
 
     page = app.build(app_server.verifier())
     options = app.launch_options()
-    options["app_kwargs"]["lifespan"] = forgetting.forgetting(app.UPLOADS, seconds=8, every=0.5)
+    options["app_kwargs"]["lifespan"] = forgetting.forgetting(app.STORE, seconds=8, every=0.5)
     page.launch(**options, prevent_thread_lock=True, quiet=True, server_port=app_server.free_port())
     try:
         served = app_server.Server(page.local_url, None, app.UPLOADS, Path())  # type: ignore[arg-type]

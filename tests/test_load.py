@@ -4,6 +4,7 @@ The long run, `pytest -m long -n0 -s tests/test_load.py`, prints the figures tha
 throughput means something on an idle machine only.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -117,6 +119,46 @@ def test_everybody_gets_their_own_answer(
     assert server.uploads == []
     say(f"{visitors} visitors at once: {visitors / at_once:.2f} requests/s, places up to"
         f" {max(ranks) + 1}; one after the other: {visitors / in_turn:.2f} requests/s")  # fmt: skip
+
+
+@pytest.mark.long
+def test_a_greedy_client_at_most_doubles_what_others_wait(portraits: list[Path]) -> None:
+    """Fifty visitors, each at an address of its own, alone and beside one that keeps asking."""
+    server = app_server.start([sys.executable, "app.py"], SPACE_HOST="127.0.0.1")
+    try:
+        waited(server, 0, portraits)  # warm
+        honest = everybody(server, portraits)
+        over = threading.Event()
+        with ThreadPoolExecutor(40) as pool:
+            for _ in range(40):
+                pool.submit(greed, server, portraits, over)
+            time.sleep(5)
+            beside = everybody(server, portraits)
+            over.set()
+        assert beside <= 2 * honest, (honest, beside)
+        say(f"median of {VISITORS} visitors: {honest:.1f} s, beside a greedy one {beside:.1f} s")
+    finally:
+        app_server.stop(server)
+
+
+def everybody(server: app_server.Server, portraits: list[Path]) -> float:
+    """The median seconds that all visitors wait for their answers, who come together."""
+    with ThreadPoolExecutor(VISITORS) as pool:
+        return median(pool.map(lambda number: waited(server, number, portraits), range(VISITORS)))
+
+
+def waited(server: app_server.Server, number: int, portraits: list[Path]) -> float:
+    start = time.perf_counter()
+    address = {"headers": {"X-Forwarded-For": f"192.0.2.{number + 1}"}}
+    client = Client(server.url, verbose=False, httpx_kwargs={"timeout": 300, **address})
+    request(client, number, portraits)().result()
+    return time.perf_counter() - start
+
+
+def greed(server: app_server.Server, portraits: list[Path], over: threading.Event) -> None:
+    while not over.is_set():
+        with contextlib.suppress(Exception):  # refused, as it should be
+            waited(server, VISITORS, [*portraits, portraits[0]])
 
 
 @pytest.mark.long

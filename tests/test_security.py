@@ -33,7 +33,7 @@ from ui import visit as visits
 from ui import words
 from ui.api import routes
 from ui.photo import Upload
-from ui.server import guard, receiving, store
+from ui.server import guard, hosts, receiving, shares, store
 
 SECRET = "a name that must not be logged"
 META = {"_type": "gradio.FileData"}
@@ -188,6 +188,37 @@ def test_a_forged_host_stays_with_who_sent_it(server: app_server.Server) -> None
     for path in ("/", "/config", "/gradio_api/info", "/gradio_api/openapi.json"):
         ask(server, path, **forged)
         assert b"evil.example" not in ask(server, path)[1]
+
+
+def test_a_foreign_name_gets_nothing(server: app_server.Server) -> None:
+    """DNS rebinding: a page at evil.example, whose name has become 127.0.0.1."""
+    for named in ({"Host": "evil.example:7860"}, {"Origin": "http://evil.example"}):
+        for path, body in (
+            ("/", None), ("/config", None), ("/gradio_api/call/verify", b"{}"),
+            ("/gradio_api/upload", b"x"), ("/gradio_api/mcp/", b"{}"),
+        ):  # fmt: skip
+            connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+            connection.request("POST" if body else "GET", path, body, named)
+            answer = connection.getresponse()
+            assert answer.status == 403, path
+            assert sentence(answer.read()) == words.FOREIGN.format(variable=hosts.VARIABLE)
+            assert answer.headers["Access-Control-Allow-Origin"] is None
+            connection.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/config", "/nothing", "/gradio_api/info", "/theme.css"])
+def test_every_answer_has_the_headers_that_protect_a_page(
+    server: app_server.Server, path: str
+) -> None:
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+    connection.request("GET", path)
+    headers = connection.getresponse().headers
+    connection.close()
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    policy = headers["Content-Security-Policy"].split("; ")
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'self' https://huggingface.co" in policy
+    assert "".join(policy).count("http") == 1
 
 
 # ---- what requests may name
@@ -362,7 +393,7 @@ def opened(server: app_server.Server) -> Iterator[socket.socket]:
 def upload_head(length: int | None) -> bytes:
     size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     return (
-        "POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\n"
+        "POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\n"
         f"Content-Type: multipart/form-data; boundary=x\r\n{size}\r\n\r\n"
     ).encode()
 
@@ -418,13 +449,27 @@ def test_a_full_queue_says_so(
     assert (status, sentence(answer)) == (503, words.BUSY)
 
 
-@pytest.mark.parametrize("limit", ["MAX_QUEUED", "MAX_OPEN"])
+@pytest.mark.parametrize(
+    ("where", "limit"),
+    [
+        (guard, "MAX_QUEUED"), (shares, "MAX_OPEN"), (shares, "MAX_OPEN_EACH"),
+        (shares, "MAX_WAITING_EACH"),
+    ],
+)  # fmt: skip
 def test_other_limits_say_the_same(
-    served: app_server.Server, monkeypatch: pytest.MonkeyPatch, limit: str
+    served: app_server.Server, monkeypatch: pytest.MonkeyPatch, where: Any, limit: str
 ) -> None:
-    monkeypatch.setattr(guard, limit, -1)
+    monkeypatch.setattr(where, limit, -1)
     status, answer = ask(served, "/gradio_api/call/verify", b'{"data": []}')
     assert (status, sentence(answer)) == (503, words.BUSY)
+
+
+def test_work_is_put_down_to_who_asked(served: app_server.Server) -> None:
+    before = dict(shares.SHARES._taken)
+    body = json.dumps({"first": "data:,", "second": "data:,"}).encode()
+    event = json.loads(ask(served, "/gradio_api/call/v2/verify", body)[1])["event_id"]
+    assert b"error" in ask(served, f"/gradio_api/call/verify/{event}")[1]
+    assert shares.SHARES._taken["127.0.0.1"] is not before.get("127.0.0.1")
 
 
 def test_a_slow_request_is_given_up(
@@ -476,6 +521,7 @@ def test_the_names_of_files_that_are_gone_are_forgotten(
     asyncio.run(forgetting.sweep(page.app, app.STORE, seconds=60))
     assert not any(page.temp_file_sets)
     page.temp_file_sets.pop()
+    forgetting.drop(page.app, "forgotten")
 
 
 def test_progress_that_nobody_asks_for_is_forgotten() -> None:
@@ -568,8 +614,10 @@ def test_the_limits_are_those_that_are_documented() -> None:
         f"| {guard.MAX_BODY // 2**20} MB, {guard.MAX_PARTS:,} values |",
         f"| {routes.MAX_SUPPORT} |",
         f"{guard.SECONDS:.0f} seconds to arrive, {routes.SECONDS:.0f} seconds of work",
-        f"{app.MAX_WAITING} requests, {guard.MAX_QUEUED // 2**20} MB of them |",
-        f"a request at work for each core, {guard.MAX_OPEN:,} open",
+        f"{app.MAX_WAITING} requests, {guard.MAX_QUEUED // 2**20} MB of them;"
+        f" {shares.MAX_WAITING_EACH} of a client |",
+        f"a request at work for each core, {shares.MAX_OPEN:,} open,"
+        f" {shares.MAX_OPEN_EACH} of a client",
         f"{app.MAX_VISITS} visits, {errors.MAX_REMEMBERED // 2**30} GB of their photos;"
         f" idle ones for {app.MINUTES} minutes",
     ):

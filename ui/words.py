@@ -337,6 +337,9 @@ TOO_LONG = (
 GONE = "The upload was given up before it was complete."
 BUSY = "Too many requests are waiting; please try again in a minute."
 TOO_MANY_PARTS = "The request has too many values; please send fewer."
+FOREIGN = (
+    "This server does not answer by this name or to this page; its owner can allow it: {variable}."
+)
 NOT_FOUND = "There is nothing at this address."
 NO_ANSWER = (
     "There is no answer of this number: it was fetched already, is too old, or was never asked for;"

@@ -57,6 +57,7 @@ def visit(context: BrowserContext) -> Callable[[str], Page]:
         page = context.new_page()
         page.on("pageerror", lambda error: pytest.fail(f"script error: {error}"))
         page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
+        page.on("console", lambda message: _no_violation(message.text))
         url = app_server.running().url
         page.goto(f"{url}?__theme={theme}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
@@ -64,6 +65,12 @@ def visit(context: BrowserContext) -> Callable[[str], Page]:
         return page
 
     return open_page
+
+
+def _no_violation(said: str) -> None:
+    """The browser refuses what the page's Content-Security-Policy does not allow, and says so."""
+    if "Content Security Policy" in said:
+        pytest.fail(said)
 
 
 @pytest.fixture(scope="session")

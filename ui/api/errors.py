@@ -4,6 +4,7 @@ Left alone it answers such requests with a bare "Internal Server Error", and wri
 came, photos in data URLs included, into the log.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,8 @@ from siamese.errors import InputError, SiameseError
 from ui import words
 from ui.photo import refusal
 from ui.server import forgetting, guard
+from ui.server.client import client_of
+from ui.server.shares import SHARES
 
 MAX_REMEMBERED = 2 * 2**30  # bytes of the photos of all visits together
 
@@ -33,7 +36,7 @@ class Page(gr.Blocks):
         An event whose visit was cleared meanwhile changes nothing on the page. One that waited for
         its turn then takes its photos too, so that they leave the disk, but keeps them nowhere.
         """
-        event = options.get("event_id")
+        event, start = options.get("event_id"), time.monotonic()
         if forgetting.given_up(event):
             options["state"] = SessionState(self)
         try:
@@ -51,6 +54,9 @@ class Page(gr.Blocks):
             guard.report(error)
             raise refusal(SiameseError(words.INTERNAL)) from error
         finally:
+            asked = getattr(options.get("request"), "request", None)
+            if asked is not None:
+                SHARES.worked(client_of(asked.scope), time.monotonic() - start)
             if block_fn.api_visibility == "public":
                 forgetting.drop(self.app, options.get("session_hash"))
             else:

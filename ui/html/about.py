@@ -1,14 +1,11 @@
 """The honest part of the page: who answered, how often it errs, what it is not for."""
 
 import json
-import re
-from pathlib import Path
 
 from markupsafe import Markup
 
 from siamese.answers import Origin
 from siamese.calibration import OperatingPoint, Rate
-from siamese.checkpoint import read_card
 from ui import words
 from ui.html import numbers
 from ui.html.details import point_name
@@ -73,19 +70,6 @@ def measured(
             rows,
         )
     )
-
-
-def model_card(folder: Path | None) -> str | None:
-    """The checkpoint's own card (Markdown without its front matter), None where there is none.
-
-    Without its pictures too: nothing beside the page is served.
-    """
-    card = None if folder is None else read_card(folder)
-    if card is None:
-        return None
-    if card.startswith("---"):
-        card = card.partition("\n---")[2].lstrip("-\n")
-    return re.sub(r"^!\[.*\]\(.*\)\s*$", "", card, flags=re.MULTILINE)
 
 
 def _rate(found: Rate) -> Markup:

@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -23,6 +23,12 @@ from ui.server.store import Store
 # The events, by id, that visitors asked for before they cleared their photos. Gradio can cancel
 # events, but only the last one of each kind, and the network would work on beside the queue.
 _given_up: WeakValueDictionary[str, Event] = WeakValueDictionary()
+
+# Gradio calls a page closed when its connection breaks off, as that of a telephone in a tunnel
+# does; so a visit stays a little, and a visitor who does anything meanwhile has not left.
+GRACE = timedelta(seconds=60)
+MOMENT = timedelta(seconds=1)  # in which Gradio itself looks at the visit once more
+_left: dict[str, datetime] = {}
 
 
 def forgetting(
@@ -59,6 +65,12 @@ async def sweep(app: App, store: Store, seconds: float) -> None:
     for session, used in list(app.state_holder.time_last_used.items()):
         if (now - used).total_seconds() > seconds:
             drop(app, session)
+    for session, since in list(_left.items()):
+        used = app.state_holder.time_last_used.get(session, datetime.min)
+        if used > since + MOMENT or now - since > GRACE:
+            del _left[session]
+            if used <= since + MOMENT:
+                drop(app, session)
     left = {str(path) for path in await asyncio.to_thread(store.expire, seconds)}
     # Gradio remembers the names of all files that ever came.
     for names in app.get_blocks().temp_file_sets:
@@ -136,6 +148,12 @@ def given_up(event: str | None = None) -> bool:
 
 def _here() -> str | None:
     return LocalContext.event_id.get(None)
+
+
+def leave(session: str | None) -> None:
+    """The connection of a visit's page has ended: it is dropped soon, unless it is used again."""
+    if session is not None:
+        _left[session] = datetime.now()
 
 
 def drop(app: App, session: str | None) -> None:

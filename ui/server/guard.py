@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import traceback
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui import words
+from ui.server import hosts
+from ui.server.client import client_of
 from ui.server.receiving import receive_upload
+from ui.server.shares import SHARES
 from ui.server.store import Store
 
 MAX_BODY = 64 * 2**20  # bytes of a JSON request; photos in data URLs included
 MAX_QUEUED = 512 * 2**20  # bytes of JSON requests that wait for their turn
 MAX_PARTS = 100_000  # values in a JSON request; 200 photos with their names are far fewer
-MAX_OPEN = 1000  # requests at a time; each open page holds one or two
 SECONDS = 120.0  # for a request to arrive
 
 _API = "/gradio_api/"
@@ -57,10 +60,11 @@ class Guard:
         """`store` has the only files that a request may name."""
         self._app = app
         self._store = store
-        self._open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with one sentence."""
+        if scope["type"] == "websocket":  # nothing here needs one
+            return await send({"type": "websocket.close"})
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         started = False
@@ -68,24 +72,27 @@ class Guard:
         async def sending(message: Message) -> None:
             nonlocal started
             started = True
+            hosts.protect(message)
             await send(message)
 
-        self._open += 1
+        client = client_of(scope)
         try:
+            if not SHARES.enter(client):
+                raise Refusal(503, words.BUSY)
             await self._answer(scope, receive, sending)
         except Refusal as refusal:
-            await refusal.response(scope, receive, send)
+            await refusal.response(scope, receive, sending)
         except Exception as error:  # the edge: what Gradio trips over is no concern of visitors
             report(error)
             if not started:
-                await refuse(500, words.INTERNAL, "error")(scope, receive, send)
+                await refuse(500, words.INTERNAL, "error")(scope, receive, sending)
         finally:
-            self._open -= 1
+            SHARES.leave(client)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
-        if self._open > MAX_OPEN:
-            raise Refusal(503, words.BUSY)
+        path = _route(scope)
+        if hosts.is_foreign(scope):
+            raise Refusal(403, words.FOREIGN.format(variable=hosts.VARIABLE))
         if path.startswith(f"{_API}file=") and self._uploaded(path.removeprefix(f"{_API}file=")):
             # The page asks for each upload to show it; it gets our own picture of it instead.
             return await Response(status_code=204)(scope, receive, send)
@@ -101,18 +108,18 @@ class Guard:
             if path.rstrip("/") == f"{_API}upload":
                 answer = await receive_upload(scope, receive, self._store)
                 return await answer(scope, receive, send)
-            receive = await self._checked(scope, receive)
+            receive = await self._checked(scope, path, receive)
         await self._app(scope, receive, send)
 
-    async def _checked(self, scope: Scope, receive: Receive) -> Receive:
+    async def _checked(self, scope: Scope, path: str, receive: Receive) -> Receive:
         """A JSON request that was read and may pass, to be read again; else a Refusal."""
         body = await _read(receive)
         # In a thread of its own: a large one takes a while, in which others are answered.
         objection = await asyncio.to_thread(self.objection, body)
         if objection:
             raise Refusal(400, objection)
-        if scope["path"].startswith((f"{_API}queue/", f"{_API}call/")):
-            _check_queue(scope["app"].get_blocks()._queue, len(body))
+        if path.startswith((f"{_API}queue/", f"{_API}call/")):
+            _check_queue(scope["app"].get_blocks()._queue, client_of(scope), len(body))
         return _replay(body, receive)
 
     def objection(self, body: bytes) -> str | None:
@@ -160,6 +167,12 @@ class Guard:
         return _UPLOADED.fullmatch(place.as_posix()) is not None
 
 
+def _route(scope: Scope) -> str:
+    """The address that is asked for, without what a proxy or a larger app has put before it."""
+    path, root = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
+    return path.removeprefix(root) or "/" if f"{path}/".startswith(f"{root}/") else path
+
+
 def refuse(status: int, sentence: str, code: str = "bad_input") -> JSONResponse:
     """A refusal of a request as such, in the words that Gradio uses for the errors of an answer."""
     # Gradio's clients show "detail" or "error"; "title" is where an answer's error has its code.
@@ -183,11 +196,13 @@ def _encodable(string: str) -> bool:
         return False
 
 
-def _check_queue(queue: Queue, size: int) -> None:
+def _check_queue(queue: Queue, client: str, size: int) -> None:
     """Refuse a request of so many bytes where too many, or too large ones, wait already."""
-    bodies = [getattr(event.request, "_body", b"") for event in queue.event_ids_to_events.values()]
+    requests = [event.request for event in queue.event_ids_to_events.values()]
+    waiting = Counter(client_of(request.scope) for request in requests)
+    size += sum(len(getattr(request, "_body", b"")) for request in requests)
     full = queue.max_size is not None and len(queue) >= queue.max_size
-    if full or size + sum(map(len, bodies)) > MAX_QUEUED:
+    if full or size > MAX_QUEUED or not SHARES.may_wait(client, waiting):
         raise Refusal(503, words.BUSY)
 
 

@@ -8,6 +8,8 @@ Import this before Gradio, which reads GRADIO_TEMP_DIR.
 import atexit
 import os
 import shutil
+import stat
+import sys
 import tempfile
 from pathlib import Path
 
@@ -29,10 +31,19 @@ def claim(parent: Path | None = None) -> Path:
     user = getattr(os, "getuid", lambda: "all")()
     temporary = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
     root = parent or temporary / f"siamese-{user}"
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    sweep(root)
-    # Under another name until it is locked: a server that starts just now would take it for dead.
-    hidden = Path(tempfile.mkdtemp(prefix=".photos-", dir=root)).resolve()
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check(root)
+        sweep(root)
+        # Under another name until it is locked: a server that starts just now would take it for
+        # dead.
+        hidden = Path(tempfile.mkdtemp(prefix=".photos-", dir=root)).resolve()
+    except OSError as error:
+        # Not by an error of the package: nothing is imported yet.
+        sys.exit(
+            f"error: uploads cannot be kept in {root}: {error.strerror or error};"
+            " please set GRADIO_TEMP_DIR to a folder of your own."
+        )
     lock = FileLock(hidden / LOCK)
     lock.acquire(timeout=0)
     folder = hidden.rename(hidden.with_name(hidden.name.removeprefix(".")))
@@ -40,6 +51,18 @@ def claim(parent: Path | None = None) -> Path:
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     atexit.register(release, folder)
     return folder
+
+
+def _check(root: Path) -> None:
+    """OSError where somebody else made the folder, or where it is a link that they could turn."""
+    status = root.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        raise OSError("it is a link")
+    if not stat.S_ISDIR(status.st_mode):
+        raise OSError("it is no folder")
+    if hasattr(os, "getuid") and status.st_uid != os.getuid():
+        raise OSError("it belongs to another user")
+    root.chmod(0o700)
 
 
 def sweep(root: Path) -> None:

@@ -5,7 +5,6 @@ import io
 import math
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -327,15 +326,6 @@ def test_examples_are_there_whatever_is_asked_for(row: str) -> None:
     assert [upload.content[:4] for upload in uploads] == [b"RIFF", b"RIFF"]
     names = tuple(upload.name for upload in uploads)
     assert names == examples.PAIRS[int(row) if row in ("0", "2") else 0]
-
-
-def test_the_model_card_on_the_page_shows_no_picture_that_is_not_there(tmp_path: Path) -> None:
-    content = "---\na: b\n---\n# Card\n\n![roc](plots/roc.png)\n\nText.\n"
-    (tmp_path / "README.md").write_text(content)
-    card = about.model_card(tmp_path)
-    assert card is not None
-    assert card.split() == ["#", "Card", "Text."]
-    assert about.model_card(tmp_path / "nowhere") is None
 
 
 def test_previews_are_small_and_carry_no_metadata() -> None:

@@ -1,12 +1,17 @@
-"""A visit that is cleared: what it asked for before shows nothing."""
+"""Visits that are cleared, left, or only cut off for a moment."""
 
+import asyncio
 import gc
+from datetime import datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from gradio.context import LocalContext
 
 from ui.server import forgetting
+from ui.server.store import Store
 
 
 def test_only_what_the_same_visit_asked_for_before_is_given_up() -> None:
@@ -31,3 +36,23 @@ def test_only_what_the_same_visit_asked_for_before_is_given_up() -> None:
     events.clear()
     gc.collect()
     assert not forgetting.given_up("photo")
+
+
+@pytest.mark.parametrize(
+    ("cut_off", "used_again", "stays"),
+    [(5, False, True), (59, False, True), (61, False, False), (61, True, True), (900, True, True)],
+)
+def test_a_lost_connection_is_not_a_visitor_who_left(
+    cut_off: int, used_again: bool, stays: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After 5 seconds without a network, the photos and the answer were gone."""
+    since = datetime.now() - timedelta(seconds=cut_off)
+    monkeypatch.setattr(forgetting, "_left", {"visit": since})
+    used = since + timedelta(seconds=min(4, cut_off) if used_again else 0.2)
+    holder = SimpleNamespace(session_data={"visit": 1}, time_last_used={"visit": used})
+    app: Any = SimpleNamespace(
+        get_blocks=lambda: SimpleNamespace(temp_file_sets=[]), state_holder=holder
+    )
+    asyncio.run(forgetting.sweep(app, Store(tmp_path), seconds=3600))
+    assert ("visit" in holder.session_data) == stays
+    assert ("visit" in forgetting._left) == (stays and not used_again)
