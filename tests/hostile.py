@@ -304,7 +304,8 @@ def _jpeg_bombs() -> _Made:
         content[place : place + 4] = struct.pack(">HH", height, width)
         yield f"{width}x{height} and nothing in it.jpg", bytes(content), False
     yield "65,500 wide.jpg", encoded(Image.new("RGB", (65_500, 40), "navy"), "JPEG"), True
-    for side, scans, readable in ((64, 5000, True), (2000, 3000, False)):
+    # Whether the larger one is done within its seconds depends on the machine.
+    for side, scans, readable in ((64, 5000, True), (2000, 3000, None)):
         yield f"{scans} scans {side}.jpg", _many_scans(side, scans), readable
     heavy = b"Exif\0\0" + _heavy_directory(5000, 60_000)
     yield "exif tags.jpg", _jpeg_with(_segment(0xE1, heavy[:65_500])), True
