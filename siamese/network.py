@@ -185,6 +185,18 @@ class Siamese(nn.Module):
         other.load_state_dict({**self.state_dict(), "head.weight": head})
         return other.eval()
 
+    def bare(self) -> "Siamese":
+        """A copy with what a stage of training goes on from: one basis, weighed alike, no cohort.
+
+        The twin is the same; what `in_bases` and `with_cohort` added is calibration's to add anew.
+        """
+        rank = self.config.embedding_size // (self.config.bases or 1)
+        config = dataclasses.replace(self.config, bases=None, cohort=None, embedding_size=rank)
+        other = Siamese(config)
+        kept = {k: v for k, v in self.state_dict().items() if k not in ("cohort", "relative")}
+        other.load_state_dict(kept | {"head.weight": self.head.weight.mean().expand(1, rank)})
+        return other.eval()
+
     def with_cohort(self, centres: np.ndarray) -> "Siamese":
         """A copy that holds these centres (C, D) as its cohort, which counts for nothing yet."""
         other = Siamese(dataclasses.replace(self.config, cohort=len(centres)))

@@ -17,6 +17,7 @@ from tests.hub.test_repository import commands, shell, surroundings
 from tests.hub_server import HubServer
 
 PAGE = ROOT / "docs" / "hub.md"
+ANSWERED = (0, 1, 3)  # exit codes: the same person, different people, uncertain
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +30,8 @@ def server() -> Iterator[HubServer]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where a reader sits: two photos and a checkpoint of their own."""
     monkeypatch.chdir(tmp_path)
-    for name in ("a.jpg", "b.jpg"):
-        Image.new("RGB", (40, 40), "grey").save(tmp_path / name)
+    for name, colour in {"a.jpg": "grey", "b.jpg": "red"}.items():
+        Image.new("RGB", (40, 40), colour).save(tmp_path / name)
     small.write(tmp_path / "my_checkpoint", card="# Mine\n")
     return tmp_path
 
@@ -63,17 +64,17 @@ def test_the_four_blocks_in_the_order_of_a_life(server: HubServer, folder: Path)
 
         lines = [*block("hub-use"), *block("hub-space")]
         used, space = (run(arguments(line)) for line in lines)
-        assert used[0] == 0, used[2]
+        assert used[0] in ANSWERED, used[2]
         assert f"answered by owner/name@{commit}" in used[1]
         assert space[0] == 0, space[2]
         assert space[1].strip() == f"{server.url}/spaces/owner/space"
         assert server.repo("owner/space", "space").variables == {VARIABLE: "owner/name@v1"}
-        assert run(arguments(online))[0] == 0
+        assert run(arguments(online))[0] in ANSWERED
 
     server.reset()
     assert offline[0] == "HF_HUB_OFFLINE=1"
     (answer,) = commands(environment | {"HF_HUB_OFFLINE": "1"}, arguments(offline[1:]))
-    assert answer[0] == 0, answer[2]
+    assert answer[0] in ANSWERED, answer[2]
     assert "from the cache" in answer[2]
     assert server.calls == []
 

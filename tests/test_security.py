@@ -1,6 +1,5 @@
 """The running server against a curious visitor: raw requests that no page would send."""
 
-import asyncio
 import contextlib
 import http.client
 import io
@@ -27,7 +26,7 @@ from siamese.errors import ImageError
 from siamese.photos import MAX_BYTES, Caption, Photo, decode, load, worker
 from siamese.photos.decode import MAX_DECODED, MAX_ISO_PIXELS, MAX_PIXELS, MAX_SIDE
 from siamese.photos.worker import LIMITS
-from tests import app_server, hostile, pictures
+from tests import app_server, coroutines, hostile, pictures
 from tests.visitor import eventually, upload
 from ui import visit as visits
 from ui import words
@@ -513,12 +512,12 @@ def test_the_names_of_files_that_are_gone_are_forgotten(
 
     form = {"path": upload(served, f"{SECRET}.jpg", JPEG), "meta": META}
     page.temp_file_sets.append({form["path"], "of another upload"})
-    asyncio.run(forgetting.sweep(page.app, app.STORE, seconds=60))
+    coroutines.run(forgetting.sweep(page.app, app.STORE, seconds=60))
     assert page.temp_file_sets[-1] == {form["path"]}
     assert join(served, [form], "forgotten", adders(page.config)[0]) == 200
     assert SECRET in messages(served, "forgotten")
     assert app.STORE.waiting() == (0, 0)
-    asyncio.run(forgetting.sweep(page.app, app.STORE, seconds=60))
+    coroutines.run(forgetting.sweep(page.app, app.STORE, seconds=60))
     assert not any(page.temp_file_sets)
     page.temp_file_sets.pop()
     forgetting.drop(page.app, "forgotten")

@@ -1,6 +1,5 @@
 """Visits that are cleared, left, or only cut off for a moment."""
 
-import asyncio
 import gc
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from gradio.context import LocalContext
 
+from tests import coroutines
 from ui.server import forgetting
 from ui.server.store import Store
 
@@ -53,6 +53,6 @@ def test_a_lost_connection_is_not_a_visitor_who_left(
     app: Any = SimpleNamespace(
         get_blocks=lambda: SimpleNamespace(temp_file_sets=[]), state_holder=holder
     )
-    asyncio.run(forgetting.sweep(app, Store(tmp_path), seconds=3600))
+    coroutines.run(forgetting.sweep(app, Store(tmp_path), seconds=3600))
     assert ("visit" in holder.session_data) == stays
     assert ("visit" in forgetting._left) == (stays and not used_again)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests import coroutines
 from ui import words
 from ui.server import receiving
 from ui.server.client import client_of
@@ -56,7 +57,7 @@ def send(
     async def receive() -> Any:
         return next(messages)
 
-    response = asyncio.run(receiving.receive_upload(scope, receive, store))
+    response = coroutines.run(receiving.receive_upload(scope, receive, store))
     return response.status_code, bytes(response.body).decode()
 
 
@@ -167,7 +168,7 @@ def test_slow_ones_are_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -
             return first.pop()
         await asyncio.sleep(9)
 
-    response = asyncio.run(receiving.receive_upload(scope, receive, store))
+    response = coroutines.run(receiving.receive_upload(scope, receive, store))
     assert response.status_code == 408
     assert left(store) == [] and store.waiting() == (0, 0)
 
