@@ -1,6 +1,7 @@
 """Stored pictures as a network takes them: aligned crops with their margin, or whole pictures."""
 
 import hashlib
+import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -156,7 +157,7 @@ def _in_threads(
             archives[picture.source] = zipfile.ZipFile(source)
         return archives[picture.source].read(picture.name)
 
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(pictures), 512):
             batch = pictures[start : start + 512]
             yield from pool.map(work, batch, [read(picture) for picture in batch])

@@ -23,6 +23,7 @@ from siamese.data.people import Picture
 from siamese.data.pixels import CACHE, STORED, read_pixels
 from siamese.errors import InputError
 
+BATCH = 64
 SLICE = 4096  # pictures decoded at a time, which are not kept: about 270 MB
 
 
@@ -88,8 +89,9 @@ class Reference(nn.Module):
             with tempfile.TemporaryDirectory() as folder:
                 some = pictures[start : start + SLICE]
                 pixels = read_pixels(some, STORED.size, 3, Path(folder))
-                for first in range(0, len(some), 64):
-                    stored = torch.from_numpy(np.array(pixels[first : first + 64])).to(device) / 255
+                for first in range(0, len(some), BATCH):
+                    stored = torch.from_numpy(np.array(pixels[first : first + BATCH]))
+                    stored = stored.to(device) / 255
                     seen = (stored[:, :-1] * stored[:, -1:])[..., y0:y1, x0:x1]
                     yield self(seen).half().cpu().numpy()
                     bar.update(len(seen))

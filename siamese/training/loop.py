@@ -151,14 +151,15 @@ def run_stage(
     Returns whether this is the first of the processes that share the work, the one that writes.
     """
     accelerator = _accelerator(device)
-    cuda = accelerator.device.type == "cuda"
+    network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(
-        parameter_groups(network, schedule.weight_decay), schedule.learning_rate, fused=cuda
+        parameter_groups(network, schedule.weight_decay),
+        schedule.learning_rate,
+        fused=accelerator.device.type == "cuda",
     )
     state = _State(folder / STATE, network, optimizer, repr((schedule, identity)))
     first = state.restore()
     _check_sharing(accelerator, schedule, first)
-    network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     data = data.on(accelerator.device)
     if compiled:
         _compile(network, data)
@@ -201,12 +202,19 @@ def run_stage(
     return accelerator.is_main_process
 
 
-def _accelerator(device: str | None) -> Accelerator:
-    """What shares the work among processes, on the device wanted."""
+def wanted_device(device: str | None) -> torch.device:
+    """The device of that name, by default what there is; InputError where there is no GPU."""
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("There is no CUDA device here; leave --device away, or say --device cpu.")
+    if device or not torch.accelerator.is_available():
+        return torch.device(device or "cpu")
+    return torch.accelerator.current_accelerator() or torch.device("cpu")
+
+
+def _accelerator(device: str | None) -> Accelerator:
+    """What shares the work among processes, on the device wanted."""
     # Told so, accelerate finds the processes' way to each other without a GPU.
-    cpu = device == "cpu" or not torch.accelerator.is_available()
+    cpu = wanted_device(device).type == "cpu"
     torch.backends.cudnn.benchmark = not cpu  # all batches have one shape
     # Distillation leaves the head alone, which data parallelism has to be told to expect.
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)

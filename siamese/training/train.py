@@ -30,7 +30,7 @@ from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
 from siamese.network import Siamese
 from siamese.training.batches import RelatedBatches, ShuffledBatches, centroids_of
-from siamese.training.loop import STATE, Batches, Data, run_stage
+from siamese.training.loop import STATE, Batches, Data, run_stage, wanted_device
 from siamese.training.objectives import Distillation, VerificationObjective
 from siamese.training.provenance import made_by
 from siamese.training.stage import StageOptions, Wanted, augmentation_for, settled
@@ -96,7 +96,7 @@ def _reference(options: StageOptions, config: CheckpointConfig) -> Reference | N
             f"The teacher's embeddings have {Reference.outputs} numbers, the network's {size}; set"
             f" --embedding-size {Reference.outputs}."
         )
-    return Reference(options.teacher, options.cache)
+    return Reference(options.teacher, options.cache).to(wanted_device(options.device))
 
 
 def _hashes(options: StageOptions) -> dict[Path, str]:

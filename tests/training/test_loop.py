@@ -18,7 +18,7 @@ from siamese.data.people import Picture
 from siamese.errors import InputError
 from siamese.evaluation.protocols.conditions import Conditions, LabelledCrops
 from siamese.network import NetworkConfig, Siamese
-from siamese.training.augment import Augmentation
+from siamese.training.augment import Augmentation, draw
 from siamese.training.batches import RelatedBatches, ShuffledBatches, nearest_people
 from siamese.training.loop import Batches, Data, Schedule, parameter_groups, run_stage
 from siamese.training.objectives import Batch, Distillation, VerificationObjective
@@ -30,14 +30,16 @@ SCHEDULE = Schedule(
 )
 
 
-class ToyTeacher:
+class ToyTeacher(torch.nn.Module):
     """Names a picture by the colours of its four by four parts."""
 
     def __init__(self, side: int) -> None:
+        super().__init__()
         self.size, self.window = side, (0.0, 0.0, float(side), float(side))
-        self.directions = torch.randn(48, 24, generator=torch.Generator().manual_seed(2))
+        directions = torch.randn(48, 24, generator=torch.Generator().manual_seed(2))
+        self.register_buffer("directions", directions)
 
-    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         colours = functional.adaptive_avg_pool2d(pictures - 0.5, 4).flatten(1)
         return functional.normalize(colours @ self.directions)
 
@@ -237,6 +239,35 @@ def test_two_processes_reproduce_one(tmp_path: Path, kind: str) -> None:
         assert apart <= 0.03 * learned, f"{name}: {apart} apart, {learned} learned"
 
 
+def test_a_batch_is_made_where_the_network_is(tmp_path: Path) -> None:
+    """On "meta", a device without numbers: pixels, views, teacher and loss, none on the CPU."""
+    there = torch.device("meta")
+    data, network = toy_data().on(there), toy_network().to(there)
+    draws = draw(16, 3, Augmentation(), torch.Generator().manual_seed(0))
+    batch = data.views(np.arange(16)[::-1].copy(), draws, 32)
+    assert batch.pictures.is_meta and batch.targets.is_meta and batch.identities.is_meta
+    loss, _ = Distillation(network).loss(network.embed(batch.pictures), batch.targets)
+    assert loss.is_meta
+
+
+def test_compiled_networks_learn_the_same_and_keep_their_names(tmp_path: Path) -> None:
+    """What is compiled is run as it is here: a real compiler takes a minute."""
+    plain = train(tmp_path / "plain").state_dict()
+    network, data = toy_network(), toy_data()
+    batches = ShuffledBatches(np.ones(len(data.pixels)), SCHEDULE.batch_size, SCHEDULE.seed)
+    (tmp_path / "compiled").mkdir()
+    with torch.compiler.set_stance("force_eager"):
+        objective = Distillation(network)
+        run_stage(
+            objective, network, data, batches, SCHEDULE, tmp_path / "compiled", None, "cpu",
+            compiled=True,
+        )  # fmt: skip
+    assert network.backbone._compiled_call_impl is not None
+    assert data.teacher._compiled_call_impl is not None  # type: ignore[union-attr]
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, plain[name]), name
+
+
 def test_l2_is_layer_by_layer_and_spares_biases() -> None:
     groups = parameter_groups(toy_network(), 0.02)
     factors = {group["weight_decay"]: len(group["params"]) for group in groups}  # type: ignore[arg-type]
@@ -257,6 +288,15 @@ def test_an_epoch_shows_every_picture_once() -> None:
     ]
     assert epochs[0].tolist() == epochs[1].tolist() == list(range(40))
     assert not np.array_equal(batches[0], batches[5])
+
+
+def test_an_epoch_shows_pictures_as_often_as_they_are_emphasised() -> None:
+    emphasis = np.repeat([1.0, 2.5, 0.0], 400)
+    batches = ShuffledBatches(emphasis, 1, seed=2)
+    shown = np.concatenate([batches[step] for step in range(len(batches.rows))])
+    times = np.bincount(shown, minlength=1200)
+    assert set(times[:400]) == {1} and set(times[400:800]) == {2, 3} and not times[800:].any()
+    assert times[400:800].mean() == pytest.approx(2.5, abs=0.1)
 
 
 def test_relatives_meet_in_a_batch() -> None:
