@@ -312,6 +312,7 @@ def _some(pictures: Sequence[Picture], most: int, unit: Callable[[Picture], str]
 
 
 def _crops(pictures: Sequence[Picture], config: CheckpointConfig, cache: Path) -> np.ndarray:
+    """Stored pictures at the canonical crop, as the product would cut them."""
     return Collection.read(pictures, config, cache).crops(config.network.image_size)
 
 
