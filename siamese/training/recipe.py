@@ -157,6 +157,12 @@ def read_recipe(path: Path) -> Recipe:
         raise InputError(f"{path} is no recipe: {error}.") from error
     if recipe.parent is None and recipe.distill is None:
         raise InputError(f"{path} begins with nothing: it needs [parent] or [distill].")
+    count = len(recipe.siamese)
+    if recipe.shares and (not count or len(recipe.shares) not in (count, count + 1)):
+        raise InputError(
+            f"{path} has {len(recipe.shares)} shares for {count} siamese stages; give one each, and"
+            " one more for their parent if it is to take part."
+        )
     return recipe
 
 
@@ -243,8 +249,10 @@ def _averaged(stages: Sequence[Path], shares: Sequence[float], folder: Path) -> 
     if len(stages) == 1:
         return stages[0]
     hashes = [checkpoints.load_folder(stage).sha256 for stage in stages]
-    known = _loaded(folder)
-    if known is None or known.config.training[-1]["parents_sha256"] != hashes:
+    equal = [1 / len(stages)] * len(stages)
+    wanted = [share / sum(shares) for share in shares] or equal
+    made = known.config.training[-1] if (known := _loaded(folder)) else {}
+    if (made.get("parents_sha256"), made.get("shares")) != (hashes, wanted):
         average(stages, folder, shares)
     return folder
 

@@ -174,6 +174,7 @@ def test_the_record_tells_the_stages_with_their_hashes_and_the_recipe(
         (("pictures = 96", 'pictures = "many"'), "distill.pictures should be a valid integer"),
         (("[files]", "[files"), "is no recipe"),
         (("[parent]", "[elsewhere]"), "elsewhere is unknown"),
+        (("[files]", "shares = [1]\n[files]"), "has 1 shares for 2 siamese stages"),
     ],
 )
 def test_what_is_no_recipe_is_said(
