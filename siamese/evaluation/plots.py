@@ -10,8 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from siamese.calibration import DecisionRule
 from siamese.evaluation import metrics
 from siamese.evaluation.metrics import Scores
+from siamese.evaluation.verification import answered
 
 FOLDER, PEOPLE = "plots", "plots/people"
 TRAINING, YAW = "plots/training.png", "plots/yaw.png"
@@ -25,15 +27,17 @@ def draw_scores(
     scores: Scores,
     report: dict[str, Any],
     measured_on: str,
+    rule: DecisionRule,
     names: Iterable[str] | None = None,
 ) -> None:
     """The plots of these names (all of `DRAWN` by default) of some pairs, into `folder`.
 
     `report` is what the protocol says of the pairs: its calibration and its operating points.
+    Likelihood ratios are drawn as they are answered, within the bounds of `rule`.
     """
     for name in names or DRAWN:
-        draw = DRAWN[name]
-        _save(folder / f"{name}.png", partial(draw, scores, report), measured_on)
+        shown = answered(rule, scores) if name in LIKELIHOOD else scores
+        _save(folder / f"{name}.png", partial(DRAWN[name], shown, report), measured_on)
 
 
 def files(folder: Path) -> list[str]:

@@ -102,8 +102,18 @@ def best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
     return float((edges[place] + edges[place + 1]) / 2)
 
 
-def verification_report(scores: np.ndarray, pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Everything a list of pairs is good for: accuracy, curve, calibration, counts; as data."""
+def answered(rule: DecisionRule, scores: Scores) -> Scores:
+    """Scores as the likelihood ratios that the product reports: within the rule's bounds."""
+    return Scores(rule.bounded(scores.genuine), rule.bounded(scores.impostor))
+
+
+def verification_report(
+    scores: np.ndarray, pairs: Sequence[Pair], rule: DecisionRule
+) -> dict[str, Any]:
+    """Everything a list of pairs is good for: accuracy, curve, calibration, counts; as data.
+
+    The curve is that of the logits, the calibration that of what is answered.
+    """
     same = np.array([pair.same for pair in pairs])
     folds = np.array([pair.fold for pair in pairs])
     known = Scores.from_labels(scores, same)
@@ -122,7 +132,7 @@ def verification_report(scores: np.ndarray, pairs: Sequence[Pair]) -> dict[str, 
             "fold_accuracies": list(found.accuracies),
             "fold_thresholds": list(found.thresholds),
         }
-    report["calibration"] = metrics.probability_report(known)
+    report["calibration"] = metrics.probability_report(answered(rule, known))
     return report
 
 

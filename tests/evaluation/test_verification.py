@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamese.calibration import DecisionRule
+from siamese.calibration import Bounds, DecisionRule, OperatingPoint
 from siamese.errors import InputError
 from siamese.evaluation import metrics, verification
 from siamese.evaluation.comparison import BLOCK, Comparison, Embeddings
@@ -119,7 +119,13 @@ def test_pairs_without_a_face_are_errors_whatever_they_show() -> None:
     assert found.accuracy_scored == 1
     assert found.failed_pairs == 3
     pairs = [Pair("", "", bool(s), int(f)) for s, f in zip(same, folds, strict=True)]
-    report = verification.verification_report(scores, pairs)
+    bounds = Bounds(log10_low=-1, log10_high=1, genuine_pairs=9, impostor_pairs=8)
+    point = OperatingPoint("balanced", 0.0, metrics.rate(0, 1), metrics.rate(0, 1), "nothing")
+    rule = DecisionRule((point,), -1.0, bounds=bounds)
+    report = verification.verification_report(scores, pairs, rule)
+    # What is answered is no more than the bounds allow, a likelihood ratio of 10 or of 1/10.
+    assert report["calibration"]["cllr"] == pytest.approx(np.log2(1.1))
+    assert report["calibration"]["brier"] == pytest.approx((1 / 11) ** 2)
     assert report["failures"] == {"pairs": 3, "genuine": 1, "impostor": 2}
     assert report["accuracy"] == pytest.approx(0.85)
     assert report["genuine_pairs"] + report["impostor_pairs"] == 17

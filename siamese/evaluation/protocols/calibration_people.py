@@ -6,7 +6,7 @@ import numpy as np
 
 from siamese.data.collection import Collection
 from siamese.data.pairs import draw_pairs
-from siamese.evaluation import metrics, plots
+from siamese.evaluation import metrics, plots, verification
 from siamese.evaluation.bench import Bench
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.protocol import Protocol
@@ -18,7 +18,9 @@ def run(bench: Bench) -> dict[str, Any]:
     whole = bench.reporting
     clean = whole.where(np.array([p.name not in excluded for p in whole.pictures], bool))
     report, scores = _people_report(bench, clean)
-    plots.draw_scores(bench.out / plots.PEOPLE, scores, report, "held-out people", plots.LIKELIHOOD)
+    plots.draw_scores(
+        bench.out / plots.PEOPLE, scores, report, "held-out people", bench.rule, plots.LIKELIHOOD
+    )
     report["excluded_pictures"] = len(whole.pictures) - len(clean.pictures)
     if report["excluded_pictures"]:
         report["as_labelled"], _ = _people_report(bench, whole)
@@ -31,7 +33,9 @@ def _people_report(bench: Bench, found: Collection) -> tuple[dict[str, Any], Sco
     Returns the report and the scores of the former.
     """
     many = bench.compare.scores(draw_pairs(found), found.vectors)
-    balanced = bench.compare.scores(draw_pairs(found, impostors=None), found.vectors)
+    balanced = verification.answered(
+        bench.rule, bench.compare.scores(draw_pairs(found, impostors=None), found.vectors)
+    )
     report = {
         "people": len(set(found.identities)),
         "pictures": len(found.pictures),

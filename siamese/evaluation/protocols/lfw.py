@@ -12,13 +12,13 @@ MEASURED_ON = "LFW View 2"
 def run(bench: Bench) -> dict[str, Any]:
     """LFW View 2: accuracy over ten folds, curve, calibration, rates at the operating points."""
     known = bench.lfw_known
-    report = verification.verification_report(bench.lfw_scores, bench.pairs)
+    report = verification.verification_report(bench.lfw_scores, bench.pairs, bench.rule)
     report["failures"]["photos"] = bench.lfw.failures()
     report["operating_points"] = verification.points_report(bench.rule, known, MEASURED_ON)
     curve = verification.false_match_curve(known.impostor, MEASURED_ON)
     report["false_matches"] = curve.to_dict()
     report["decisions"] = verification.decisions_report(known, bench.rule)
-    plots.draw_scores(bench.out / plots.FOLDER, known, report, MEASURED_ON)
+    plots.draw_scores(bench.out / plots.FOLDER, known, report, MEASURED_ON, bench.rule)
     return report
 
 

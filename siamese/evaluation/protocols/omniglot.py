@@ -118,26 +118,25 @@ def pairs_report(compare: Comparison, found: Collection, rule: DecisionRule) -> 
     within = _balanced(compare, found, found)
     anywhere = _balanced(compare, found, Collection.named(found.identities))
     curve = verification.false_match_curve(within.impostor, MEASURED_ON)
-    threshold = rule.point().threshold
     return {
         "characters": len(set(found.identities)),
         "alphabets": len(set(found.sources)),
         "operating_point": rule.point().name,
-        **_pairs(within, threshold),
+        **_pairs(within, rule),
         "operating_points": verification.points_report(rule, within, MEASURED_ON),
         "false_matches": curve.to_dict(),
-        "anywhere": _pairs(anywhere, threshold),
+        "anywhere": _pairs(anywhere, rule),
     }
 
 
-def _pairs(scores: Scores, threshold: float) -> dict[str, Any]:
+def _pairs(scores: Scores, rule: DecisionRule) -> dict[str, Any]:
     """Accuracy at a threshold that was fitted elsewhere, curve and probability, as data."""
     values, same = scores.labelled()
-    hits = (values >= threshold) == same
+    hits = (values >= rule.point().threshold) == same
     return {
         "accuracy": metrics.rate(int(hits.sum()), len(hits)).to_dict(),
         **metrics.curve_report(scores),
-        "calibration": metrics.probability_report(scores),
+        "calibration": metrics.probability_report(verification.answered(rule, scores)),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from siamese.calibration import DecisionRule
 from siamese.evaluation import card, metrics, plots, verification
 from siamese.evaluation.bench import Bench, PhotoSet, embed_photos, pair_scores
 from siamese.evaluation.metrics import Scores
@@ -19,10 +20,10 @@ PAIR_SCORES, REPORT, PLOTS = "pair_scores.csv", "report.html", "pairs"
 MEASURED_ON = "pairs of one's own"
 RESAMPLES = 200
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell
-SINGLE: dict[str, Callable[[Scores], float]] = {
-    "auc": metrics.auc,
-    "eer": metrics.equal_error_rate,
-    "cllr": metrics.cllr,
+SINGLE: dict[str, Callable[[DecisionRule, Scores], float]] = {
+    "auc": lambda _, scores: metrics.auc(scores),
+    "eer": lambda _, scores: metrics.equal_error_rate(scores),
+    "cllr": lambda rule, scores: metrics.cllr(verification.answered(rule, scores)),
 }
 
 
@@ -37,19 +38,21 @@ def run(bench: Bench) -> dict[str, Any]:
     known = Scores.from_labels(scores, same)
     threshold = bench.rule.point().threshold
     report = {
-        **verification.verification_report(scores, pairs),
+        **verification.verification_report(scores, pairs, bench.rule),
         "operating_point": bench.rule.point().name,
         "right": _right(scores, same, people_in(pairs), threshold),
         "operating_points": verification.points_report(bench.rule, known, MEASURED_ON),
-        "intervals": intervals(scores, same, people_in(pairs)),
+        "intervals": intervals(scores, same, people_in(pairs), bench.rule),
     }
     report["failures"]["photos"] = found.failures()
-    plots.draw_scores(bench.out / PLOTS, known, report, MEASURED_ON)
+    plots.draw_scores(bench.out / PLOTS, known, report, MEASURED_ON, bench.rule)
     write_report(bench, report)
     return report
 
 
-def intervals(scores: np.ndarray, same: np.ndarray, people: np.ndarray) -> dict[str, list[float]]:
+def intervals(
+    scores: np.ndarray, same: np.ndarray, people: np.ndarray, rule: DecisionRule
+) -> dict[str, list[float]]:
     """95 % intervals of AUC, EER and Cllr, by drawing the people of these pairs again and again.
 
     `scores` (N,), NaN where there is none, `same` bool (N,), `people` int (N, 2) as of `people_in`:
@@ -64,7 +67,7 @@ def intervals(scores: np.ndarray, same: np.ndarray, people: np.ndarray) -> dict[
             continue  # nothing to compare in this draw
         again = Scores(scores[known][times][taken], scores[known][times][~taken])
         for name, statistic in SINGLE.items():
-            drawn[name].append(statistic(again))
+            drawn[name].append(statistic(rule, again))
     return {name: np.quantile(found, (0.025, 0.975)).tolist() for name, found in drawn.items()}
 
 

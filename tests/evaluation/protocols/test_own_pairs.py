@@ -12,19 +12,22 @@ import pytest
 
 from siamese import __main__ as cli
 from siamese import checkpoint
+from siamese.calibration import DecisionRule, OperatingPoint
 from siamese.commands import options
 from siamese.errors import InputError
 from siamese.evaluation import evaluate, metrics, pair_lists
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.pair_lists import PairSource, draw, people_in, read_pair_list
 from siamese.evaluation.protocols.own_pairs import intervals
-from siamese.evaluation.verification import Pair
+from siamese.evaluation.verification import Pair, answered
 from siamese.training.calibrate import calibrate
 from siamese.verifier import Verifier
 from tests import small_checkpoints
 from tests.evaluation import world
 
 PEOPLE = "abcdefgh"
+POINT = OperatingPoint("balanced", 0.0, metrics.rate(0, 1), metrics.rate(0, 1), "nothing")
+RULE = DecisionRule((POINT,), -1.0)
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +87,9 @@ def test_a_list_gives_scores_figures_and_a_report(
     shown, report = capsys.readouterr().out, (out / "report.html").read_text()
     logits = np.array([float(row["logit"]) for row in written[:-1]])
     scores = Scores(logits[:8], logits[8:])
+    cost = metrics.cllr(answered(verifier.rule, scores))
     assert "8 genuine and 4 impostor pairs; 1 more" in shown and f"written: {out}" in shown
-    for name, value in (("AUC", metrics.auc(scores)), ("Cllr", metrics.cllr(scores))):
+    for name, value in (("AUC", metrics.auc(scores)), ("Cllr", cost)):
         found = re.search(rf"^{name}: ([\d.]+) \(([\d.]+) to ([\d.]+)\)", shown, re.MULTILINE)
         assert found and float(found[1]) == pytest.approx(value, abs=2e-4)
         assert float(found[2]) <= float(found[1]) <= float(found[3])
@@ -174,7 +178,7 @@ def test_intervals_widen_where_few_people_make_many_pairs() -> None:
     few = np.stack([own, own], 1)
     few[200:] = random.integers(10, size=(200, 2))
     many = np.stack([np.arange(400), np.arange(400) + 400 * ~same], 1)
-    wide, narrow = (intervals(scores, same, people)["cllr"] for people in (few, many))
+    wide, narrow = (intervals(scores, same, people, RULE)["cllr"] for people in (few, many))
     assert wide[1] - wide[0] > 1.5 * (narrow[1] - narrow[0])
     for low, high in (wide, narrow):
         assert low < metrics.cllr(Scores.from_labels(scores, same)) < high
