@@ -4,7 +4,7 @@
     resnet = InceptionResnetV1(pretrained='vggface2').eval()
     embedding = resnet(mtcnn(Image.open(path)).unsqueeze(0))
 
-The embedding network has random weights here, since its download is not always to be had: its time
+The embedding network has random weights here, since its download is not always available: its time
 counts, its answer does not. It runs without gradients, which the README leaves on.
 """
 

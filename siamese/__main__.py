@@ -7,7 +7,7 @@ Answers go to stdout, everything else to stderr. Exit codes, for scripts:
     2  an input that cannot be used, or a wrong command line
     3  uncertain
     4  none of these
-   70  an error of this program's own
+   70  a defect of the program
   130  stopped by Ctrl-C
   141  whoever read the answer went away, as `head` does: what a shell calls a broken pipe
 
@@ -33,12 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.filterwarnings("ignore", module=r"PIL\.")
     options, unknown = parse(sys.argv[1:] if arguments is None else arguments)
     if unknown:
-        # Here, since `parse_args` would show the usage of the program instead of the command's.
+        # Not by `parse_args`, which would show the usage of the program instead of the command's.
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         return _run(options)
     except BrokenPipeError:
-        # Python writes what is left when it ends, and would complain then.
+        # Python flushes stdout when it exits, and would complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
 
@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace) -> int:
     command: Command = options.command
     try:
         code = command(options)
-        print(end="", flush=True)  # while an error can still be told
+        print(end="", flush=True)  # while an error can still be reported
         return code
     except BrokenPipeError:
         raise
@@ -76,7 +76,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """The options of a command line, and the words in it that nothing knows."""
+    """The options of a command line, and the words in it that are not recognized."""
     return _parser().parse_known_args(galleries.spelled_out(words))
 
 

@@ -106,7 +106,7 @@ class Checkpoint:
     config: CheckpointConfig
     sha256: str  # of model.safetensors
     origin: str  # the folder as it was named, repo@commit, or EMBEDDED_NAME
-    note: str = ""  # a sentence where it may not be the newest one
+    note: str = ""  # a sentence if it may not be the newest one
     folder: Path | None = None  # where its files lie, the card among them
 
     @property
@@ -121,7 +121,7 @@ class Checkpoint:
 
     @property
     def public_name(self) -> str:
-        """What answers call it: visitors learn the name of a folder, not where it lies."""
+        """What answers call it: visitors see the name of a folder, not its path."""
         if self.folder is None or self.origin != str(self.folder):
             return self.origin
         return self.folder.absolute().name
@@ -179,7 +179,7 @@ def load_folder(
 
     `origin` says where it comes from (the folder by default); `sha256`, where given, is what the
     caller expects of the weights. Raises CheckpointError, one sentence, where anything is missing,
-    damaged or not ours.
+    damaged or foreign.
     """
     origin = origin or str(folder)
     if not folder.is_dir():
@@ -220,16 +220,18 @@ def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a folder as plain data, its size, syntax and format version checked."""
     path = folder / CONFIG
     if not path.is_file():
-        raise CheckpointError(f"{folder} has no {CONFIG}, so it is not a checkpoint of this kind.")
+        raise CheckpointError(f"{folder} has no {CONFIG}, so it is not a siamese checkpoint.")
     if path.stat().st_size > MAX_CONFIG_BYTES:
-        raise CheckpointError(f"{path} is larger than 1 MB, which no {CONFIG} of ours is.")
+        raise CheckpointError(
+            f"{path} is larger than 1 MB, which the {CONFIG} of a siamese checkpoint never is."
+        )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not valid JSON ({error}).") from error
     version = content.get("format_version") if isinstance(content, dict) else None
     if type(version) is not int or version < 1:  # True is an int, too
-        raise CheckpointError(f"{path} has no format_version, so it is not a checkpoint of ours.")
+        raise CheckpointError(f"{path} has no format_version, so it is not a siamese checkpoint.")
     if version > FORMAT_VERSION:
         raise CheckpointError(
             f"{path} has format version {version}, this program reads up to {FORMAT_VERSION};"
@@ -355,7 +357,9 @@ def _check_tensors(
         if name.endswith("running_var") and bool((value < 0).any()):
             raise CheckpointError(f"{path}: '{name}' holds negative variances.")
     if bool((tensors["head.weight"] > 0).any()):
-        raise CheckpointError(f"{path}: the head has positive weights, so it is not one of ours.")
+        raise CheckpointError(
+            f"{path}: the head has positive weights, which this network never has."
+        )
 
 
 def _no_weights(folder: Path) -> str:

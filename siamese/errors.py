@@ -40,6 +40,6 @@ class InputError(SiameseError):
 
 
 class CheckpointError(SiameseError):
-    """A checkpoint is missing, damaged, unsafe or not one of ours."""
+    """A checkpoint is missing, damaged, unsafe or foreign."""
 
     code = "bad_checkpoint"

@@ -23,7 +23,7 @@ Size = Annotated[int, Field(ge=1, le=8192)]
 Blocks = Annotated[int, Field(ge=1, le=64)]
 Bases = Annotated[int, Field(ge=1, le=8)]
 Width = Annotated[int, Field(ge=2, le=8192)]
-# Not written where it says nothing: checkpoints and programs of before do not know it.
+# Not written where it says nothing: older checkpoints and programs do not know it.
 UNSAID = Field(exclude_if=lambda it: not it)
 LISTED = Field(strict=False)  # a list will do too: JSON has no tuples
 

@@ -1,8 +1,8 @@
 """Checkpoints by name: a folder, `owner/name` on the Hub, or the embedded one.
 
-`start` says which one a server answers with: the one it was told, or the embedded one, said aloud.
-A page must start even where the Hub does not answer. In Python and on the command line a named
-checkpoint that cannot be had is an error instead: see `Verifier.from_pretrained`.
+`start` says which one a server answers with: the one that was asked for, or else the embedded
+one, which it then says. A page must start even when the Hub does not answer. In Python and on the
+command line a named checkpoint that cannot be loaded is an error: see `Verifier.from_pretrained`.
 """
 
 import dataclasses
@@ -38,29 +38,29 @@ def load(
     A name is a folder where such a folder exists; `revision` (branch, tag or commit) says that it
     is not. A branch or tag that is in the cache answers as it is there unless `refresh` is set.
 
-    Raises CheckpointError, one sentence, where it cannot be had or trusted.
+    Raises CheckpointError, one sentence, where it cannot be loaded or trusted.
     """
     if source is None and revision is None:
         return load_folder(EMBEDDED, EMBEDDED_NAME)
     if source is None:
-        raise CheckpointError(f"The revision '{revision}' of what? Name a checkpoint too.")
+        raise CheckpointError(f"The revision '{revision}' belongs to no checkpoint; name one too.")
     found = locate(source, revision)
     if isinstance(found, Path):
         return load_folder(found)
-    # Imported here: a checkpoint in a folder needs nothing of the Hub's client.
+    # Imported here: a checkpoint in a folder does without the Hub's client.
     from siamese.hub.repository import Hub
 
     fetched = Hub().fetch(found, refresh)
     try:
         return load_folder(fetched.folder, fetched.origin, found.sha256, fetched.note)
     except CheckpointError as error:
-        # A person named owner/name, not a folder deep in a cache.
+        # The user named owner/name, not a folder deep in a cache.
         said = str(error).replace(str(fetched.folder), fetched.origin)
         raise CheckpointError(said) from error
 
 
 class SiameseNetwork(Siamese):
-    """The network with its way to the disk and to the Hub, by the names that people know.
+    """The network with methods to load, save and upload it, under the names that people know.
 
     `came_with` is the config of the checkpoint that the network was loaded from, and a hash of the
     weights it had then; None for a network that was built here.
@@ -118,7 +118,7 @@ class SiameseNetwork(Siamese):
         """The config that the network came with, or a bare one.
 
         Decision rule and calibration are left out where the weights or what is done with them have
-        changed since: a threshold that was fitted for other embeddings would be a lie.
+        changed since: a threshold that was fitted for other embeddings would be false.
         """
         if self.came_with is None:
             return CheckpointConfig.bare(self.config)
@@ -156,7 +156,7 @@ def asked_for() -> str | None:
 def start(checkpoint: str | Path | None = None, refresh: bool = False) -> Started:
     """Load `checkpoint`, else what SIAMESE_CHECKPOINT names, else the embedded one.
 
-    Where the named one cannot be had, the embedded one answers and `problem` says so. Raises
+    Where the named one cannot be loaded, the embedded one answers and `problem` says so. Raises
     CheckpointError only where the embedded one is damaged too.
     """
     named = checkpoint or asked_for()

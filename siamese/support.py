@@ -22,7 +22,7 @@ def read_support(support: Support) -> list[tuple[str, Source]]:
     """A support set as (identity, photo) pairs.
 
     A folder's files are identities by file name; its sub-folders are identities with all the files
-    below them. Files that may be photos by their names and are none are reported where they are
+    below them. Files whose names suggest photos but which are not are reported when they are
     read. Photos in a list are identities of their own, by file name (the second "image" is
     "image 2", since some phones call every photo so), or "person 1", ... where they have none.
     Names of files and folders are made readable (`photos.readable`), and people stay apart.
@@ -196,7 +196,7 @@ def check_target(path: Path) -> None:
     if not path.parent.is_dir():
         raise InputError(f"{path} cannot be written; there is no folder {path.parent}.")
     if not all(os.access(place, os.W_OK) for place in (path.parent, path) if place.exists()):
-        raise InputError(f"{path} cannot be written; please choose a place where you may.")
+        raise InputError(f"{path} cannot be written; please choose a place that you may write to.")
     if path.exists() and not (path.is_file() and is_gallery(path)):
         raise InputError(
             f"{path} exists and is not a gallery saved by this program; please name another file."

@@ -270,7 +270,7 @@ def test_nothing_is_left_of_a_visit(
 
 
 def test_gradio_starts_it_too_and_a_stopped_server_leaves_nothing() -> None:
-    """A checkpoint that cannot be had is no reason not to start; page and JSON say so."""
+    """The app starts without a checkpoint that cannot be loaded; page and JSON say so."""
     server = app_server.start(
         [str(app_server.GRADIO), "app.py"],
         SIAMESE_CHECKPOINT="nobody/nothing",

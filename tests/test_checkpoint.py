@@ -139,7 +139,7 @@ def test_embedded_checkpoint_is_the_default_source() -> None:
     found = pretrained.load()
     assert (found.origin, found.folder) == ("embedded", checkpoints.EMBEDDED)
     assert checkpoints.EMBEDDED.name == "weights"
-    with pytest.raises(CheckpointError, match="of what"):
+    with pytest.raises(CheckpointError, match="belongs to no checkpoint"):
         pretrained.load(None, revision="main")
 
 

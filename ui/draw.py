@@ -34,7 +34,7 @@ def thumbnail(photo: Photo) -> str:
 
 
 def jpeg_url(image: Image.Image, quality: int = PREVIEW_QUALITY) -> str:
-    """A picture as a data URL; no metadata of the photo goes along."""
+    """A picture as a data URL; without the photo's metadata."""
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality)
     body = base64.b64encode(file.getvalue()).decode("ascii")

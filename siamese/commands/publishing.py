@@ -12,7 +12,7 @@ def add(commands: Any) -> None:
     """Declare these subcommands."""
 
     def shared(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--private", action="store_true", help="create it for your eyes only")
+        parser.add_argument("--private", action="store_true", help="create it as private")
         parser.add_argument("--dry-run", action="store_true", help="check and list, send nothing")
 
     parser = command(commands, publish)

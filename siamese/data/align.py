@@ -33,8 +33,8 @@ class Outcome:
 def align(source: Path, out: Path) -> list[Outcome]:
     """Align every photo below `source` into `out`; returns what became of each, in order.
 
-    A file that cannot be used is reported, never an error. Where a photo shows several faces, the
-    most prominent is taken and the report says so. Raises InputError where no person has a file,
+    A file that cannot be used is reported, and is no error. Of several faces the most prominent is
+    taken, and the report notes it. Raises InputError where no person has a file,
     or where the crops would lie among the photos.
     """
     photos = photos_below(source)
@@ -71,7 +71,7 @@ def _each(detector: FaceDetector, source: Path, out: Path, photos: list[Path]) -
         if not faces:
             yield Outcome(name.as_posix(), "no face")
             continue
-        # The suffix stays in the name, or a.jpg and a.png would overwrite each other.
+        # The suffix stays in the name; otherwise a.jpg and a.png would overwrite each other.
         target = out / name.parent / f"{name.name}.webp"
         target.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(detector.sharpen(photo, faces[0]).crop).save(target, quality=QUALITY)

@@ -25,7 +25,7 @@ CALIBRATION_SHARE = 0.10
 
 
 class Part(StrEnum):
-    """Which use a person is kept for; the three never share one."""
+    """What a person's pictures are used for; no person has two uses."""
 
     TRAIN = "train"
     VALIDATION = "validation"
@@ -46,7 +46,7 @@ class Picture:
 
 
 def family(identity: str) -> str:
-    """The family an identity belongs to; itself where the name tells of none."""
+    """The family an identity belongs to; itself where the name shows none."""
     return identity.partition("_MID")[0]
 
 
@@ -136,7 +136,7 @@ def _identity(name: str) -> str:
 
 
 def _names(source: Path) -> list[str]:
-    """The paths of all files of a folder or zip within it, but for those of a system's own."""
+    """The paths of all files inside a folder or zip, without those that a system leaves there."""
     if source.is_dir():
         return [path.relative_to(source).as_posix() for path in files_below(source)]
     if zipfile.is_zipfile(source):

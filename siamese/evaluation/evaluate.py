@@ -10,7 +10,7 @@ metrics.json, schema version 1, holds no figure of another network:
     protocols        what each protocol in `protocols.PROTOCOLS` returned, by its name
 
 A rate is {value, errors, trials, low, high}: `errors` of `trials`, and a 95 % interval, see
-`metrics.rate` and `metrics.clustered_rate` (for what is wished for, as right answers or accepted
+`metrics.rate` and `metrics.clustered_rate` (for what is desired, such as right answers or accepted
 genuine pairs, `errors` counts those).
 Logits and thresholds are natural logarithms of odds at a prior of one half.
 """
@@ -193,7 +193,7 @@ def _with_measured_rates(
         for point in rule.operating_points
     )
     curve = rule.false_matches
-    if "false_matches" in report:  # not in a metrics.json of before
+    if "false_matches" in report:  # older files do not have it
         curve = checkpoints.parsed(FalseMatchCurve, report["false_matches"], "metrics.json")
     decision = dataclasses.replace(rule, operating_points=points, false_matches=curve)
     config = dataclasses.replace(checkpoint.config, decision=decision)

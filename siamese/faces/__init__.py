@@ -8,8 +8,8 @@ from siamese.faces.detector import Face, FaceDetector
 from siamese.faces.whole_picture import WholePicture
 from siamese.photos import Photo
 
-# Of which faces are found in a photo, and how they are cut out: one more with every change of that,
-# so that no crop that somebody keeps outlives it. tests/faces/test_golden.py notices.
+# The version of how faces are found and cut out. Any change of that raises it by one, so that no
+# crop in a cache outlives it. tests/faces/test_golden.py notices.
 CROPS_VERSION = 1
 
 

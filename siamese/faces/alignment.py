@@ -23,7 +23,7 @@ TEMPLATE: tuple[Point, ...] = (
     (41.5493, 92.3655),
     (70.7299, 92.2041),
 )
-# How much larger than the crop the picture it is cut from may still be in memory, in px a side.
+# How much larger than the crop the picture that it is cut from may be, in px a side.
 _MARGIN = 2
 
 

@@ -1,6 +1,6 @@
 """Faces in photos: found, put in order, cut out upright and aligned.
 
-How a photo is searched, in looks that go from cheap to dear:
+How a photo is searched, in looks that go from cheap to expensive:
 1. every photo at a working size (short side 640 px);
 2. where that finds nothing: with a border around it, because the detector misses most faces that
    fill the whole picture (of 152 cut to the eyes, nose and mouth it found 35, and 116 more with a
@@ -37,7 +37,7 @@ LARGER_SIDE = 1500  # px; finds 36 px faces in 12 megapixels (48 of 48), at 60 %
 LARGER_PIXELS = 4_000_000
 SMALLEST = 20.0  # px at the looked-at size; the networks were made for no smaller faces
 ACCEPTED_SCORE = 0.9
-# Asked of the turned and the larger look: each look more is a chance more for a false face. Of 144
+# For the turned and the larger look: each further look is a further chance of a false face. Of 144
 # faces of 36-60 px in 12 megapixels the lowest scored 0.970.
 LATER_SCORE = 0.97
 # Upright faces score above this in 96 % of photos, lying ones in none of 1,095 (measured on LFW).
@@ -97,7 +97,7 @@ class FaceDetector:
         return [self._search(photo, more) for photo in photos]
 
     def sharpen(self, photo: Photo, face: Face) -> Face:
-        """The same face; its crop cut again from more pixels where there are more to be had."""
+        """The same face; its crop cut again from more pixels where the photo has them."""
         have = min(1.0, _working_scale(photo.size, WORKING_SIDE, WORKING_PIXELS))
         want = min(1.0, crop_scale(face.landmarks, self.alignment))
         if want <= have:
@@ -170,7 +170,7 @@ class FaceDetector:
 
 
 def lies(turned: float, upright: float) -> bool:
-    """Does a photo lie on its side, by the best scores (0..1) of it turned and as it is?"""
+    """Whether a photo lies on its side, by its best scores (0..1) turned and as it is."""
     return UPRIGHT_FIRST * (1 - turned) < 1 - upright
 
 

@@ -67,7 +67,7 @@ class QualityWarning(Value):
 def warnings_for(face: Face, num_faces: int, size: Size) -> tuple[QualityWarning, ...]:
     """The warnings for the chosen face of a photo of `size` that shows `num_faces` faces.
 
-    A picture compared as a whole has no landmarks, and nothing to warn of.
+    A picture that is compared whole has no landmarks, so there is nothing to warn of.
     """
     if not face.landmarks:
         return ()
@@ -101,7 +101,7 @@ def light(crop: np.ndarray) -> float:
 def detail(crop: np.ndarray) -> float:
     """How much there is to see at the eyes and the mouth, by the middle of the crop.
 
-    The least of the three; ordinary faces have 1 to 2, a plain thing before one of them makes it 0.
+    The least of the three; ordinary faces have 1 to 2, a plain thing in front of one gives 0.
     """
     grey = _stretched(_grey(crop))
     change = np.abs(grey - _blur(grey, 0.0208 * crop.shape[0]))
@@ -122,7 +122,7 @@ def nose_offset(landmarks: Sequence[Point]) -> float:
 def nose_height(landmarks: Sequence[Point]) -> float:
     """Where the nose is between the line of the eyes (0) and that of the mouth (1); about 0.5.
 
-    No warning hangs on it: faces that look up or down are missed no more often than others.
+    No warning depends on it: faces that look up or down are missed no more often than others.
     """
     left_eye, right_eye, nose, *mouth = _upright(landmarks)
     eyes, lips = (left_eye.imag + right_eye.imag) / 2, (mouth[0].imag + mouth[1].imag) / 2
@@ -230,7 +230,7 @@ def _grey(crop: np.ndarray) -> np.ndarray:
 
 
 def _stretched(grey: np.ndarray) -> np.ndarray:
-    """From 0 to 255, so that rounding does not eat the detail of a dark picture."""
+    """From 0 to 255, so that rounding does not destroy the detail of a dark picture."""
     low, high = float(grey.min()), float(grey.max())
     return np.asarray((grey - low) * (255 / max(1.0, high - low)), np.float32)
 

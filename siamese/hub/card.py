@@ -139,7 +139,7 @@ def _results(config: CheckpointConfig) -> list[dict[str, Any]]:
 
 
 def _task(config: CheckpointConfig) -> str:
-    """What a checkpoint does; the whole pictures of one without a detector may show anything."""
+    """What a checkpoint does; without a detector, its pictures may show anything."""
     return "Face verification" if config.detector == "mtcnn" else "Image verification"
 
 

@@ -1,6 +1,6 @@
 """How huggingface_hub's client behaves here: bounded patience, silence, and errors in one sentence.
 
-Left to itself it waits for ever in some requests, sends others six times, and logs each try.
+Left to itself it waits forever in some requests, sends others six times, and logs each try.
 """
 
 import errno
@@ -28,12 +28,12 @@ from siamese.errors import CheckpointError
 T = TypeVar("T")
 
 LOG_IN = "log in with `hf auth login` or HF_TOKEN"
-# What the client raises where a request fails; RuntimeError and KeyError wrap or hide the cause.
+# What the client raises when a request fails; RuntimeError and KeyError wrap or hide the cause.
 FAILURES = (
     errors.HfHubHTTPError, httpx2.HTTPError, errors.XetDownloadError, OSError, ValueError, KeyError,
     RuntimeError,
 )  # fmt: skip
-PASSING = (408, 429, 500, 502, 503, 504)  # HTTP statuses of faults that may pass
+PASSING = (408, 429, 500, 502, 503, 504)  # HTTP statuses of faults that may be temporary
 TRIES = 3  # for any one request
 PAUSES = (0.5, 1.0)  # seconds before the second and the third
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -55,7 +55,7 @@ def patiently(name: str, url: str, seconds: float | None = None) -> Iterator[Non
 
 
 def retried(call: Callable[[], T], pauses: tuple[float, ...] = PAUSES) -> T:
-    """What `call` returns; tried again, after each pause (seconds), where the fault may pass.
+    """What `call` returns; tried again after each pause (seconds) if the fault may be temporary.
 
     For the requests that huggingface_hub itself sends only once.
     """
@@ -71,7 +71,7 @@ def retried(call: Callable[[], T], pauses: tuple[float, ...] = PAUSES) -> T:
     return call()
 
 
-# huggingface_hub waits for ever in some requests and tries others six times. It lets a program
+# huggingface_hub waits forever in some requests and tries others six times. It lets a program
 # bring its own HTTP client, which is where both get a bound; one client serves the whole process.
 _LOCK = threading.RLock()
 
@@ -168,13 +168,13 @@ def _sentence(error: Exception, name: str, url: str, seconds: float) -> str:
                 " folder on another disk."
             )
         if isinstance(cause, PermissionError):
-            return f"{name} cannot be stored ({cause}); set HF_HUB_CACHE to a folder of yours."
+            return f"{name} cannot be stored ({cause}); set HF_HUB_CACHE to another folder."
     for cause in causes:
         if isinstance(cause, errors.HfHubHTTPError):
             return _answer(cause, name, url)
     if any(isinstance(c, errors.OfflineModeIsEnabled) for c in causes):
         return (
-            f"{name} is not in the cache, and HF_HUB_OFFLINE forbids to ask the Hub; unset it, or"
+            f"{name} is not in the cache, and HF_HUB_OFFLINE forbids asking the Hub; unset it, or"
             " name a folder."
         )
     for cause in causes:
@@ -195,14 +195,14 @@ def _sentence(error: Exception, name: str, url: str, seconds: float) -> str:
     if isinstance(error, OSError) and "Consistency check" in str(error):
         return _broken(name, url)
     if isinstance(error, (OSError, errors.LocalEntryNotFoundError)):
-        return f"{name} cannot be stored or had: {str(error).splitlines()[0]}"
+        return f"{name} could not be fetched or stored: {str(error).splitlines()[0]}"
     if isinstance(error, (RuntimeError, errors.XetDownloadError)):
         return f"The transfer of {name} failed ({error}); try again.".replace("\n", " ")
-    return f"{url} does not answer for {name} as a Hub does ({error}); check HF_ENDPOINT."
+    return f"{url} does not answer like a Hub when asked for {name} ({error}); check HF_ENDPOINT."
 
 
 def _answer(error: errors.HfHubHTTPError, name: str, url: str) -> str:
-    """The sentence for an answer of the Hub that is a refusal."""
+    """The sentence for an answer in which the Hub refuses."""
     status = error.response.status_code
     if isinstance(error, errors.GatedRepoError):
         return f"{name} is gated: ask for access on {url}/{name.partition('@')[0]}, then {LOG_IN}."
@@ -228,7 +228,9 @@ def _answer(error: errors.HfHubHTTPError, name: str, url: str) -> str:
 
 
 def _broken(name: str, url: str) -> str:
-    return f"The connection to {url} broke off during {name}; no half file was kept, try again."
+    return (
+        f"The connection to {url} broke off during {name}; nothing incomplete was kept. Try again."
+    )
 
 
 def _trouble(status: int, url: str) -> str:

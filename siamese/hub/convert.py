@@ -1,7 +1,7 @@
 """Turn a pickled PyTorch file into a checkpoint folder, on one's own machine.
 
 A pickle can run any program when it is loaded; the restricted loader of torch is used, which
-refuses everything but tensors and plain containers, and still: convert only what you trust.
+refuses everything but tensors and plain containers; even so, convert only what you trust.
 """
 
 import dataclasses
@@ -21,9 +21,9 @@ from siamese.network import NetworkConfig, Siamese
 def convert(source: Path, out: Path, network: NetworkConfig | None = None) -> str:
     """Convert a pickle, or a folder with one, into the checkpoint folder `out`.
 
-    `network` describes the architecture; by default it is read from a config.json of ours beside
+    `network` describes the architecture; by default it is read from the config.json beside
     the pickle. A decision rule there is kept only where it names exactly the weights that come out:
-    thresholds that were fitted for others would be a lie.
+    thresholds that were fitted for other weights would be false.
     Returns the new weights' SHA-256. Raises CheckpointError, one sentence, where it cannot be done.
     """
     path = _pickle_of(source)
@@ -44,7 +44,7 @@ def convert(source: Path, out: Path, network: NetworkConfig | None = None) -> st
     if sha256 != named:
         bare = dataclasses.replace(config, decision=None, calibration={})
         checkpoints.write_config(out, bare, sha256)
-    checkpoints.load_folder(out)  # refuses what is not finite, or not one of ours
+    checkpoints.load_folder(out)  # refuses what is not finite, or no siamese network
     return sha256
 
 
@@ -71,7 +71,7 @@ def _read(path: Path) -> Mapping[str, torch.Tensor]:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
         raise CheckpointError(
-            f"{path} is damaged or holds more than tensors, so it was not run: it stays closed."
+            f"{path} is damaged or holds more than tensors, so it was not opened."
         ) from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]

@@ -80,7 +80,7 @@ def publish(
     checkpoint = checkpoints.load_folder(folder)
     if checkpoint.config.decision is None:
         raise CheckpointError(
-            f"The network in {folder} has not been calibrated, so nobody could verify with it; run"
+            f"The network in {folder} has not been calibrated, so it could not verify anything; run"
             " `python -m siamese calibrate` on it first."
         )
     files = checkpoint_files(folder, checkpoint, repo)
@@ -97,7 +97,7 @@ def publish(
 
 
 def checkpoint_files(folder: Path, checkpoint: Checkpoint, repo: str) -> dict[str, Path | bytes]:
-    """What of a checkpoint's folder is published, by path: weights, config, card, metrics, plots.
+    """What is published from a checkpoint's folder, by path: weights, config, card, metrics, plots.
 
     Raises CheckpointError where the metrics are of other weights, or a file lies elsewhere.
     """
@@ -181,7 +181,7 @@ def publish_space(
         return Published(url, _sizes(files), None)
     hub.create_repo(repo, kind="space", private=private)
     if checkpoint is not None:
-        # Before the files: the first start should already know it.
+        # Before the files, so that the first start knows it already.
         hub.set_variable(repo, VARIABLE, checkpoint)
     there = hub.list_files(repo, kind="space").sizes
     ours = tuple(f"{folder}/" for folder in SPACE_FOLDERS)

@@ -58,7 +58,7 @@ def parse(text: str, revision: str | None = None) -> HubReference:
     """
     found = _REFERENCE.fullmatch(text)
     if found is None or ".." in text or "--" in found["repo"] or found["repo"].endswith(".git"):
-        raise CheckpointError(f"'{text}' is no checkpoint on the Hub; write {FORM}.")
+        raise CheckpointError(f"'{text}' is not the name of a checkpoint on the Hub; write {FORM}.")
     reference = HubReference(
         found["repo"], found["revision"], (found["sha256"] or "").lower() or None
     )

@@ -28,13 +28,13 @@ from siamese.errors import CheckpointError
 from siamese.hub.client import PAUSES, patiently, retried
 from siamese.hub.reference import HubReference, is_commit
 
-FILES = (CONFIG, WEIGHTS, CARD)  # all that is ever fetched of a repo
+FILES = (CONFIG, WEIGHTS, CARD)  # nothing else is ever fetched from a repo
 MAX_BYTES = {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: MAX_WEIGHTS_BYTES, CARD: MAX_CARD_BYTES}
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A checkpoint that lies in the cache: its folder, `owner/name@commit`, and what to tell.
+    """A checkpoint in the cache: its folder, `owner/name@commit`, and a note for the user.
 
     `note` is a sentence where the answer may not be the newest one, else empty.
     """
@@ -85,12 +85,12 @@ class Hub:
         return (self.endpoint or constants.ENDPOINT).rstrip("/")
 
     def fetch(self, reference: HubReference, refresh: bool = False) -> Fetched:
-        """Have config, weights and card of a checkpoint in the cache, and say where they lie.
+        """Fetch config, weights and card of a checkpoint into the cache, and say where they are.
 
         What is in the cache answers without a request: a commit because it cannot change, a branch
         or tag as it was, which `note` says; `refresh` asks the Hub for the newest.
 
-        Raises CheckpointError, one sentence with what to do, where it cannot be had.
+        Raises CheckpointError, one sentence with what to do, where it cannot be fetched.
         """
         cached = None if refresh else self._cached(reference)
         if cached is not None:
@@ -246,7 +246,9 @@ def _check_listing(reference: HubReference, listing: Listing) -> None:
         raise CheckpointError(f"The Hub names no commit for {reference}; check HF_ENDPOINT.")
     for name in listing.sizes:
         if name.startswith("/") or "\\" in name or ".." in name.split("/"):
-            raise CheckpointError(f"{reference} has a file name that climbs out: '{name}'.")
+            raise CheckpointError(
+                f"{reference} has a file name that leads out of its folder: '{name}'."
+            )
     if WEIGHTS not in listing.sizes:
         pickles = [name for name in listing.sizes if name.endswith(PICKLES)]
         if pickles:
@@ -255,14 +257,14 @@ def _check_listing(reference: HubReference, listing: Listing) -> None:
                 f" never loaded; ask its owner for {WEIGHTS}, or convert it on your own machine"
                 " with `python -m siamese convert`."
             )
-        raise CheckpointError(f"{reference} has no {WEIGHTS}, so it is not a checkpoint of ours.")
+        raise CheckpointError(f"{reference} has no {WEIGHTS}, so it is not a siamese checkpoint.")
     if CONFIG not in listing.sizes:
-        raise CheckpointError(f"{reference} has no {CONFIG}, so it is not a checkpoint of ours.")
+        raise CheckpointError(f"{reference} has no {CONFIG}, so it is not a siamese checkpoint.")
     for name in FILES:
         if listing.sizes.get(name, 0) > MAX_BYTES[name]:
             raise CheckpointError(
                 f"{name} of {reference} has {listing.sizes[name]:,} bytes, more than the"
-                f" {MAX_BYTES[name]:,} that any of ours can have; it was not fetched."
+                f" {MAX_BYTES[name]:,} that a siamese checkpoint can have; it was not fetched."
             )
     if reference.sha256 and listing.sha256.get(WEIGHTS, reference.sha256) != reference.sha256:
         raise CheckpointError(

@@ -62,7 +62,7 @@ def average(folders: Sequence[Path], out: Path, shares: Sequence[float] = ()) ->
 def mean(states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:
     """The weighted mean of state dicts with the same names and shapes; `shares` add up to one.
 
-    What is no float, the counters of batch norms, is taken from the first.
+    Whatever is not a float, namely the counters of batch norms, is taken from the first.
     """
     return {
         name: torch.stack([s * state[name] for s, state in zip(shares, states, strict=True)]).sum(0)

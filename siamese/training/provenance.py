@@ -1,4 +1,4 @@
-"""What config.json says of how weights were made."""
+"""The record in config.json of how weights were made."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ import torch
 
 
 def made_by() -> dict[str, Any]:
-    """What config.json says of how weights were made: the command and the code that it ran."""
+    """How weights were made: the command, and the code that it ran."""
     words = " ".join(_portable(word) for word in sys.argv[1:])
     return {
         "command": f"python -m siamese {words}",

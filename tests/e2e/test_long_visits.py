@@ -1,4 +1,4 @@
-"""Visits that take minutes: many photos, a slow network, a checkpoint that cannot be had."""
+"""Visits that take minutes: many photos, a slow network, a checkpoint that cannot be loaded."""
 
 import os
 import sys

@@ -520,7 +520,7 @@ def test_convert_does_not_run_what_a_pickle_says(tmp_path: Path) -> None:
     torch.save({"x": Attack()}, tmp_path / "zipped.pt")
     assert zipfile.is_zipfile(tmp_path / "zipped.pt")
     for name in ("plain.pkl", "zipped.pt"):
-        with pytest.raises(CheckpointError, match="stays closed"):
+        with pytest.raises(CheckpointError, match="was not opened"):
             convert(tmp_path / name, tmp_path / "out", small.TINY)
     assert not (tmp_path / "attacked").exists()
 

@@ -141,7 +141,7 @@ def test_names_that_are_read(text: str, expected: HubReference) -> None:
     ],
 )  # fmt: skip
 def test_names_that_are_not_read(text: str) -> None:
-    with pytest.raises(CheckpointError, match="no checkpoint on the Hub"):
+    with pytest.raises(CheckpointError, match="not the name of a checkpoint on the Hub"):
         parse(text)
 
 
@@ -303,7 +303,7 @@ def test_file_names_that_climb_out(name: str, server: HubServer, hub: Hub) -> No
         info["siblings"].append({"rfilename": name, "size": 1})
 
     server.lie = lie
-    assert "climbs out" in refusal(hub)
+    assert "leads out of its folder" in refusal(hub)
     nothing_was_fetched(server)
 
 

@@ -138,7 +138,7 @@ def picture(
 ) -> dict[str, Any]:
     """What is written on the picture of an answer; the page adds its date.
 
-    What makes the answer less reliable goes along: those who get the picture see nothing else.
+    It includes what makes the answer less reliable: those who get the picture see nothing else.
     """
     setting = words.PICTURE_SETTING.format(point=point_name(point), sha=origin.sha256[:12])
     return {
