@@ -135,7 +135,7 @@ def launch_options() -> dict[str, Any]:
             font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
         ),
         "css_paths": [folder / "style.css"],
-        "head_paths": [folder / "page_head.html"],
+        "head_paths": [folder / name for name in ("page_head.html", "drawers.html", "mend.html")],
         "max_file_size": MAX_FILE,
         "state_session_capacity": MAX_VISITS,
         "run_history": False,

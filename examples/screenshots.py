@@ -42,7 +42,7 @@ def verify(page: Page) -> None:
 
 def why(page: Page) -> None:
     """What speaks for and against."""
-    page.get_by_role("button", name="Why?").click()
+    page.get_by_text("Why?").click()
     expect(page.locator(".why")).to_be_visible()
 
 

@@ -183,7 +183,8 @@ class Asked:
 
 def all_pairs(verifier: Verifier, asked: Asked, first: Shown, second: Shown) -> Asked:
     """With the logits of every face of one photo against every face of the other."""
-    if first.sighting is None or second.sighting is None:
+    known = asked.pairs.of(first.sighting, second.sighting) is not None
+    if known or first.sighting is None or second.sighting is None:
         return asked
     logits = verifier.all_pairs(first.sighting, second.sighting)
     return replace(asked, pairs=Kept(logits, (first.sighting, second.sighting)))

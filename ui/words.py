@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 TITLE = "Same person?"
-SUBTITLE = (
-    "Compare the faces in two photos, or find out who of several people is in one. You get a"
-    " probability that means what it says, and “uncertain” when that is the honest answer."
-)
 CONSENT = "Use only photos of people who agree to it. No photo is kept."
+VERIFY_LEAD = (
+    "Do two photos show the same person? You get a probability that means what it says, and"
+    " “uncertain” when that is the honest answer."
+)
+PICK_LEAD = "Which of several people is in your photo? “None of these” is an answer, too."
 TAB_VERIFY = "Two photos"
 TAB_PICK = "Who is it?"
 
@@ -20,9 +21,23 @@ FIRST = "First photo"
 SECOND = "Second photo"
 QUERY = "The person you look for"
 DROP = "Drop a photo here, paste it,\nor click to choose one"
+# Gradio's names of buttons that are only pictures, and ours.
+BUTTONS = {
+    "Upload file": "File",
+    "Capture from camera": "Camera",
+    "Paste from clipboard": "Paste",
+    "capture photo": "Take photo",
+}
+NO_PICTURE = "There is no picture on the clipboard. Copy one first, or choose a file."
+ALL_TAKEN = "All photos are there. Press “Another photo” at the one you want to change, then paste."
+OFFLINE = (
+    "The network is gone. What is on the page stays; what you do now waits or has to be repeated."
+)
+ONLINE = "The network is back."
 DROP_MANY = "Drop photos of the people to choose from, or click to choose them"
 ANOTHER_PHOTO = "Another photo"
 MORE_FACES = "Find more faces"
+SHOW_PHOTO = "Show photo"
 FACE_OF = "Face {number} of {total}"
 FACE_USED = "used for the answer"
 CHOOSE_FACE = "Which face?"
@@ -35,6 +50,7 @@ SEVERAL_COMPARED = "{count} faces found. All are compared; tap one to compare it
 DIMENSIONS = "{width} × {height} pixels"
 
 # Options
+SETTINGS = "Settings"
 OPERATING_POINT = "How careful should “same” be?"
 OPERATING_POINT_INFO = (
     "Fewer false matches means that more true ones are missed. Measured on {data}; children and"
@@ -50,8 +66,8 @@ OPERATING_POINTS = {
 }
 PRIOR = "How likely was “same person” before you looked? (%)"
 PRIOR_INFO = (
-    "50 if you have no idea. Bayes’ rule weighs it with the photos: it moves the probability,"
-    " never the verdict."
+    "50 if you have no idea. Bayes’ rule weighs it with the photos. It moves the probability;"
+    " where that then speaks against the verdict, the page says “uncertain”."
 )
 NONE_PRIOR = "How likely is it that the person is none of these? (%)"
 NONE_PRIOR_INFO = "50 if you have no idea. Bayes’ rule weighs it with the photos."
@@ -77,10 +93,10 @@ LEADS = {
 }
 # Where the chance beforehand, or the setting, puts verdict and probability on different sides.
 LEADS_DESPITE = {
-    "same": "These two faces are alike enough for “same” at this setting, though with this chance"
-    " beforehand it is more likely that they are not.",
-    "different": "These two faces are too unlike for anything but “different”, though with this"
-    " chance beforehand it is more likely that they are the same.",
+    "same": "Alike enough for “same” at this setting, but with this chance beforehand it is more"
+    " likely that they are not.",
+    "different": "Too unlike for “same” at this setting, but with this chance beforehand it is more"
+    " likely that they are.",
 }
 # The scale of the words is in `siamese.calibration.Strength`, with its source.
 EVIDENCE = {
@@ -96,13 +112,18 @@ EVIDENCE_NONE = (
 EVIDENCE_BOUNDED = "What was measured of this network allows no stronger claim."
 FACE_OF_PHOTO = ("face {number} of the first photo", "face {number} of the second photo")
 AND = " and "
-SEARCHED = (
-    "The most alike of {count} pairs of faces: {which}. At most one of them is the pair you ask"
-    " about, so its odds beforehand were divided by {count}."
+SEARCHED = "The most alike of {count} pairs of faces: {which}."
+SEARCHED_ODDS = (
+    "At most one of them is the pair you ask about, so its odds beforehand were divided by {count}."
 )
 SEARCHED_RATE = (
     "Among as many pairs of different people, one is called the same in {rate} of cases."
 )
+# How often two people who are not the same look like this pair.
+STRANGERS = "About {one} in {many} pairs of strangers look this alike."
+STRANGERS_OFTEN = "About {one} in {many} pairs of strangers look at least this alike."
+STRANGERS_MOST = "Nearly all pairs of strangers look at least this alike."
+STRANGERS_NONE = "None of {trials} pairs of strangers looked this alike."
 SIGNS = {"same": "=", "uncertain": "?", "different": "≠"}
 PROBABILITY_OF_SAME = "probability of the same person"
 MEANING = (
@@ -122,11 +143,11 @@ RATES = f"Decided at {_RATES}"
 _PICKED = "The name goes by the probabilities. Each pair alone is judged at "
 RATES_UNMEASURED = "The error rates of “{point}” have not been measured."
 SCALE_LABEL = (
-    "Scale of the probability. Below {different} the verdict is “different people”, from {same} on"
+    "Scale of the probability. Below {different} the page says “different people”, from {same} on"
     " “same person”, between them “uncertain”. This pair lies at {here}."
 )
 SCALE_LABEL_NO_BAND = (
-    "Scale of the probability. From {same} on the verdict is “same person”, below it “different"
+    "Scale of the probability. From {same} on the page says “same person”, below it “different"
     " people”. This pair lies at {here}."
 )
 ZONES = {"different": "different", "uncertain": "uncertain", "same": "same"}
@@ -138,6 +159,8 @@ SIMILAR = (
 SIMILAR_VERB, SIMILAR_VERB_ONE = "look", "looks"
 SAY_VERDICT = "{verdict}, {percent}."
 NOT_CERTAIN = "Nothing here is certain: look at the photos yourself before you believe it."
+JOINED = "These faces match. Tap a pair to see it."
+JOINED_PAIR = "Face {first} of the first photo and face {second} of the second: {percent}"
 ALL_PAIRS = "Compare all faces"
 ALL_PAIRS_TITLE = "Every face of the first photo (rows) with every face of the second (columns)"
 WHY = "Why?"
@@ -162,7 +185,8 @@ PLACES = (
     ("left", "centre", "right"),
     ("bottom left", "bottom", "bottom right"),
 )
-EXPLAINING = "Covering parts of both faces, one after the other"
+EXPLAINING = "Covering parts of both faces, one after the other…"
+COMPARING_ALL = "Comparing every face with every face…"
 COPY_JSON = "Copy as JSON"
 COPIED = "Copied"
 SAVE_JSON = "Save as JSON"
@@ -172,11 +196,14 @@ PICTURE_SHARE = "{share} probable. {ahead}"
 PICTURE_AMONG = "among {count} people, “none of these” having had a chance of {prior} beforehand"
 PICTURE_SETTING = "decided at “{point}” by the network {sha}"
 PICTURE_LIMITS = "Not for access control, surveillance, or decisions about people."
-DETAILS = "How this was decided"
+DETAILS = "How sure is this?"
+WEIGHTS = "Weights {sha}, from the checkpoint “{name}”."
 MILLISECONDS = "Computed in {total} ms: {stages}."
 
 # The pick
 PEOPLE = "People to choose from"
+PHOTOS_OF_PEOPLE, PHOTO_OF_ONE = "{count} photos of people", "1 photo of a person"
+SHOW_PEOPLE = "Names and photos"
 PERSON_NAME = "Name of the person in {photo}"
 PERSON_NAME_HINT = "Photos with the same name count as one person. Names can be changed."
 REMOVE_PHOTO = "Remove {photo}"
@@ -192,10 +219,10 @@ NOBODY_LEAD = "The person is probably not among them."
 PROBABLE = "probable"
 AHEAD = "Ahead of “{runner}” by {points} percentage points."
 PAIR_ALONE = "Compared with this person alone the verdict would be: {verdict}."
-OTHERS = "{count} others together"
+OTHERS = "Show all: {count} others together have {share}"
 PHOTOS_COUNT = "{count} photos"
 RANKING = "How probable each answer is"
-READING = "Reading photo {number} of {total}"
+READING = "{number} of {total} photos"
 TOO_MANY = "At most {limit} photos can be compared at once; the first {limit} are used."
 
 # Honesty
@@ -214,7 +241,8 @@ CLEAR = "Clear my photos now"
 CLEARED = "Your photos and answers have been deleted from the server’s memory."
 EXPIRED = "Your photos were deleted after {minutes} minutes; please add them again."
 MODEL_CARD = "Model card of the network"
-CHECKPOINT_LINE = "Answers come from the checkpoint “{name}”, weights"
+CHECKPOINT_LINE = "Answers come from the checkpoint “{name}”, weights {sha}."
+MEASURED_ON, RESULT = "measured on", "result"
 MODEL_CARD_LINK = "Read its model card"
 RATES_TITLE = "Who answers, and how often it errs"
 RATES_TABLE = "Measured error rates"
@@ -361,9 +389,8 @@ RATE_COUNTS = "{errors} of {trials}; 95 % interval {low} to {high}"
 # Any class: drawn characters
 TAB_ANY = "Any class"
 ANY_LEAD = (
-    "The same method, without faces. This network learned from other alphabets what makes two"
-    " drawings the same character. Shown one drawing of each character below, it says which of them"
-    " you draw."
+    "The same method, without faces: shown each character of an alphabet once, it says which of"
+    " them you draw."
 )
 SHEET = "A white sheet to draw a character on, with mouse, finger or pen"
 UNDO = "Undo stroke"
@@ -371,12 +398,8 @@ CLEAR_SHEET = "Empty sheet"
 YOUR_DRAWING = "your drawing"
 ALPHABET = "An alphabet the network never saw"
 CHARACTERS = "The characters of {alphabet}"
-CHARACTERS_HINT = (
-    "Draw one of them on the sheet, as large as here, or press one to see how somebody else drew"
-    " it."
-)
 DRAW_FOR_ME = "{name}: show another hand’s drawing of it"
-WAITING_DRAWING = "Draw one of the characters. The answer appears here after each stroke."
+WAITING_DRAWING = "Draw one of the characters. Or press one, to see how somebody else drew it."
 ANY_NONE_PRIOR = "How likely is it that you draw none of these? (%)"
 ANY_NONE_PRIOR_INFO = (
     "At 5, as likely as each of the twenty. Bayes’ rule weighs it with the drawing."

@@ -8,18 +8,34 @@ from siamese.answers import Origin
 from siamese.calibration import OperatingPoint, Rate
 from ui import words
 from ui.html import numbers
-from ui.html.details import point_name
+from ui.html.details import SHA, point_name
 
 
 def header() -> str:
     """The head of the page."""
     return str(
         Markup(
-            '<header class="head"><h1>{}</h1><p>{}</p><p class="consent">{}</p></header>'
+            '<header class="head" data-words="{}"><h1>{}</h1>'
+            '<p class="said" role="status" data-text="{}" data-full="{}"'
+            ' data-offline="{}" data-online="{}"></p></header>'
             # Gradio's field for many files has words of its own; the style sheet shows these.
             "<style>:root {{ --drop-many: {} }}</style>"
-        ).format(words.TITLE, words.SUBTITLE, words.CONSENT, Markup(json.dumps(words.DROP_MANY)))
+        ).format(
+            json.dumps({**words.BUTTONS, "many": words.DROP_MANY}),
+            words.TITLE,
+            words.NO_PICTURE,
+            words.ALL_TAKEN,
+            words.OFFLINE,
+            words.ONLINE,
+            Markup(json.dumps(words.DROP_MANY)),
+        )
     )
+
+
+def lead(*sentences: str) -> str:
+    """What a tab is for; it goes when the answer is there."""
+    lines = Markup("").join(Markup("<p>{}</p>").format(sentence) for sentence in sentences)
+    return str(Markup('<div class="lead-in">{}</div>').format(lines))
 
 
 def notice(message: str) -> str:
@@ -54,14 +70,13 @@ def measured(
     where = ", ".join(dict.fromkeys(point.measured_on for point in points))
     return str(
         Markup(
-            '<section class="measured"><h2>{}</h2><p>{} <code>{}</code>. {}</p>'
+            '<section class="measured"><h2>{}</h2><p>{} {}</p>'
             '<div class="wide" tabindex="0" role="region" aria-label="{}"><table>'
             "<caption>{} ({})</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
             "</section>"
         ).format(
             words.RATES_TITLE,
-            words.CHECKPOINT_LINE.format(name=origin.source),
-            origin.sha256,
+            words.CHECKPOINT_LINE.format(name=origin.source, sha=origin.sha256[:SHA]),
             link,
             words.RATES_TABLE,
             words.RATES_TABLE,

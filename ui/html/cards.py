@@ -36,21 +36,28 @@ _CHIP = Markup(
 _BUTTON = Markup(
     '<button type="button" class="quiet" data-do="{do}" data-key="{do}">{label}</button>'
 )
+_OPENER = Markup(
+    '<button type="button" class="quiet opener" data-opens="{keep}" aria-expanded="false">{label}'
+    "</button>"
+)
 _MEMBER = Markup(
+    # A name as long as it is: a text area grows with it. The page goes by the attribute `value`.
     '<li class="member{state}"><div class="portrait">{picture}</div>'
-    '<div class="who"><input type="text" value="{person}" maxlength="80" data-do="rename"'
+    '<div class="who"><textarea rows="1" value="{person}" maxlength="80" data-do="rename"'
     ' data-member="{key}" data-list="{mark}" data-key="name-{row}" aria-label="{label}"'
     ' autocomplete="off"'
-    ' spellcheck="false"{disabled}><span class="file">{file}</span>{note}{problem}</div>'
+    ' spellcheck="false"{disabled}>{person}</textarea><span class="file">{file}</span>'
+    "{note}{problem}</div>"
     '<button type="button" class="remove" data-do="remove" data-member="{key}"'
     ' data-key="remove-{row}" aria-label="{remove}" title="{remove}">×</button></li>'
 )
 
 
-def photo(shown: Shown | None, role: str, all_count: bool = False) -> str:
+def photo(shown: Shown | None, role: str, all_count: bool = False, face: int | None = None) -> str:
     """A photo with its faces as buttons, or its problem, or nothing for an empty place.
 
-    `all_count`: several faces are all compared until one is chosen.
+    `all_count`: several faces are all compared until one is chosen. `face` (from 0) is the one that
+    the answer is about, where nobody chose one.
     """
     if shown is None:
         return ""
@@ -58,9 +65,13 @@ def photo(shown: Shown | None, role: str, all_count: bool = False) -> str:
         return str(problem(shown.problem))
     sighting = shown.sighting
     several = sighting is not None and len(sighting.faces) > 1
-    chosen = shown.face if several and all_count else shown.chosen
+    if face is None:
+        face = shown.face if several and all_count else shown.chosen
     found = words.SEVERAL_COMPARED if all_count else words.SEVERAL_FACES
-    buttons = [_BUTTON.format(do="clear", label=words.ANOTHER_PHOTO)]
+    buttons = [
+        _BUTTON.format(do="clear", label=_shortened(words.ANOTHER_PHOTO)),
+        opener(_shortened(words.SHOW_PHOTO)),
+    ]
     if not shown.more:
         buttons.append(_BUTTON.format(do="more", label=words.MORE_FACES))
     alt = words.PHOTO_ALT if sighting else words.PHOTO_ALT_BARE
@@ -71,16 +82,30 @@ def photo(shown: Shown | None, role: str, all_count: bool = False) -> str:
         say=_faces_found(len(sighting.faces), found) if sighting else "",
         picture=shown.picture,
         alt=alt.format(role=role, name=shown.name),
-        boxes=_boxes(sighting, chosen) if sighting else "",
+        boxes=_boxes(sighting, face) if sighting else "",
         name=shown.name,
         dimensions=Markup('<span class="size">{}</span>').format(
             words.DIMENSIONS.format(width=size[0], height=size[1])
         ),
         problem=problem(shown.problem),
-        faces=_chips(sighting, chosen, found) if sighting and several else "",
+        faces=_chips(sighting, face, found) if sighting and several else "",
         buttons=Markup("").join(buttons),
     )
     return str(card)
+
+
+def comparing() -> str:
+    """The notice while the answer to what is on the page now is being made."""
+    said = Markup('<div class="waiting comparing" data-say="{}"><p>{}</p></div>')
+    return str(said.format(words.COMPARING, words.COMPARING))
+
+
+def opener(label: str | Markup, keep: str = "") -> Markup:
+    """A button that opens and closes the part of the page it stands in.
+
+    The page remembers what is open under the name `keep`, if there is one.
+    """
+    return _OPENER.format(label=label, keep=keep)
 
 
 def problem(found: Problem | None) -> Markup:
@@ -104,6 +129,7 @@ def notice(message: str, more: Markup | str = "") -> str:
 def members(shown: Mapping[str, Member], mark: str) -> str:
     """The support set: a face, an editable name and the file's name for each photo.
 
+    While there is an answer, the page shows only how many they are until one asks for the list.
     Photos that cannot be used come first, since a long list is seen in part. Buttons name a photo
     by its key; the focus goes by rows, to the next one if a photo is removed. `mark` tells this
     list from others.
@@ -115,8 +141,16 @@ def members(shown: Mapping[str, Member], mark: str) -> str:
         _member(row, key, member, mark) for row, (key, member) in enumerate(ordered)
     )
     return str(
-        Markup('<p class="hint">{}</p><ul class="members">{}</ul>').format(
-            words.PERSON_NAME_HINT, rows
+        Markup(
+            '<div class="summary"><span>{}</span>{}</div>'
+            '<p class="hint">{}</p><ul class="members">{}</ul>'
+        ).format(
+            words.PHOTOS_OF_PEOPLE.format(count=len(shown))
+            if len(shown) > 1
+            else words.PHOTO_OF_ONE,
+            opener(words.SHOW_PEOPLE),
+            words.PERSON_NAME_HINT,
+            rows,
         )
     )
 
@@ -203,6 +237,12 @@ def _chips(sighting: Sighting, chosen: int | None, found: str) -> Markup:
     return Markup(
         '<p class="hint">{}</p><div class="chips" role="group" aria-label="{}">{}</div>'
     ).format(found.format(count=total), words.CHOOSE_FACE, chips)
+
+
+def _shortened(label: str) -> Markup:
+    """A label whose first word is enough to see where room is short; the rest is still read out."""
+    first, _, rest = label.partition(" ")
+    return Markup('{}<span class="rest"> {}</span>').format(first, rest)
 
 
 def _faces_found(count: int, several: str) -> str:

@@ -12,17 +12,26 @@ from siamese.calibration import OperatingPoint, Similar
 from ui import draw, words
 from ui.html import numbers
 
+SHA = 12  # digits of a hash that are shown; the JSON has all
+
 _TOOLS = Markup(
-    '<div class="tools">{more}<button type="button" class="quiet" data-copy="{json}"'
+    '<div class="tools"><button type="button" class="quiet" data-copy="{json}"'
     ' data-done="{copied}">{copy}</button>'
     '<a class="quiet" download="{file}.json"'
     ' href="data:application/json;base64,{encoded}">{save}</a>'
     '<button type="button" class="quiet" data-picture="{picture}" data-file="{file}.png">'
     "{save_picture}</button></div>"
 )
-_DETAILS = Markup(
-    "<details><summary>{}</summary><p>{}</p><p>{}</p><p>{}</p></details>"
-)  # fmt: skip
+# What is open stays open in the next answer, and on the next visit: see drawers.html.
+_MORE = Markup(
+    '<details data-keep="{key}"><summary data-key="{key}">{title}</summary>{content}</details>'
+)
+# What has to be computed first: opening it asks the server.
+_ASK = Markup(
+    '<details data-keep="{key}" data-ask="{key}"><summary data-key="{key}">{title}</summary>'
+    '<p class="pending" role="status">{pending}</p></details>'
+)
+_PARAGRAPH = Markup("<p>{}</p>")
 
 
 def crop(photo: PhotoFaces) -> Markup:
@@ -73,49 +82,67 @@ def rates(point: OperatingPoint, sentence: str = words.RATES) -> str:
     )
 
 
-def similar(found: Similar | None) -> Markup:
-    """How often different people look at least this similar; empty where it is not known."""
-    if found is None:
-        return Markup("")
+def strangers(found: Similar) -> str:
+    """One sentence on how often two strangers look at least this similar."""
+    if not found.errors:
+        return words.STRANGERS_NONE.format(trials=f"{found.trials:,}")
+    if found.value > 0.95:
+        return words.STRANGERS_MOST
+    one, many = numbers.one_in(found.value)
+    sentence = words.STRANGERS if one == "1" else words.STRANGERS_OFTEN
+    return sentence.format(one=one, many=many)
+
+
+def similar(found: Similar) -> str:
+    """The same with its counts and its interval."""
     low, high = numbers.interval(found)
-    return Markup('<p class="meaning">{}</p>').format(
-        words.SIMILAR.format(
-            count=numbers.per_thousand(found.value),
-            verb=words.SIMILAR_VERB_ONE if found.value < 0.001 else words.SIMILAR_VERB,
-            errors=f"{found.errors:,}",
-            trials=f"{found.trials:,}",
-            data=found.measured_on,
-            low=low,
-            high=high,
-        )
+    return words.SIMILAR.format(
+        count=numbers.per_thousand(found.value),
+        verb=words.SIMILAR_VERB_ONE if found.value < 0.001 else words.SIMILAR_VERB,
+        errors=f"{found.errors:,}",
+        trials=f"{found.trials:,}",
+        data=found.measured_on,
+        low=low,
+        high=high,
     )
 
 
-def decided(
-    point: OperatingPoint, milliseconds: Mapping[str, float], sentence: str = words.RATES
+def more(
+    origin: Origin, milliseconds: Mapping[str, float], sentences: Sequence[str], taking: Markup
 ) -> Markup:
-    """How the answer came about, to be opened by whoever wants to know."""
+    """How the answer came about, to be opened by whoever wants to know; `taking` it along."""
     stages = ", ".join(f"{name} {spent:.0f}" for name, spent in milliseconds.items())
     total = f"{sum(milliseconds.values()):.0f}"
-    return _DETAILS.format(
-        words.DETAILS,
-        rates(point, sentence),
+    lines = [
+        *sentences,
         words.NOT_CERTAIN,
+        words.WEIGHTS.format(sha=origin.sha256[:SHA], name=origin.source),
         words.MILLISECONDS.format(total=total, stages=stages),
-    )
+    ]
+    content = Markup("").join(_PARAGRAPH.format(line) for line in lines)
+    return folded("details", words.DETAILS, content + taking)
 
 
-def tools(
-    answer: Mapping[str, Any], file: str, picture: Mapping[str, Any], more: Markup | str = ""
-) -> Markup:
-    """Buttons that copy or save an answer; `more` comes before them.
+def folded(key: str, title: str, content: Markup) -> Markup:
+    """A part of the answer that is shown when it is opened; the page remembers it by `key`."""
+    return _MORE.format(key=key, title=title, content=content)
+
+
+def asked(key: str, title: str, pending: str, content: Markup | None) -> Markup:
+    """A part of the answer that is computed when it is opened; `content` is None until then."""
+    if content is None:
+        return _ASK.format(key=key, title=title, pending=pending)
+    return folded(key, title, content)
+
+
+def tools(answer: Mapping[str, Any], file: str, picture: Mapping[str, Any]) -> Markup:
+    """Buttons that copy or save an answer.
 
     `picture` is what the page writes below the faces when it makes one picture of the answer,
     `file` the name of what is saved.
     """
     body = json.dumps(answer, indent=2, ensure_ascii=False)
     return _TOOLS.format(
-        more=more,
         json=body,
         encoded=base64.b64encode(body.encode()).decode("ascii"),
         copy=words.COPY_JSON,
@@ -140,7 +167,7 @@ def picture(
 
     It includes what makes the answer less reliable: those who get the picture see nothing else.
     """
-    setting = words.PICTURE_SETTING.format(point=point_name(point), sha=origin.sha256[:12])
+    setting = words.PICTURE_SETTING.format(point=point_name(point), sha=origin.sha256[:SHA])
     return {
         "sign": words.SIGNS.get(tone, ""),
         "tone": tone,

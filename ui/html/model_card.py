@@ -12,8 +12,10 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from siamese.checkpoint import read_card
+from ui import words
 
 _WEB = re.compile(r"https?://", re.IGNORECASE)
+_TABLE_HEAD = re.compile(r"^\|.*\|$(?=\n\| ?-)", re.MULTILINE)
 _PICTURE = re.compile(r"^!\[.*\]\(.*\)\s*$", re.MULTILINE)
 
 
@@ -24,7 +26,13 @@ def model_card(folder: Path | None) -> Markup | None:
         return None
     if card.startswith("---"):
         card = card.partition("\n---")[2].lstrip("-\n")
-    return rendered(_PICTURE.sub("", card))
+    return rendered(_TABLE_HEAD.sub(_headed, _PICTURE.sub("", card)))
+
+
+def _headed(row: re.Match[str]) -> str:
+    """The head of a table with words for columns that have none, as assistive technology wants."""
+    head = re.sub(r"^\|\s*\|", f"| {words.MEASURED_ON} |", row.group())
+    return re.sub(r"\|\s*\|", f"| {words.RESULT} |", head)
 
 
 def rendered(text: str) -> Markup:

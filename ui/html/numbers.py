@@ -43,6 +43,16 @@ def per_thousand(share: float) -> str:
     return f"about {count:.0f}"
 
 
+def one_in(share: float) -> tuple[str, str]:
+    """A share above 0 as "1 in 300", or as so many in 10 where it is large; rounded for reading."""
+    if share > 0.15:
+        return f"{10 * share:.0f}", "10"
+    many = 1 / share
+    unit = 10.0 ** (math.floor(math.log10(many)) - 1)
+    step = unit * (5 if many >= 20 else 1)
+    return "1", f"{step * round(many / step):,.0f}"
+
+
 def interval(found: Rate) -> tuple[str, str]:
     """Both ends of the 95 % interval of a rate, in per cent."""
     return rate(found.low), rate(found.high)
@@ -54,15 +64,20 @@ def position(logit: float) -> float:
     return round(100 * min(1.0, max(0.0, share)), 2)
 
 
+def even(prior: float) -> float:
+    """The logit at which "same" is as probable as "different", given this prior."""
+    return math.log((1 - prior) / prior)
+
+
 def ticks(prior: float) -> list[tuple[float, str]]:
     """Positions on the scale (per cent) and the probabilities that they stand for at this prior.
 
     The evidence has a fixed place; which probability belongs to it depends on the prior.
     """
-    shift = math.log(prior / (1 - prior))
+    shift = even(prior)
     found = []
     for share in TICKS:
-        logit = math.log(share / (1 - share)) - shift
+        logit = math.log(share / (1 - share)) + shift
         if abs(logit) <= SCALE_END + 1e-9:
             found.append((position(logit), exact(share)))
     return found

@@ -102,11 +102,23 @@ element.addEventListener('click', async (event) => {
     trigger(verbs[0], { ...pressed.dataset });
   }
 });
+// A name is of one line, however many it takes to show it.
+element.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter' || !event.target.matches('textarea[data-do]')) return;
+  event.preventDefault();
+  event.target.dispatchEvent(new Event('change', { bubbles: true }));
+});
+// A part that has to be computed is asked for when it is opened.
+element.addEventListener('toggle', ({ target: { open, dataset: { ask } } }) => {
+  if (!open || !ask) return;
+  focused = ask;
+  trigger(verbs[0], { do: ask });
+}, true);
 element.addEventListener('change', (event) => {
-  const field = event.target.closest('input[data-do]');
+  const field = event.target.closest('textarea[data-do]');
   if (!field) return;
   // Nothing is no name: the one before comes back. The server sends no list for a name, see `unlisted`.
-  field.value = field.value.trim() || field.defaultValue;
+  field.value = field.value.trim().replace(/\s+/g, ' ') || field.defaultValue;
   if (field.value === field.defaultValue) return;
   field.defaultValue = field.value;
   trigger(verbs[0], { ...field.dataset, value: field.value });
@@ -114,15 +126,33 @@ element.addEventListener('change', (event) => {
 document.addEventListener('focusin', (event) => {
   if (event.target.dataset?.key !== focused) focused = null;  // the visitor has gone elsewhere
 });
+// In place of what was removed the last of its kind takes the focus.
+const neighbour = (key) => [...element.querySelectorAll(`[data-key^="${key.replace(/\d+$/, '')}"]`)].at(-1);
 // Where a photo was, a field for another one comes, a moment later.
 const goToField = (tries = 20) => {
   const button = place?.querySelector('.field button');
   if (button) button.focus();
   else if (tries) setTimeout(() => goToField(tries - 1), 50);
 };
+// The verdict takes the focus if nothing else has it (what was pressed is gone from the page), and
+// is in sight wherever the visitor was.
+const show = (verdict) => {
+  if (document.querySelector('.tabitem:not([style*="none"]) .sketch')) return; // the pen goes on
+  if (document.activeElement === document.body) verdict.focus({ preventScroll: true });
+  verdict.parentElement.scrollIntoView({ block: 'nearest' });
+};
+let decided = null;
+let said = ''; // of what is wrong; it is brought into sight once
 watch('value', () => {
   voice.textContent = element.querySelector('[data-say]')?.dataset.say ?? '';
-  if (focused === 'clear') { focused = null; goToField(); }
-  const again = focused && element.querySelector(`[data-key="${focused}"]`);
-  if (again && again !== document.activeElement) again.focus();
+  const none = focused?.startsWith('remove-') && !element.querySelector('.remove');
+  if (focused === 'clear' || none) { focused = null; goToField(); }
+  const again = focused && (element.querySelector(`[data-key="${focused}"]`) ?? neighbour(focused));
+  if (again && again !== document.activeElement) again.focus({ preventScroll: true });
+  const wrong = element.querySelector('[role="alert"]')?.textContent ?? '';
+  if (wrong && wrong !== said) element.querySelector('[role="alert"]').scrollIntoView({ block: 'nearest' });
+  said = wrong;
+  const verdict = element.querySelector('[data-key="verdict"]');
+  if (verdict && !decided) show(verdict);
+  decided = verdict;
 });

@@ -2,22 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
 from siamese import Decision, Pick
 from ui import words
 from ui.html import details, numbers
+from ui.html.answers import shown
 
-MOST_BARS = 12  # rows of a ranking; the rest are added up
+FIRST_BARS = 5  # rows of a ranking; the rest are added up, and shown when asked for
+MOST_FACES = 12  # rows with a picture, each of some kilobytes
 
 _ANSWER = Markup(
     '<section class="answer ranked {tone}" aria-label="{title}" data-say="{say}">'
     '<div class="faces">{query}<span class="sign" aria-hidden="true">{sign}</span>{winner}</div>'
-    '<div class="verdict"><h2>{title}</h2><p class="number"><b>{percent}</b> {unit}</p>'
-    '<p class="lead">{ahead} {lead}</p></div>'
-    '{warnings}{note}<h3>{ranking}</h3><ol class="ranking">{bars}</ol>{tools}{decided}</section>'
+    '<div class="verdict"><h2 tabindex="-1" data-key="verdict">{title}</h2>'
+    '<p class="number"><b>{percent}</b> {unit}</p><p class="lead">{lead}</p></div>'
+    "{warnings}{note}<h3>{ranking}</h3>{bars}{more}</section>"
 )
+_LIST = Markup('<ol class="ranking">{}</ol>')
 _ROW = Markup(
     '<li class="{kind}">{face}<span class="who">{name} <small>{count}</small></span>'
     '<span class="bar" aria-hidden="true"><span style="width:{width}%"></span></span>'
@@ -27,7 +31,7 @@ _ROW = Markup(
 
 @dataclass(frozen=True, slots=True)
 class _Bar:
-    """One answer in the ranking; `kind` is "person", "none" or "rest"."""
+    """One answer in the ranking; `kind` is "person" or "none"."""
 
     share: float
     name: str
@@ -47,9 +51,9 @@ def pick(
     `note` is one more sentence for whoever reads the answer.
     """
     bars = _bars(found)
-    ahead = words.AHEAD.format(points=numbers.points(found.margin), runner=bars[1].name)
     tone, sign, title, lead = _words(found, said)
     share = numbers.percent(bars[0].share)
+    ahead = words.AHEAD.format(points=numbers.points(found.margin), runner=bars[1].name)
     answer = _ANSWER.format(
         tone=tone,
         title=title,
@@ -59,16 +63,14 @@ def pick(
         winner=_winner(found.identity, pictures),
         percent=share,
         unit=words.PROBABLE,
-        ahead=ahead,
-        lead=lead,
+        lead=f"{ahead} {lead}".strip(),
         warnings=details.warnings([found.query]),
         note=Markup('<ul class="warnings"><li>{}</li></ul>').format(note) if note else "",
         ranking=words.RANKING,
-        bars=Markup("").join(_row(bar, pictures) for bar in _shortened(bars)),
-        decided=details.decided(found.operating_point, found.milliseconds, said.rates),
-        tools=details.tools(
-            found.to_dict(),
-            "pick",
+        bars=_ranking(bars, pictures),
+        more=_more(
+            found,
+            said,
             details.picture(
                 tone,
                 title,
@@ -87,14 +89,25 @@ def pick(
     return str(answer)
 
 
+def _more(found: Pick, said: words.PickWords, picture: Mapping[str, Any]) -> Markup:
+    """How it was decided, and the answer to take along."""
+    return details.more(
+        found.origin,
+        found.milliseconds,
+        [details.rates(found.operating_point, said.rates)],
+        details.tools(found.to_dict(), "pick", picture),
+    )
+
+
 def _words(found: Pick, said: words.PickWords) -> tuple[str, str, str, str]:
     """Tone, sign, headline and one sentence."""
     if found.identity is None:
         return "none", words.SIGNS["different"], said.nobody, said.nobody_lead
-    alone = found.ranking[0].decision
-    tone = "same" if alone is Decision.SAME else "uncertain"
-    lead = said.pair_alone.format(verdict=said.verdicts[alone.value])
-    return tone, words.SIGNS[tone], words.WINNER.format(name=found.identity), lead
+    best = found.ranking[0]
+    tone = "same" if shown(best.decision, best.probability) == "same" else "uncertain"
+    lead = said.pair_alone.format(verdict=said.verdicts[best.decision.value])
+    title = words.WINNER.format(name=found.identity)
+    return tone, words.SIGNS[tone], title, "" if best.decision is Decision.SAME else lead
 
 
 def _winner(identity: str | None, pictures: Mapping[str, str]) -> Markup:
@@ -112,14 +125,23 @@ def _bars(found: Pick) -> list[_Bar]:
     return sorted(bars, key=lambda bar: -bar.share)
 
 
-def _shortened(bars: list[_Bar]) -> list[_Bar]:
-    """The first bars, "none of these" wherever it comes, and the others as one."""
-    first = [bar for number, bar in enumerate(bars) if number < MOST_BARS or bar.kind == "none"]
-    others = [bar for number, bar in enumerate(bars) if number >= MOST_BARS and bar.kind != "none"]
+def _ranking(bars: list[_Bar], pictures: Mapping[str, str]) -> Markup:
+    """The first bars, "none of these" wherever it comes; the others folded."""
+    seen = [bar for number, bar in enumerate(bars) if number < FIRST_BARS or bar.kind == "none"]
+    others = [bar for bar in bars if bar not in seen]
+    rows = [
+        _row(bar, pictures if number < MOST_FACES else {})
+        for number, bar in enumerate([*seen, *others])
+    ]
+    first = _LIST.format(Markup("").join(rows[: len(seen)]))
     if not others:
         return first
-    total = sum(bar.share for bar in others)
-    return [*first, _Bar(total, words.OTHERS.format(count=len(others)), "rest")]
+    share = numbers.percent(sum(bar.share for bar in others))
+    title = words.OTHERS.format(count=len(others), share=share)
+    rest = Markup('<ol class="ranking" start="{}">{}</ol>').format(
+        len(seen) + 1, Markup("").join(rows[len(seen) :])
+    )
+    return first + details.folded("ranking", title, rest)
 
 
 def _row(bar: _Bar, pictures: Mapping[str, str]) -> Markup:

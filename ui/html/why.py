@@ -11,7 +11,7 @@ from ui import draw, words
 from ui.html import numbers
 
 _WHY = Markup(
-    '<div class="why"><h3 tabindex="-1" data-key="why">{title}</h3>'
+    '<div class="why"><h3>{title}</h3>'
     '<div class="pictures">{first}{second}</div>'
     '<ul class="legend"><li class="for">{speaks_for}</li><li class="against">{against}</li></ul>'
     "<p>{read}</p><p>{limits}</p></div>"

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from siamese import Gallery, ImageError, SiameseError, Verifier
 from ui import words
-from ui.html import cards, numbers, rankings
+from ui.html import about, cards, numbers, rankings
 from ui.html.sketch import SIDE, Sketch, mark, sheet
 from ui.photo import take
 from ui.server.fields import event_data
@@ -20,7 +20,7 @@ from ui.visit import Problem
 
 ANY_PRIOR = 5  # per cent: as much as for each of the twenty characters
 MAX_DRAWING = 400_000  # characters of a data URL; a drawing of ours has a tenth of it
-_CHARACTERS = Markup('<div class="characters" role="group" aria-label="{label}">{all}</div>{hint}')
+_CHARACTERS = Markup('<div class="characters" role="group" aria-label="{label}">{all}</div>')
 _CHARACTER = Markup(
     '<button type="button" data-do="show" data-row="{row}" data-key="character-{row}"'
     ' title="{title}"><img src="{picture}" alt="{title}"><span>{number}</span></button>'
@@ -52,19 +52,22 @@ class AnyTab:
         }
         first = next(iter(self._alphabets))
         self._drawing = gr.State(Drawing(), time_to_live=60 * minutes)
-        gr.HTML(Markup('<p class="hint">{}</p>').format(words.ANY_LEAD), apply_default_css=False)
-        with gr.Row(elem_classes="photos"):
-            with gr.Column(min_width=280, elem_classes="place"):
-                self._sketch = Sketch(elem_classes="sketch")
-            with gr.Column(min_width=280, elem_classes="place"):
-                self._alphabet = gr.Radio(
-                    list(self._alphabets), value=first, label=words.ALPHABET, buttons=[]
-                )
-                self._support = Panel(self._shown(first), elem_classes="support")
-        self._answer = Panel(cards.notice(words.WAITING_DRAWING), elem_classes="answer-panel")
-        self._point, self._prior = options(
-            verifier, words.ANY_NONE_PRIOR, words.ANY_NONE_PRIOR_INFO, ANY_PRIOR
-        )
+        gr.HTML(about.lead(words.ANY_LEAD), apply_default_css=False)
+        # The style sheet lays these out: the answer beside the sheet, or above it on a phone.
+        with gr.Column(elem_classes="drawing"):
+            self._alphabet = gr.Radio(
+                list(self._alphabets),
+                value=first,
+                label=words.ALPHABET,
+                buttons=[],
+                elem_classes="alphabet",
+            )
+            self._support = Panel(self._shown(first), elem_classes="support")
+            self._answer = Panel(cards.notice(words.WAITING_DRAWING), elem_classes="answer-panel")
+            self._sketch = Sketch(elem_classes="sketch")
+            self._point, self._prior = options(
+                verifier, words.ANY_NONE_PRIOR, words.ANY_NONE_PRIOR_INFO, ANY_PRIOR
+            )
         self._wire()
 
     @property
@@ -102,9 +105,8 @@ class AnyTab:
             )
             for row, character in enumerate(self._alphabets[alphabet])
         )
-        hint = Markup('<p class="hint">{}</p>').format(words.CHARACTERS_HINT)
         label = words.CHARACTERS.format(alphabet=alphabet)
-        return str(_CHARACTERS.format(label=label, all=found, hint=hint))
+        return str(_CHARACTERS.format(label=label, all=found))
 
     def _draw(
         self, old: Drawing | None, alphabet: str, point: str, prior: float, event: gr.EventData

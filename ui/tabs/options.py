@@ -7,6 +7,7 @@ import gradio as gr
 
 from siamese import Verifier
 from ui import words
+from ui.html import cards
 from ui.html.details import point_name
 from ui.server.cores import cores
 from ui.tabs.components import Panel, Percent
@@ -21,28 +22,33 @@ ANSWERS = "answers"
 def options(
     verifier: Verifier, prior: str, prior_info: str, percent: int = 50
 ) -> tuple[gr.Radio, Percent]:
-    """The choice of the operating point, and of the prior, which starts at `percent`."""
+    """The choice of the operating point, and of the prior, which starts at `percent`.
+
+    They are behind a button; the page remembers whether they are open.
+    """
     rule, faces = verifier.rule, verifier.config.detector == "mtcnn"
     choices = [(point_name(point), point.name) for point in rule.operating_points]
     info = words.OPERATING_POINT_INFO if faces else words.OPERATING_POINT_INFO_ANY
-    with gr.Row(elem_classes="options"):
-        radio = gr.Radio(
-            choices,
-            value=rule.default.name,
-            label=words.OPERATING_POINT,
-            info=info.format(data=rule.default.measured_on),
-            min_width=280,
-        )
-        slider = Percent(
-            0.1,
-            99.9,
-            value=percent,
-            step=0.1,
-            label=prior,
-            info=prior_info,
-            min_width=280,
-            buttons=[],
-        )
+    with gr.Column(elem_classes="settings"):
+        gr.HTML(str(cards.opener(words.SETTINGS, "settings")), apply_default_css=False)
+        with gr.Row(elem_classes="options"):
+            radio = gr.Radio(
+                choices,
+                value=rule.default.name,
+                label=words.OPERATING_POINT,
+                info=info.format(data=rule.default.measured_on),
+                min_width=280,
+            )
+            slider = Percent(
+                0.1,
+                99.9,
+                value=percent,
+                step=0.1,
+                label=prior,
+                info=prior_info,
+                min_width=280,
+                buttons=[],
+            )
     return radio, slider
 
 

@@ -8,7 +8,7 @@ import gradio as gr
 from siamese import SiameseError, Verifier
 from ui import words
 from ui.api.routes import MAX_SUPPORT, SECONDS
-from ui.html import cards, numbers, rankings
+from ui.html import about, cards, numbers, rankings
 from ui.photo import Upload
 from ui.server import forgetting
 from ui.server.fields import PhotosInput, event_data
@@ -28,6 +28,7 @@ class PickTab:
         self._minutes = minutes
         self._waiting = cards.notice(words.WAITING_PICK, examples.pick())
         self._support = gr.State(Support(), time_to_live=60 * minutes)
+        gr.HTML(about.lead(words.PICK_LEAD, words.CONSENT), apply_default_css=False)
         with gr.Row(elem_classes="photos"):
             self._query = PhotoPlace(verifier, words.QUERY, minutes)
             with gr.Column(min_width=280, elem_classes="place"):
@@ -64,12 +65,13 @@ class PickTab:
         """The list is sent with the answers, one at a time: an older one cannot come last."""
         inputs = [self._query.state, self._support, self._point, self._prior]
         outputs = [*self._list, self._answer]
-        self._query.wire(self._answer, self._settle, inputs)
+        for changed in self._query.wire(self._answer):
+            changed.then(self._settle, inputs, self._answer, **settling(self._answer))
         self._field.upload(
             self._add,
             [self._field, self._support],
             [self._support, self._field, self._answer],
-            **working(self._field, self._people),
+            **working(self._field),
         ).then(self._settle_all, inputs, outputs, **settling(self._answer))
         self._people.act(self._act, inputs, [self._support, *outputs], **settling(self._answer))
         self._answer.act(
@@ -107,7 +109,7 @@ class PickTab:
                 break
         if not support.add(added, MAX_SUPPORT):  # others have come meanwhile
             gr.Warning(words.TOO_MANY.format(limit=MAX_SUPPORT))
-        return [support, gr.update(value=None), cards.notice(words.COMPARING)]
+        return [support, gr.update(value=None), cards.comparing()]
 
     def _try(self, support: Support) -> list[Any]:
         """The example was pressed; the answer has no other button that asks the server."""
@@ -115,7 +117,7 @@ class PickTab:
         people = [examples.upload(name) for name in examples.PEOPLE]
         members = [m for found in new_members(self._verifier, people) for m in found]
         support.add(members, MAX_SUPPORT)
-        return [*self._query.show(query), support, cards.notice(words.COMPARING)]
+        return [*self._query.show(query), support, cards.comparing()]
 
     def _act(
         self,

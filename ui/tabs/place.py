@@ -1,6 +1,6 @@
 """A place on the page for one photo: the field that takes it, and the card that then shows it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -11,7 +11,7 @@ from ui.html import cards
 from ui.photo import Upload
 from ui.server.fields import PhotoInput, event_data
 from ui.tabs.components import Panel
-from ui.tabs.options import settling, working
+from ui.tabs.options import working
 from ui.visit import Shown, look, search
 
 
@@ -49,33 +49,28 @@ class PhotoPlace:
     def show(self, shown: Shown | None) -> list[Any]:
         """The values of `outputs` for a photo, or for none."""
         taken = shown is not None and bool(shown.picture)
-        card = cards.photo(shown, self._role, self._all_count)
-        return [shown, gr.update(value=None, visible=not taken), card]
+        return [shown, gr.update(value=None, visible=not taken), self.look(shown)]
+
+    def look(self, shown: Shown | None, face: int | None = None) -> str:
+        """The card of a photo, with another face (from 0) marked than its own choice."""
+        return cards.photo(shown, self._role, self._all_count, face)
 
     def keep(self) -> list[Any]:
         """The values of `outputs` that change nothing."""
         return [gr.skip()] * 3
 
-    def wire(
-        self,
-        answer: Panel,
-        settle: Callable[..., str],
-        inputs: list[Any],
-        about: Sequence[gr.State] = (),
-    ) -> None:
-        """Follow the visitor: first the photo changes and the answer goes, then a new one comes.
+    def wire(self, answer: Panel, about: Sequence[gr.State] = ()) -> list[Any]:
+        """Follow the visitor: the photo changes and the answer goes.
 
-        `settle` makes the answer, as HTML, from the values of `inputs`. The states in `about` hold
-        more that was found in the photo; they become None when it goes.
+        The states in `about` hold more that was found in the photo; they become None when it goes.
+        Returns the events after which there is to be a new answer.
         """
         self._about = about
         outputs = [*self.outputs, answer, *about]
-        self.field.input(self._add, [self.field], outputs, **working(self.field)).then(
-            settle, inputs, answer, **settling(answer)
-        )
-        self.card.act(self._act, [self.state], outputs, **working(self.card)).then(
-            settle, inputs, answer, **settling(answer)
-        )
+        return [
+            self.field.input(self._add, [self.field], outputs, **working(self.field)),
+            self.card.act(self._act, [self.state], outputs, **working(self.card)),
+        ]
 
     def _add(self, upload: Upload | None) -> list[Any]:
         if upload is None:
@@ -89,14 +84,14 @@ class PhotoPlace:
             gr.Info(words.EXPIRED.format(minutes=self._minutes))
         elif data["do"] == "face":
             chosen = shown.toggle(data["face"])
-            return [*self.show(chosen), cards.notice(words.COMPARING), *self._keep_about()]
+            return [*self.show(chosen), cards.comparing(), *self._keep_about()]
         elif data["do"] == "more" and shown.photo is not None:
             return self._other(search(self._verifier, shown.with_more()))
         return self._other(None)
 
     def _other(self, shown: Shown | None) -> list[Any]:
         """Another photo, none, or another search: what was found before is let go."""
-        return [*self.show(shown), cards.notice(words.COMPARING), *[None] * len(self._about)]
+        return [*self.show(shown), cards.comparing(), *[None] * len(self._about)]
 
     def _keep_about(self) -> list[Any]:
         return [gr.skip()] * len(self._about)

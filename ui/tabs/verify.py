@@ -4,9 +4,9 @@ from typing import Any
 
 import gradio as gr
 
-from siamese import SiameseError, Verifier
+from siamese import SiameseError, Verification, Verifier
 from ui import words
-from ui.html import answers, cards, numbers
+from ui.html import about, answers, cards, numbers
 from ui.server.fields import event_data
 from ui.tabs import examples
 from ui.tabs.components import Panel
@@ -23,6 +23,7 @@ class VerifyTab:
         self._verifier = verifier
         self._minutes = minutes
         self._waiting = cards.notice(words.WAITING_PAIR, examples.pairs())
+        gr.HTML(about.lead(words.VERIFY_LEAD, words.CONSENT), apply_default_css=False)
         with gr.Row(elem_classes="photos pair"):
             self._first = PhotoPlace(verifier, words.FIRST, minutes, all_count=True)
             self._second = PhotoPlace(verifier, words.SECOND, minutes, all_count=True)
@@ -43,12 +44,13 @@ class VerifyTab:
     def _wire(self) -> None:
         first, second = self._first, self._second
         inputs = [first.state, second.state, self._asked, self._point, self._prior]
-        for place in (first, second):
-            place.wire(self._answer, self._settle, inputs, [self._asked])
         seen = [first.state, second.state, self._asked]
-        self._answer.act(self._act, seen, self.outputs, **working(self._answer)).then(
-            current, seen, self._asked, **settling(self._answer)
-        ).then(self._settle, inputs, self._answer, **settling(self._answer))
+        shown = [self._asked, first.card, second.card, self._answer]
+        quietly = {**working(self._answer), "show_progress": "minimal"}
+        acted = self._answer.act(self._act, seen, self.outputs, **quietly)
+        photos = [place.wire(self._answer, [self._asked]) for place in (first, second)]
+        for changed in (*photos[0], *photos[1], acted):
+            changed.then(self._settle_all, inputs, shown, **settling(self._answer))
         follow([self._point, self._prior], self._settle, inputs, self._answer)
 
     def _act(
@@ -57,9 +59,8 @@ class VerifyTab:
         second: Shown | None,
         asked: Asked | None,
         event: gr.EventData,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way to ask for it)
     ) -> list[Any]:
-        """A button of the answer, or an example, was pressed."""
+        """A part of the answer was opened, or an example pressed."""
         data = event_data(event)
         asked = asked or Asked()
         if data["do"] == "example":
@@ -69,10 +70,10 @@ class VerifyTab:
             gr.Info(words.EXPIRED.format(minutes=self._minutes))
             return self.empty()
         if data["do"] == "pair":
+            asked = all_pairs(self._verifier, asked, first, second)  # one can choose another
             first, second = first.choose(data["row"]), second.choose(data["column"])
             return self._with(first, second, asked)
         if data["do"] == "why":
-            progress(0, desc=words.EXPLAINING)
             asked = explain(self._verifier, asked, first, second)
         elif data["do"] == "matrix":
             asked = all_pairs(self._verifier, asked, first, second)
@@ -80,8 +81,28 @@ class VerifyTab:
 
     def _with(self, first: Shown, second: Shown, asked: Asked) -> list[Any]:
         """Other photos or faces; no answer until there is one to them."""
-        comparing = cards.notice(words.COMPARING)
+        comparing = cards.comparing()
         return [*self._first.show(first), *self._second.show(second), asked, comparing]
+
+    def _settle_all(
+        self,
+        first: Shown | None,
+        second: Shown | None,
+        asked: Asked | None,
+        point: str,
+        prior: float,
+    ) -> list[Any]:
+        """What is about these photos; they, if the answer chose among faces; the answer."""
+        asked = current(first, second, asked)
+        answer, found = self._answered(first, second, asked, point, prior)
+        if found is None or len(found.first.faces) * len(found.second.faces) < 2:
+            return [asked, gr.skip(), gr.skip(), answer]
+        places, photos = (self._first, self._second), (first, second)
+        looks = [
+            place.look(shown, seen.chosen)
+            for place, shown, seen in zip(places, photos, found.photos, strict=True)
+        ]
+        return [asked, *looks, answer]
 
     def _settle(
         self,
@@ -92,12 +113,23 @@ class VerifyTab:
         prior: float,
     ) -> str:
         """The answer for what is on the page now, as HTML."""
+        return self._answered(first, second, asked, point, prior)[0]
+
+    def _answered(
+        self,
+        first: Shown | None,
+        second: Shown | None,
+        asked: Asked | None,
+        point: str,
+        prior: float,
+    ) -> tuple[str, Verification | None]:
+        """The same, and the answer itself, if there is one."""
         if first is None and second is None:
-            return self._waiting
+            return self._waiting, None
         if first is None or second is None:
-            return cards.notice(words.WAITING_SECOND)
+            return cards.notice(words.WAITING_SECOND), None
         if first.sighting is None or second.sighting is None:
-            return cards.notice(words.WAITING_USABLE)
+            return cards.notice(words.WAITING_USABLE), None
         asked = asked or Asked()
         try:
             found = self._verifier.verify(
@@ -109,10 +141,7 @@ class VerifyTab:
                 second_face=second.face,
             )
         except SiameseError as error:
-            return str(cards.problem(Problem.of(error)))
-        return answers.verification(
-            found,
-            self._verifier.rule,
-            asked.pairs.of(first.sighting, second.sighting),
-            asked.why.of(first, second),
-        )
+            return str(cards.problem(Problem.of(error))), None
+        pairs = asked.pairs.of(first.sighting, second.sighting)
+        why = asked.why.of(first, second)
+        return answers.verification(found, self._verifier.rule, pairs, why), found

@@ -63,6 +63,7 @@ def shown_percent(said: str) -> tuple[float, float]:
 def disagreements(found: Verification, rule: DecisionRule, page: str) -> list[str]:
     """What is wrong with an answer as it stands on the page."""
     decision, log10 = found.decision.value, found.log10_likelihood_ratio
+    said = answers.shown(found.decision, found.probability)
     lead = next(re.finditer(r'<p class="lead">(.*?)</p>', page))[1]
     percent = next(re.finditer(r'<p class="number"><b>(.*?)</b>', page))[1]
     low, high = shown_percent(percent)
@@ -77,9 +78,11 @@ def disagreements(found: Verification, rule: DecisionRule, page: str) -> list[st
     }
     towards = "same" if log10 > 0 else "different"
     checks = {
-        "word": words.VERDICTS[decision] == next(re.finditer(r"<h2>(.*?)</h2>", page))[1],
-        "colour": f'class="answer {decision}"' in page,
-        "place on the scale": zones[decision],
+        "word": words.VERDICTS[said] == next(re.finditer(r"<h2[^>]*>(.*?)</h2>", page))[1],
+        "word and decision": said in (decision, "uncertain"),
+        "word and number": said == "uncertain" or (said == "same") == (found.probability >= 0.5),
+        "colour": f'class="answer {said}"' in page,
+        "place on the scale": zones[said],
         "number": low <= found.probability <= high,
         "number and ratio": np.isclose(
             found.probability, probability(log10 * np.log(10), found.prior_of_pair)
@@ -104,7 +107,7 @@ def disagreements(found: Verification, rule: DecisionRule, page: str) -> list[st
         in page,
         "support": (found.support is Strength.NONE) == (log10 == 0),
         "search": (found.comparisons > 1) == (f"of {found.comparisons} pairs of faces" in page),
-        "read out": f'data-say="{words.SAY_VERDICT.format(verdict=words.VERDICTS[decision], percent=percent)}"'  # noqa: E501
+        "read out": f'data-say="{words.SAY_VERDICT.format(verdict=words.VERDICTS[said], percent=percent)}"'  # noqa: E501
         in page,
     }
     return [name for name, holds in checks.items() if not holds]

@@ -100,6 +100,12 @@ def test_a_card_is_shown_without_its_front_matter_and_pictures(tmp_path: Path) -
     assert model_card(tmp_path / "nowhere") is None and model_card(None) is None
 
 
+def test_every_column_of_a_table_is_headed(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("|  | x |  |\n| - | - | - |\n| a |  | b |\n")
+    card = model_card(tmp_path)
+    assert card is not None and Seen(card).text.split("\n")[3:6] == ["measured on", "x", "result"]
+
+
 def test_the_embedded_cards_lose_nothing() -> None:
     for folder in (Path(DRAWINGS), Path(DRAWINGS).parent):
         card = model_card(folder)

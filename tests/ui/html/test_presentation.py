@@ -164,6 +164,31 @@ def answer(similar: Similar | None, logit: float = 0.85, prior: float = 0.5) -> 
 
 
 @pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        (0, "None of 3,000 pairs of strangers looked this alike."),
+        (1, "About 1 in 3,000 pairs of strangers look this alike."),
+        (10, "About 1 in 300 pairs of strangers look this alike."),
+        (61, "About 1 in 50 pairs of strangers look this alike."),
+        (420, "About 1 in 7 pairs of strangers look this alike."),
+        (1000, "About 3 in 10 pairs of strangers look at least this alike."),
+        (2840, "About 9 in 10 pairs of strangers look at least this alike."),
+        (2990, "Nearly all pairs of strangers look at least this alike."),
+    ],
+)
+def test_how_often_strangers_look_this_alike_is_one_sentence(errors: int, said: str) -> None:
+    similar = Similar(errors, 3000, 0.0, 1.0, "LFW View 2")
+    assert said in answer(similar)
+
+
+@pytest.mark.parametrize("share", [0.0001, 0.0021, 0.034, 0.0512, 0.11, 0.1499])
+def test_one_in_many_is_rounded_by_little(share: float) -> None:
+    one, many = numbers.one_in(share)
+    assert 1 / int(many.replace(",", "")) == pytest.approx(share, rel=0.11)
+    assert one == "1"
+
+
+@pytest.mark.parametrize(
     ("found", "words", "interval"),
     [
         (
@@ -192,20 +217,38 @@ def test_what_was_never_counted_is_not_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("logit", "prior", "said"),
+    ("logit", "prior", "said", "verdict"),
     [
-        (0.85, 0.5, "probably belong to the same person"),
-        (0.85, 0.009, "more likely that they are not"),
-        (-3.0, 0.5, "probably belong to different people"),
-        (-3.0, 0.99, "more likely that they are the same"),
-        (-1.0, 0.01, "may settle it"),
+        (0.85, 0.5, "probably belong to the same person", "same"),
+        (0.85, 0.009, "more likely that they are not", "uncertain"),
+        (-3.0, 0.5, "probably belong to different people", "different"),
+        (-3.0, 0.99, "more likely that they are.", "uncertain"),
+        (-1.0, 0.01, "may settle it", "uncertain"),
     ],
 )
-def test_the_sentence_agrees_with_the_number(logit: float, prior: float, said: str) -> None:
-    """The verdict does not depend on the prior, so the two may point to different sides."""
+def test_word_colour_and_sentence_agree_with_the_number(
+    logit: float, prior: float, said: str, verdict: str
+) -> None:
+    """The decision does not depend on the prior, so it and the number may point to two sides."""
     shown = answer(None, logit, prior)
     leads = [*words.LEADS.values(), *words.LEADS_DESPITE.values()]
     assert [lead for lead in leads if lead in shown] == [lead for lead in leads if said in lead]
+    assert f'<section class="answer {verdict}"' in shown
+    assert re.findall(r"<h2[^>]*>([^<]*)", shown) == [words.VERDICTS[verdict]]
+    assert f'data-say="{words.VERDICTS[verdict]},' in shown
+
+
+@pytest.mark.parametrize("prior", [0.01, 0.3, 0.5, 0.9, 0.999])
+def test_the_mark_on_the_scale_lies_in_the_zone_of_the_word(prior: float) -> None:
+    for logit in np.linspace(-6, 6, 121):
+        found = judged(RULE, float(logit), prior)
+        scale = str(answers._scale(found, RULE))
+        low = float(re.findall(r'zone different" style="width:([\d.]+)%', scale)[0])
+        high = float(re.findall(r'zone same" style="left:([\d.]+)%', scale)[0])
+        here = float(re.findall(r'class="here" style="left:([\d.]+)%', scale)[0])
+        zone = "different" if here < low else "same" if here >= high else "uncertain"
+        if min(abs(here - low), abs(here - high)) > 0.1:
+            assert zone == answers.shown(found.decision, found.probability)
 
 
 def test_a_claim_at_the_bound_says_that_no_stronger_one_is_made() -> None:
@@ -380,3 +423,11 @@ def test_people_of_the_support_set_by_name() -> None:
 def test_a_face_that_is_not_there_changes_nothing(face: str) -> None:
     shown = Shown("a.jpg", face=0)
     assert shown.choose(face) is shown
+
+
+def test_each_face_matches_at_most_one_of_the_other_photo() -> None:
+    assert answers.matches(np.array([[0.0, 3.0, -1.0], [5.0, 1.0, -2.0]])) == [(1, 0), (0, 1)]
+    crowd = np.random.default_rng(0).normal(size=(7, 4))
+    found = answers.matches(crowd)
+    assert len(found) == 4 == len({row for row, _ in found}) == len({column for _, column in found})
+    assert [crowd[at] for at in found] == sorted((crowd[at] for at in found), reverse=True)

@@ -52,7 +52,7 @@ class Visit:
         for question in ("matrix", "why"):
             photos = (self.shown(0), self.shown(1))
             event = pressed(do=question)
-            self.do(self.tab._act, *photos, self.asked, event, lambda *_, **__: None)
+            self.do(self.tab._act, *photos, self.asked, event)
         assert self.asked is not None
         assert self.asked.pairs.value is not None and self.asked.why.value is not None
 
