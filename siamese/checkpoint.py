@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -118,6 +118,12 @@ class Checkpoint:
                 " probability; run `python -m siamese calibrate` on it first."
             )
         return self.config.decision
+
+    def bare(self) -> "Checkpoint":
+        """What training goes on from: without all that calibration adds; see `Siamese.bare`."""
+        network = self.network.bare()
+        config = replace(self.config, network=network.config, decision=None, calibration={})
+        return replace(self, network=network, config=config)
 
     @property
     def public_name(self) -> str:

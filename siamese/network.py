@@ -186,15 +186,18 @@ class Siamese(nn.Module):
         return other.eval()
 
     def bare(self) -> "Siamese":
-        """A copy with what a stage of training goes on from: one basis, weighed alike, no cohort.
+        """What training goes on from: the same twin in one basis, without a cohort.
 
-        The twin is the same; what `in_bases` and `with_cohort` added is calibration's to add anew.
+        Where there were several bases, the head weighs all axes alike, as in `in_bases`.
         """
-        rank = self.config.embedding_size // (self.config.bases or 1)
+        bases = self.config.bases or 1
+        rank = self.config.embedding_size // bases
         config = dataclasses.replace(self.config, bases=None, cohort=None, embedding_size=rank)
         other = Siamese(config)
-        kept = {k: v for k, v in self.state_dict().items() if k not in ("cohort", "relative")}
-        other.load_state_dict(kept | {"head.weight": self.head.weight.mean().expand(1, rank)})
+        kept = {name: self.state_dict()[name] for name in other.state_dict()}
+        if bases > 1:
+            kept["head.weight"] = self.head.weight.mean().expand(1, rank)
+        other.load_state_dict(kept)
         return other.eval()
 
     def with_cohort(self, centres: np.ndarray) -> "Siamese":

@@ -40,7 +40,7 @@ def average(folders: Sequence[Path], out: Path, shares: Sequence[float] = ()) ->
     shares = _checked(shares or [1.0] * len(folders), len(folders))
     if out.resolve() in [folder.resolve() for folder in folders]:
         raise InputError(f"{out} would be overwritten; choose another folder for the average.")
-    parents = [checkpoints.load_folder(folder) for folder in folders]
+    parents = [checkpoints.load_folder(folder).bare() for folder in folders]
     first = parents[0].config
     _check_related(parents)
     network = Siamese(first.network)
@@ -54,7 +54,7 @@ def average(folders: Sequence[Path], out: Path, shares: Sequence[float] = ()) ->
     if "split" in first.training[0]:
         record["split"] = first.training[0]["split"]
     chain = (*joined(parent.config.training for parent in parents), record)
-    config = dataclasses.replace(first, decision=None, calibration={}, training=chain)
+    config = dataclasses.replace(first, training=chain)
     checkpoints.save(out, network, config)
     return checkpoints.load_folder(out)
 

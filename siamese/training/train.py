@@ -48,7 +48,7 @@ def train(options: StageOptions, folder: Path) -> bool:
     Raises InputError with what is missing or contradicts `options.init`, before anything is
     trained.
     """
-    parent = checkpoint.load_folder(options.init) if options.init else None
+    parent = checkpoint.load_folder(options.init).bare() if options.init else None
     config, split = settled(options.wanted, parent.config if parent else None)
     schedule = dataclasses.replace(options.schedule, augmentation=augmentation_for(config))
     options = dataclasses.replace(options, schedule=schedule)
@@ -74,9 +74,7 @@ def train(options: StageOptions, folder: Path) -> bool:
     stage = (objective, network, data, batches, schedule, folder, validation)
     if not run_stage(*stage, options.device, identity, options.compiled):
         return False
-    trained = dataclasses.replace(
-        config, decision=None, calibration={}, training=(*config.training, record)
-    )
+    trained = dataclasses.replace(config, training=(*config.training, record))
     checkpoint.save(folder, network, trained)
     (folder / STATE).unlink(missing_ok=True)
     return True

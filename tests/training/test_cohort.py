@@ -131,3 +131,18 @@ def test_strangers_of_one_kind_are_of_nearly_one_age() -> None:
     assert sum("age" in picture.name for picture in some_of(pictures * 5)) > COHORT_PICTURES / 3
     with pytest.raises(InputError, match="whose names tell an age"):
         pairs_of_one_kind(pictures[1500:])
+
+
+@pytest.mark.parametrize("bases", [None, 4])
+def test_training_goes_on_from_the_twin_without_what_calibration_added(bases: int | None) -> None:
+    held = network(bases=bases)
+    bare = held.bare()
+    assert (bare.config.cohort, bare.config.bases, bare.config.embedding_size) == (None, None, 16)
+    pictures = torch.rand(3, 3, 16, 16)
+    with torch.inference_mode():
+        vectors, written = bare.embed(pictures), held.embed(pictures)
+    frame = held.backbone.frame
+    assert torch.allclose(vectors if frame is None else vectors @ frame.T, written, atol=1e-5)
+    weights = bare.head.weight[0]
+    assert torch.equal(weights, held.head.weight[0]) != (bases == 4)
+    assert bases is None or torch.allclose(weights, held.head.weight.mean().expand(16))
