@@ -1,7 +1,8 @@
 """The model card, README.md of a checkpoint's folder, from config.json and metrics.json alone.
 
-All wording stands in `templates/`: faces.md and drawings.md are the two kinds of cards, and no
-figure in them is typed. Here is what goes into them, as plain values, and how numbers are written.
+All wording stands in `templates/`: faces.md and drawings.md are the two kinds of cards, details.md
+is what that of faces has no room for (metrics.html), and no figure in them is typed. Here is what
+goes into them, as plain values, and how numbers are written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.evaluation import plots
@@ -16,6 +19,8 @@ from siamese.hub.card import front_matter, mirrored, result, with_front_matter
 
 Report = Mapping[str, Any]
 
+DETAILS = "metrics.html"
+TEACHER = "reference_network.safetensors"
 HEADLINES = ("lfw", "omniglot", "pairs")  # protocols with a line of their own in quotes.md
 
 # What the files are that faces may be trained on and measured with. Of the photographs in them it
@@ -29,7 +34,7 @@ NOTES = {
     "train_poses.zip": "turned heads: CFP and pictures from laboratories (research use)",
     "train_ages.zip": "All-Age-Faces, without identity (research use)",
     "reference.npz": "embeddings of EdgeFace-XS (Idiap) for these pictures",
-    "reference_network.safetensors": "EdgeFace-XS (Idiap, CC BY-NC-SA 4.0), the teacher",
+    TEACHER: "EdgeFace-XS (Idiap, CC BY-NC-SA 4.0), the teacher",
     "lfw.zip": "Labeled Faces in the Wild, deep-funneled: the photos of View 2, and up to 8 of"
     " everybody with 4 or more: test only",
     "lfw_pairs.txt": "the View 2 list of pairs: test only",
@@ -47,26 +52,43 @@ def subject_of(config: CheckpointConfig) -> str:
 
 def render(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
     """The whole card. `folder` is where the plots are looked for."""
+    return page(f"{subject_of(checkpoint.config)}.md", **_values(checkpoint, metrics, folder))
+
+
+def details(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
+    """What the card of faces has no room for, as a page of HTML to stand beside it."""
+    text = page("details.md", **_values(checkpoint, metrics, folder))
+    content = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(text))
+    return page("details.html", content=content, sha256=checkpoint.sha256)
+
+
+def _values(checkpoint: Checkpoint, metrics: Report, folder: Path) -> dict[str, Any]:
+    """All that a card is made of."""
     config, network = checkpoint.config, checkpoint.config.network
     records = (*config.training, config.calibration)
-    sources = [record.get("sources", {}) for record in (*records, {"sources": metrics["data"]})]
-    trained_on = {name for record in config.training for name in record.get("sources", {})}
-    return page(
-        f"{subject_of(config)}.md",
-        front_matter=_front_matter(config, metrics["protocols"], trained_on),
-        config=config,
-        network=network,
-        mirrored=lambda of: mirrored(network, of),
-        parameters=sum(value.numel() for value in checkpoint.network.parameters()),
-        sha256=checkpoint.sha256,
-        metrics=metrics,
-        found=metrics["protocols"],
-        trained_on=trained_on,
-        files={name: sha256 for own in sources for name, sha256 in own.items()},
-        notes=NOTES,
-        plots=plots.files(folder),
-        stages=[_stage(record) for record in (*records, metrics) if "command" in record],
-    )
+    sources = [_sources(record) for record in (*records, {"sources": metrics["data"]})]
+    trained_on = {name for record in config.training for name in _sources(record)}
+    return {
+        "front_matter": _front_matter(config, metrics["protocols"], trained_on),
+        "config": config,
+        "network": network,
+        "mirrored": lambda of: mirrored(network, of),
+        "parameters": sum(value.numel() for value in checkpoint.network.parameters()),
+        "sha256": checkpoint.sha256,
+        "metrics": metrics,
+        "found": metrics["protocols"],
+        "trained_on": trained_on,
+        "files": {name: sha256 for own in sources for name, sha256 in own.items()},
+        "notes": NOTES,
+        "plots": plots.files(folder),
+        "stages": [_stage(record) for record in (*records, metrics) if "command" in record],
+    }
+
+
+def _sources(record: Report) -> dict[str, str]:
+    """Names and hashes of the files that a stage took, the network that taught it among them."""
+    teacher = record.get("teacher_sha256")
+    return {**record.get("sources", {}), **({TEACHER: teacher} if teacher else {})}
 
 
 def headline(chosen: Sequence[str], found: Report) -> str:

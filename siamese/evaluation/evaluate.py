@@ -78,6 +78,9 @@ def evaluate(
             checkpoint = _with_measured_rates(checkpoint, measured, out)
         text = card.render(checkpoint, content, out)
         (out / checkpoints.CARD).write_text(text, encoding="utf-8")
+        if card.subject_of(checkpoint.config) == "faces":
+            text = card.details(checkpoint, content, out)
+            (out / card.DETAILS).write_text(text, encoding="utf-8")
     print(card.headline(chosen, content["protocols"]))
     print(f"written: {out}")
     return content

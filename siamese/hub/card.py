@@ -14,8 +14,7 @@ from siamese.errors import InputError
 from siamese.network import NetworkConfig
 
 _FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n?(.*)\Z", re.DOTALL)
-_PICTURE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
-_LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)")
+_LINK = re.compile(r"""(?:\]\(|\b(?:src|href)=")([^)"\s#]+)""")  # of Markdown, of HTML
 
 
 def split(card: str) -> tuple[dict[str, Any], str]:
@@ -111,11 +110,6 @@ Licence of the weights: {config.license}. {config.license_reason}
 def mirrored(network: NetworkConfig, of: str) -> str:
     """How an embedding is made, to be put after its size, where mirror images take part."""
     return f", the mean of {of}'s and of its mirror image's" * network.mirrored
-
-
-def pictures(card: str) -> list[str]:
-    """Relative paths of the pictures that a card shows."""
-    return [path for path in _PICTURE.findall(card) if "://" not in path]
 
 
 def links(text: str) -> list[str]:

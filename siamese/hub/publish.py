@@ -110,7 +110,7 @@ def checkpoint_files(folder: Path, checkpoint: Checkpoint, repo: str) -> dict[st
         _check_metrics(folder / METRICS, checkpoint)
     card = read_card(_inside(folder, CARD).parent)
     if card is not None:
-        files |= {name: _inside(folder, name) for name in _pictures(folder, card)}
+        files |= {name: _inside(folder, name) for name in _linked(folder, CARD)}
         card = model_card.complete(card, checkpoint.config, repo)
     else:
         card = model_card.minimal(checkpoint.config, repo)
@@ -234,11 +234,6 @@ def _check_metrics(path: Path, checkpoint: Checkpoint) -> None:
         )
 
 
-def _pictures(folder: Path, text: str) -> list[str]:
-    """The pictures that a text shows and that lie in the folder."""
-    return [name for name in model_card.pictures(text) if (folder / name).is_file()]
-
-
 def _linked(root: Path, document: str) -> list[str]:
     """The files of `root` that a document links to or shows, and those that these do, sorted."""
     found: set[str] = set()
@@ -250,7 +245,7 @@ def _linked(root: Path, document: str) -> list[str]:
             target = os.path.normpath(near / link)
             if (root / target).is_file() and target not in found:
                 found.add(target)
-                waiting += [target] * (PurePosixPath(target).suffix == ".md")
+                waiting += [target] * (PurePosixPath(target).suffix in (".md", ".html"))
     return sorted(found)
 
 

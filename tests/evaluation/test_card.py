@@ -5,6 +5,7 @@ pytest tests/evaluation/test_card.py
 
 import dataclasses
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,10 @@ KINDS = pytest.mark.parametrize("config", [FACES, DRAWINGS], ids=["faces", "draw
 NOTHING: dict[str, Any] = {"protocols": {}, "data": {}, "software": {}, "command": "evaluate"}
 
 
-def rendered(config: CheckpointConfig) -> str:
+def rendered(config: CheckpointConfig, write: Callable[..., str] = card.render) -> str:
     """The card of an untrained network of which nothing was measured."""
     loaded = Checkpoint(Siamese(config.network), config, "0" * 64, "untrained")
-    return card.render(loaded, NOTHING, Path("nowhere"))
+    return write(loaded, NOTHING, Path("nowhere"))
 
 
 @KINDS
@@ -58,22 +59,29 @@ def test_mirror_images_are_mentioned_where_they_take_part(config: CheckpointConf
     assert "mirror image" in rendered(dataclasses.replace(config, network=mirrored))
 
 
-@KINDS
-def test_commands_say_which_weights_they_took(config: CheckpointConfig) -> None:
+@pytest.mark.parametrize(
+    ("config", "write", "block"),
+    [(DRAWINGS, card.render, "```\n{}```"), (FACES, card.details, "<pre><code>{}</code></pre>")],
+)
+def test_commands_say_which_weights_they_took(
+    config: CheckpointConfig, write: Callable[..., str], block: str
+) -> None:
+    start, _, end = block.partition("{}")
     first = {"command": "train 1", "parent_sha256": None}
-    plain = rendered(dataclasses.replace(config, training=(first,)))
-    assert "```\ntrain 1\nevaluate\n```" in plain and "`# from`" not in plain
+    plain = rendered(dataclasses.replace(config, training=(first,)), write)
+    assert block.format("train 1\nevaluate\n") in plain and "# from" not in plain
     second = {"command": "train 2 --init weights", "parent_sha256": "a" * 64}
     mean = {"command": "average 3 1 2", "parents_sha256": ["b" * 64, "c" * 64]}
     chain = dataclasses.replace(
         config, training=(first, second, mean), calibration={"command": "calibrate 3 3"}
     )
-    lines = rendered(chain).split("```\n")[-2].splitlines()
+    text = rendered(chain, write)
+    lines = text.rpartition(end)[0].rpartition(start)[2].splitlines()
     assert lines == [
         *("train 1", "# from aaaaaaaaaaaa", "train 2 --init weights"),
         *("# from bbbbbbbbbbbb, cccccccccccc", "average 3 1 2", "calibrate 3 3", "evaluate"),
     ]
-    assert "`# from` names" in rendered(chain)
+    assert "names the weights that the command under it took" in text
 
 
 def test_limits_speak_of_what_was_measured_and_used() -> None:
@@ -85,7 +93,7 @@ def test_limits_speak_of_what_was_measured_and_used() -> None:
 def test_the_cards_know_each_protocol_by_its_name() -> None:
     """A misspelt one would never be shown, and nobody would miss it."""
     asked = set()
-    for name in ("faces.md", "drawings.md"):
+    for name in ("faces.md", "details.md", "drawings.md"):
         source = (Path(card.__file__).parent / "templates" / name).read_text(encoding="utf-8")
         asked |= set(re.findall(r'"(\w+)" (?:not )?in found', source))
     assert len(asked) > 10 and asked <= set(evaluate.PROTOCOLS)

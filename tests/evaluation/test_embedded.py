@@ -36,6 +36,10 @@ def test_the_card_is_what_the_figures_say_and_nothing_else(folder: Path) -> None
     loaded = checkpoint.load_folder(folder)
     written = (folder / checkpoint.CARD).read_text(encoding="utf-8")
     assert written == card.render(loaded, found, folder)
+    assert len(written.splitlines()) <= 150
+    if card.subject_of(loaded.config) == "faces":
+        details = (folder / card.DETAILS).read_text(encoding="utf-8")
+        assert details == card.details(loaded, found, folder)
 
 
 def test_the_figures_are_of_this_code() -> None:
