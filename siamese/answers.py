@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import PlainSerializer, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
-from siamese.calibration import Decided, Judgement, OperatingPoint, Support
+from siamese.calibration import Decided, Judgement, Named, OperatingPoint, Similar, Support
 from siamese.explain import PATCH
 from siamese.faces.detector import Face
 from siamese.faces.quality import QualityWarning
@@ -211,6 +211,11 @@ class Pick(Answer):
     none_probability: float
     none_prior: float
     """How probable "none of these" was beforehand."""
+    population: Named
+    """Who different people are taken to be."""
+    false_matches_among: dict[str, Similar]
+    """How often two different people of each other population are called the same at this setting,
+    where that was counted."""
     operating_point: OperatingPoint
     query: PhotoFaces
     unusable: tuple[Unusable, ...]

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from enum import StrEnum
 from itertools import pairwise
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import (
@@ -38,6 +38,12 @@ BALANCED = "balanced"  # both errors equally frequent
 OLD_NAMES = {"fmr_1": CAREFUL, "fmr_0_1": VERY_CAREFUL}  # in older checkpoints and requests
 TYPED = 1e-3  # how exactly such a rate has to be typed, relatively
 ASKED_RATE = "fmr="  # begins the name of an operating point that is asked for by its rate
+
+# Who else it could be: different people are two of these.
+ANYBODY = "anybody"  # the default
+PEERS = "peers"  # of the same sex, age group and origin
+CHILDREN = "children"
+RELATIVES = "relatives"  # close ones
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -96,6 +102,8 @@ class Strength(StrEnum):
 
 STEPS = (1.0, 2.0, 3.0, 4.0, 6.0)  # log10 LR from which on the next word of `Strength` holds
 
+
+Named = Literal["anybody", "peers", "children", "relatives"]
 
 # Values as JSON schemas name them: the names themselves, without a type of their own.
 Decided = Annotated[Decision, WithJsonSchema({"type": "string", "enum": [*Decision]})]
@@ -211,6 +219,24 @@ class Bounds(Value):
     """How many pairs of different people they rest on."""
 
 
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Population(Value):
+    """How pairs are judged where a different person would be one of these, not just anybody.
+
+    Faces of one kind are more alike, so the same logit is weaker evidence among them. The natural
+    logarithm of the likelihood ratio is scale * logit + offset; the other fields are those of
+    `DecisionRule`, on that scale. Fitted by `training.populations` on counted pairs.
+    """
+
+    name: Named
+    scale: Annotated[float, Field(gt=0)]
+    offset: float
+    operating_points: Annotated[tuple[OperatingPoint, ...], Field(min_length=1)]
+    different_below: float
+    false_matches: FalseMatchCurve
+    bounds: Bounds
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Judgement(Value):
     """What follows from the logit of a pair."""
@@ -241,6 +267,12 @@ class Judgement(Value):
     """Natural logarithm of the likelihood ratio before it is bounded."""
     different_people_as_similar: Similar | None
     """How often random different people look at least this similar; null where not measured."""
+    population: Named
+    """Who different people are taken to be: likelihood ratio, thresholds and rates hold for two of
+    these. Nobody's sex, age or origin is guessed; whoever asks names the population."""
+    false_matches_among: dict[str, Similar]
+    """How often two different people of each other population are called the same at this setting,
+    where that was counted."""
     operating_point: OperatingPoint
 
     @property
@@ -261,7 +293,8 @@ class DecisionRule(Value):
     `different_below` is the logit under which 1 % of genuine pairs lie. `support_scales[k]` is the
     affine correction (scale, offset) of the logit of an identity with k + 1 support photos, the
     last one for that many and more. `false_matches` is None where it was never measured, `bounds`
-    where none were fitted: likelihood ratios are then unbounded.
+    where none were fitted: likelihood ratios are then unbounded. All this holds for `population`;
+    `populations` are the others that can be named, see `among`.
     """
 
     operating_points: Annotated[tuple[OperatingPoint, ...], Field(min_length=1)]
@@ -269,6 +302,30 @@ class DecisionRule(Value):
     support_scales: Annotated[tuple[tuple[float, float], ...], Field(min_length=1)] = ((1.0, 0.0),)
     false_matches: Annotated[FalseMatchCurve | None, Field(exclude_if=lambda it: it is None)] = None
     bounds: Annotated[Bounds | None, Field(exclude_if=lambda it: it is None)] = None
+    populations: Annotated[tuple[Population, ...], Field(exclude_if=lambda it: not it)] = ()
+    population: Annotated[Named, Field(exclude_if=lambda it: it == ANYBODY)] = "anybody"
+
+    def among(self, name: str) -> "DecisionRule":
+        """The rule where a different person would be one of this population.
+
+        Of a rule for anybody. Its logits are what `pair_logit` and `identity_logit` make of the
+        network's. Raises InputError where nothing was counted for that name.
+        """
+        if name == ANYBODY:
+            return self
+        own = next((other for other in self.populations if other.name == name), None)
+        if own is None:
+            known = ", ".join([ANYBODY, *(other.name for other in self.populations)])
+            raise InputError(f"Unknown population '{name}'; this checkpoint has {known}.")
+        return DecisionRule(
+            own.operating_points,
+            own.different_below,
+            tuple((own.scale * a, own.scale * b + own.offset) for a, b in self.support_scales),
+            own.false_matches,
+            own.bounds,
+            self.populations,
+            own.name,
+        )
 
     @property
     def default(self) -> OperatingPoint:
@@ -339,6 +396,8 @@ class DecisionRule(Value):
             likelihood_ratio_bounds=self.bounds,
             logit=logit,
             different_people_as_similar=self.similar(logit),
+            population=self.population,
+            false_matches_among=self.false_matches_among(point),
             operating_point=point,
         )
 
@@ -391,9 +450,24 @@ class DecisionRule(Value):
             one = min(one, self.false_matches.at(self.limits(point, comparisons)[1]).value)
         return 1 - (1 - one) ** comparisons
 
+    def false_matches_among(self, point: OperatingPoint) -> dict[str, Similar]:
+        """How often two people of each other population are called the same at a point of this."""
+        scale, offset = self.support_scales[0]
+        limit = (self.limits(point)[1] - offset) / scale
+        return {
+            other.name: other.false_matches.at(other.scale * limit + other.offset)
+            for other in self.populations
+            if other.name != self.population
+        }
+
     def similar(self, logit: float) -> Similar | None:
         """How often different people look at least this similar; None where it is not known."""
         return None if self.false_matches is None else self.false_matches.at(logit)
+
+    def pair_logit(self, logit: np.ndarray) -> np.ndarray:
+        """Calibrated logits of pairs of photos from those of the network, of any shape."""
+        scale, offset = self.support_scales[0]
+        return scale * logit + offset
 
     def identity_logit(self, logit: np.ndarray, num_photos: np.ndarray) -> np.ndarray:
         """Calibrated logits of identities from raw ones and their numbers of photos, both (K,)."""

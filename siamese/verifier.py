@@ -24,7 +24,9 @@ from siamese.answers import (
     Verification,
 )
 from siamese.calibration import (
+    ANYBODY,
     LN10,
+    DecisionRule,
     OperatingPoint,
     Strength,
     check_prior,
@@ -130,6 +132,7 @@ class Verifier:
         *,
         operating_point: str | None = None,
         prior: float = 0.5,
+        population: str = ANYBODY,
         first_face: int | None = None,
         second_face: int | None = None,
         more_faces: bool = False,
@@ -145,6 +148,9 @@ class Verifier:
                 `find` returned.
             operating_point: its name; the checkpoint's first one by default.
             prior: how probable "same" was beforehand, in (0, 1); moves the probability only.
+            population: who different people are taken to be: "anybody", "peers" (people of the same
+                sex, age group and origin), "children" or "relatives", as far as the checkpoint has
+                them.
             first_face, second_face: only this face, counted from 0 in the order of
                 `PhotoFaces.faces`; by default all.
             more_faces: look for small faces even where there are large ones (slower).
@@ -152,15 +158,17 @@ class Verifier:
         Raises:
             ImageError, NoFaceError: naming the photo. InputError: a parameter makes no sense.
         """
-        point = self.rule.point(operating_point)
+        rule = self.rule.among(population)
+        point = rule.point(operating_point)
         check_prior(prior)
         clock = _Clock()
         seen = self._see((first, second), more_faces, clock)
         found = self._most_alike(seen, (first_face, second_face), clock)
-        judged = self.rule.judge(found.logit, point, prior, found.logits.size)
+        logits = rule.pair_logit(found.logits)
+        judged = rule.judge(float(logits.max()), point, prior, logits.size)
         return Verification.of(
             judged,
-            all_pairs=tuple(map(tuple, (self.rule.bounded(found.logits) / LN10).tolist())),
+            all_pairs=tuple(map(tuple, (rule.bounded(logits) / LN10).tolist())),
             cautions=(SAME_PHOTO,) if _same_photo(*seen) else (),
             photos=found.photos,
             checkpoint=self.origin,
@@ -224,6 +232,7 @@ class Verifier:
         *,
         operating_point: str | None = None,
         none_prior: float = 0.5,
+        population: str = ANYBODY,
         query_face: int | None = None,
         more_faces: bool = False,
         progress: Progress | None = None,
@@ -236,6 +245,7 @@ class Verifier:
                 a folder (see `read_support`); or a `Gallery`, which costs no photo to be read.
             operating_point: at which each candidate's decision is made.
             none_prior: how probable "none of these" was beforehand, in (0, 1).
+            population: who different people are taken to be, as in `verify`.
             query_face: which face of the query, counted from 0.
             more_faces: look for small faces in the query too.
             progress: called with (done, total) photos.
@@ -243,7 +253,8 @@ class Verifier:
         Raises:
             ImageError, NoFaceError: for the query. InputError: no support photo could be used.
         """
-        point = self.rule.point(operating_point)
+        rule = self.rule.among(population)
+        point = rule.point(operating_point)
         check_prior(none_prior)
         clock = _Clock()
         with clock("load"):
@@ -254,7 +265,7 @@ class Verifier:
         with clock("embed"):
             embedding = self._embed([asked.face])[0]
         with clock("compare"):
-            ranking, none = self._rank(embedding, gallery, point, none_prior)
+            ranking, none = self._rank(embedding, gallery, rule, point, none_prior)
         shares = np.array([candidate.probability for candidate in ranking])
         runners = sorted([*shares.tolist(), none], reverse=True)
         return Pick(
@@ -263,6 +274,8 @@ class Verifier:
             ranking=ranking,
             none_probability=none,
             none_prior=float(none_prior),
+            population=rule.population,
+            false_matches_among=rule.false_matches_among(point),
             operating_point=point,
             query=asked,
             unusable=unusable,
@@ -455,12 +468,17 @@ class Verifier:
         return support, ()
 
     def _rank(
-        self, query: np.ndarray, gallery: Gallery, point: OperatingPoint, none_prior: float
+        self,
+        query: np.ndarray,
+        gallery: Gallery,
+        rule: DecisionRule,
+        point: OperatingPoint,
+        none_prior: float,
     ) -> tuple[tuple[Candidate, ...], float]:
         """Candidates, most probable first, and the probability of "none of these"."""
         counts = gallery.means()[1]
-        logits = self.rule.identity_logit(self._search(query, gallery), counts)
-        ratios = self.rule.bounded(logits)
+        logits = rule.identity_logit(self._search(query, gallery), counts)
+        ratios = rule.bounded(logits)
         shares, none = pick_probabilities(ratios, none_prior)
         order = np.argsort(-logits, kind="stable")  # several may lie beyond the bound
         names = list(gallery.photos)
@@ -473,7 +491,7 @@ class Verifier:
                 log10_likelihood_ratio=log10,
                 support=Strength.of(log10),
                 num_photos=count,
-                decision=self.rule.decide(logit, point),
+                decision=rule.decide(logit, point),
             )
             for k, share, logit, log10, count in zip(
                 order.tolist(), *(column.tolist() for column in columns), strict=True

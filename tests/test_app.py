@@ -48,6 +48,7 @@ def test_two_endpoints_and_no_others_are_documented(client: Client) -> None:
     verify = {p["parameter_name"]: p["python_type"]["type"] for p in named["/verify"]["parameters"]}
     assert list(verify) == [
         "first", "second", "operating_point", "prior", "first_face", "second_face", "more_faces",
+        "population",
     ]  # fmt: skip
     assert verify["first"] == "filepath | str"
     assert verify["operating_point"] == "str", "a name, or a rate such as fmr=0.0005"

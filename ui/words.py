@@ -64,6 +64,17 @@ OPERATING_POINTS = {
     "very_careful": "Very careful: 0.1 % false matches",
     "balanced": "Balanced: both errors equally often",
 }
+POPULATION = "Who else could it be?"
+POPULATION_INFO = (
+    "People of one kind look more alike, so the same likeness says less. Nothing is guessed from"
+    " the photos."
+)
+POPULATIONS = {
+    "anybody": "Anybody",
+    "peers": "Somebody of the same sex, age group and origin",
+    "children": "Another child",
+    "relatives": "A close relative",
+}
 PRIOR = "How likely was “same person” before you looked? (%)"
 PRIOR_INFO = (
     "50 if you have no idea. Bayes’ rule weighs it with the photos. It moves the probability;"
@@ -101,12 +112,12 @@ LEADS_DESPITE = {
 # The scale of the words is in `siamese.calibration.Strength`, with its source.
 EVIDENCE = {
     "same": "Photos as alike as these are about {times} times as likely to show one person as to"
-    " show two. {support} support for “same person”.",
-    "different": "Photos as unlike as these are about {times} times as likely to show two people as"
-    " to show one. {support} support for “different people”.",
+    " show {two}. {support} support for “same person”.",
+    "different": "Photos as unlike as these are about {times} times as likely to show {two} as"
+    " to show one person. {support} support for “different people”.",
 }
 EVIDENCE_NONE = (
-    "Photos as alike as these are as likely to show one person as to show two. They support"
+    "Photos as alike as these are as likely to show one person as to show two people. They support"
     " neither."
 )
 EVIDENCE_BOUNDED = "What was measured of this network allows no stronger claim."
@@ -119,11 +130,28 @@ SEARCHED_ODDS = (
 SEARCHED_RATE = (
     "Among as many pairs of different people, one is called the same in {rate} of cases."
 )
+# Two different people, by who they are taken to be.
+TWO = {
+    "anybody": "two people",
+    "peers": "two people of one sex, age group and origin",
+    "children": "two children",
+    "relatives": "two close relatives",
+}
+OTHERS_OF = {
+    "anybody": "strangers",
+    "peers": "strangers of one sex, age group and origin",
+    "children": "different children",
+    "relatives": "close relatives",
+}
 # How often two people who are not the same look like this pair.
-STRANGERS = "About {one} in {many} pairs of strangers look this alike."
-STRANGERS_OFTEN = "About {one} in {many} pairs of strangers look at least this alike."
-STRANGERS_MOST = "Nearly all pairs of strangers look at least this alike."
-STRANGERS_NONE = "None of {trials} pairs of strangers looked this alike."
+STRANGERS = "About {one} in {many} pairs of {who} look this alike."
+STRANGERS_OFTEN = "About {one} in {many} pairs of {who} look at least this alike."
+STRANGERS_MOST = "Nearly all pairs of {who} look at least this alike."
+STRANGERS_NONE = "None of {trials} pairs of {who} looked this alike."
+AMONG = "Wrongly called “same” at this setting: {shares}."
+AMONG_SHARE = "{rate} of {who}"
+AMONG_COUNTS = "{who}: {rate} ({errors} of {trials} pairs, {data}, 95 % interval {low} to {high})"
+POPULATION_NAMED = "Different people are taken to be {two}."
 SIGNS = {"same": "=", "uncertain": "?", "different": "≠"}
 PROBABILITY_OF_SAME = "probability of the same person"
 MEANING = (
@@ -270,6 +298,10 @@ _POINT = (
     "How careful “same” is: careful (1 % false matches), very_careful (0.1 %), balanced (both"
     " errors equally often), or a false match rate that was measured, as fmr=0.0005."
 )
+_POPULATION = (
+    "Who else it could be: anybody, peers (people of the same sex, age group and origin), children"
+    " or relatives, as far as the checkpoint has them. Nothing of this is guessed from the photos."
+)
 API_PARAMETERS = {
     "verify": {
         "first": "A photo, {photo}.",
@@ -283,6 +315,7 @@ API_PARAMETERS = {
             "Only this face of the second photo, counted from 0; all are compared if null."
         ),
         "more_faces": "Look for small faces beside large ones too, which takes longer.",
+        "population": _POPULATION,
     },
     "pick": {
         "query": "A photo of the person to look for, {photo}.",
@@ -298,6 +331,7 @@ API_PARAMETERS = {
         ),
         "query_face": "Which face of the query, counted from 0; the most prominent one if null.",
         "more_faces": "Look for small faces in the query too, which takes longer.",
+        "population": _POPULATION,
     },
 }
 API_ANSWER = "answer"
@@ -331,6 +365,7 @@ API_WANTED = {
     "names": "a list of names that are not empty, one for each support photo, or null",
     "point": "the name of an operating point, or a rate as fmr=0.0005",
     "prior": "a number between 0 and 1",
+    "population": "the name of a population",
     "face": "a whole number or null",
     "flag": "true or false",
 }

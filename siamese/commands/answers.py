@@ -52,6 +52,12 @@ def add(commands: Any) -> None:
             " equally often), or a false match rate, as fmr=0.0005; default: careful",
         )
         parser.add_argument("--prior", type=float, default=0.5, help=prior)
+        parser.add_argument(
+            "--population",
+            default="anybody",
+            help="who else it could be: anybody, peers (of the same sex, age group and origin),"
+            " children or relatives, as far as the checkpoint has them",
+        )
 
     parser = command(commands, verify)
     pair(parser)
@@ -85,6 +91,7 @@ def verify(options: argparse.Namespace) -> int:
         options.second,
         operating_point=options.operating_point,
         prior=options.prior,
+        population=options.population,
         first_face=options.first_face,
         second_face=options.second_face,
         more_faces=options.more_faces,
@@ -101,6 +108,7 @@ def verify(options: argparse.Namespace) -> int:
         if options.all_pairs:
             _print_pairs(answer)
         print(f"prior {exact(answer.prior)}, operating point {point.name}: {_rates(point)}")
+        _print_populations(answer)
         _print_origin(answer)
         _print_warnings(answer.first, answer.second)
         for caution in answer.cautions:
@@ -116,6 +124,7 @@ def pick(options: argparse.Namespace) -> int:
         support,
         operating_point=options.operating_point,
         none_prior=options.prior,
+        population=options.population,
         query_face=options.query_face,
         more_faces=options.more_faces,
     )
@@ -126,6 +135,7 @@ def pick(options: argparse.Namespace) -> int:
         shown = [(c.probability, c.identity) for c in answer.ranking[: options.top]]
         for share, name in sorted([*shown, (answer.none_probability, "(none of these)")])[::-1]:
             print(f"{percent(share):>10}  {name}")
+        _print_populations(answer)
         _print_origin(answer)
         _print_warnings(answer.query)
         for photo in answer.unusable:
@@ -216,6 +226,16 @@ def _print_search(answer: "Verification") -> None:
     if answer.false_match_rate is not None:
         said = rate(answer.false_match_rate)
         print(f"false matches among {count} pairs of different people {said}")
+
+
+def _print_populations(answer: "Verification | Pick") -> None:
+    """Who different people were taken to be, and the rates where they would be others."""
+    if answer.false_matches_among:
+        others = ", ".join(
+            f"{name} {rate(found.value)} ({found.errors:,} of {found.trials:,})"
+            for name, found in answer.false_matches_among.items()
+        )
+        print(f"population {answer.population}; false matches at the same limit among {others}")
 
 
 def _print_pairs(answer: "Verification") -> None:

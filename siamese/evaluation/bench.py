@@ -194,6 +194,7 @@ def _key(checkpoint: Checkpoint, photos: PhotoSet, change: str) -> str:
 
 
 LFW, LFW_PAIRS = "lfw.zip", "lfw_pairs.txt"
+GROUPS, FAMILIES = "test_groups.zip", "train_fiw.zip"
 
 
 class Bench:
@@ -259,6 +260,17 @@ class Bench:
     def embedded(self, pictures: Sequence[Picture], split: Split = PEOPLE) -> Collection:
         """Stored pictures and their embeddings."""
         return self.read(pictures, split).embedded(self.checkpoint.network)
+
+    @cached_property
+    def groups(self) -> Collection:
+        """The pictures of test_groups, each of another person."""
+        return self.embedded(people.list_pictures(self.data / GROUPS, labelled=False))
+
+    @cached_property
+    def families(self) -> Collection:
+        """The families of which nobody was trained on."""
+        pictures = people.list_pictures(self.data / FAMILIES)
+        return self.embedded([p for p in pictures if people.part_of(p.identity) is not Part.TRAIN])
 
     @cached_property
     def reporting(self) -> Collection:

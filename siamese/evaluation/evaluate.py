@@ -20,10 +20,10 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from siamese import checkpoint as checkpoints
-from siamese.calibration import FalseMatchCurve, OperatingPoint, Rate
+from siamese.calibration import DecisionRule, FalseMatchCurve, OperatingPoint, Population, Rate
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.data.people import fingerprint
 from siamese.data.pixels import CACHE
@@ -35,6 +35,7 @@ from siamese.evaluation.pair_lists import PairSource
 from siamese.evaluation.protocols import PROTOCOLS
 
 LIBRARIES = ("torch", "torchvision", "facenet-pytorch", "numpy", "pillow", "scikit-learn")
+Rule = TypeVar("Rule", DecisionRule, Population)
 
 
 def evaluate(
@@ -75,7 +76,8 @@ def evaluate(
         plots.draw_training(out, checkpoint_folder / "log.csv")
         measured = pairs_of(content["protocols"])
         if write_card and measured:
-            checkpoint = _with_measured_rates(checkpoint, measured, out)
+            named = content["protocols"].get("populations", {})
+            checkpoint = _with_measured_rates(checkpoint, measured, named, out)
         text = card.render(checkpoint, content, out)
         (out / checkpoints.CARD).write_text(text, encoding="utf-8")
         if card.subject_of(checkpoint.config) == "faces":
@@ -179,11 +181,26 @@ def _started(out: Path, checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _with_measured_rates(
-    checkpoint: Checkpoint, report: dict[str, Any], folder: Path
+    checkpoint: Checkpoint, report: dict[str, Any], named: dict[str, Any], folder: Path
 ) -> Checkpoint:
-    """Store what was measured in config.json: FMR and FNMR, and the false match curve."""
+    """Store what was measured in config.json: FMR and FNMR, and the false match curve.
+
+    `report` is of anybody, `named` by the names of other populations.
+    """
     rule = checkpoint.config.decision
     assert rule is not None  # Bench refuses a checkpoint without
+    populations = tuple(
+        _measured(population, named[population.name]) if population.name in named else population
+        for population in rule.populations
+    )
+    decision = dataclasses.replace(_measured(rule, report), populations=populations)
+    config = dataclasses.replace(checkpoint.config, decision=decision)
+    checkpoints.write_config(folder, config, checkpoint.sha256)
+    return dataclasses.replace(checkpoint, config=config)
+
+
+def _measured(rule: Rule, report: dict[str, Any]) -> Rule:
+    """The rule with the rates of its points and the curve of the report."""
     measured = report["operating_points"]
     points = tuple(
         OperatingPoint(
@@ -198,10 +215,7 @@ def _with_measured_rates(
     curve = rule.false_matches
     if "false_matches" in report:  # older files do not have it
         curve = checkpoints.parsed(FalseMatchCurve, report["false_matches"], "metrics.json")
-    decision = dataclasses.replace(rule, operating_points=points, false_matches=curve)
-    config = dataclasses.replace(checkpoint.config, decision=decision)
-    checkpoints.write_config(folder, config, checkpoint.sha256)
-    return dataclasses.replace(checkpoint, config=config)
+    return dataclasses.replace(rule, operating_points=points, false_matches=curve)
 
 
 def _rate(data: dict[str, Any]) -> Rate:

@@ -6,7 +6,7 @@ accepted impostors), false non-match rate (FNMR, rejected genuine pairs). Nothin
 photos: pairs that never got a score (failures to acquire) are counted by the protocols.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from siamese.errors import InputError
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
+RESAMPLES_OF_PAIRS = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,6 +120,31 @@ def clustered_rate(hits: np.ndarray, clusters: Sequence[Hashable], seed: int = 0
         len(trials), np.full(len(trials), 1 / len(trials)), RESAMPLES
     )
     return widened(exact, (drawn @ errors) / (drawn @ trials))
+
+
+def paired_rate(hits: np.ndarray, units: np.ndarray) -> Rate:
+    """The rate of `hits`, bool (N,), of pairs that share people, pictures or families.
+
+    `units`, int (N, 2), are whose each pair is. The interval is the wider of the exact one over
+    pairs and a bootstrap over the units.
+    """
+    exact = rate(int(np.count_nonzero(hits)), len(hits))
+    drawn = [float(hits @ times / max(1, times.sum())) for times in pair_weights(units)]
+    return widened(exact, np.array(drawn))
+
+
+def pair_weights(units: np.ndarray) -> Iterator[np.ndarray]:
+    """How often each pair counts in each draw of the units: `RESAMPLES_OF_PAIRS` of int64 (N,).
+
+    As often as both of its `units`, int (N, 2), were drawn; one that is of one unit, as often as
+    that one.
+    """
+    numbers, places = np.unique(units, return_inverse=True)
+    first, second = places.reshape(units.shape).T
+    share = np.full(len(numbers), 1 / len(numbers))
+    drawn = np.random.default_rng(0).multinomial(len(numbers), share, RESAMPLES_OF_PAIRS)
+    for times in drawn:
+        yield np.where(first == second, times[first], times[first] * times[second])
 
 
 def widened(exact: Rate, resampled: np.ndarray) -> Rate:

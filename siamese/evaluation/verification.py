@@ -136,16 +136,26 @@ def verification_report(
     return report
 
 
-def measured_point(name: str, threshold: float, scores: Scores, on: str) -> OperatingPoint:
-    """An operating point with its FMR and FNMR as measured on these scores."""
-    fmr = metrics.false_match_rate(scores.impostor, threshold)
+def measured_point(
+    name: str, threshold: float, scores: Scores, on: str, units: np.ndarray | None = None
+) -> OperatingPoint:
+    """An operating point with its FMR and FNMR as measured on these scores.
+
+    `units` (I, 2) are what impostor pairs share, where they do: see `metrics.paired_rate`.
+    """
+    if units is None:
+        fmr = metrics.false_match_rate(scores.impostor, threshold)
+    else:
+        fmr = metrics.paired_rate(scores.impostor >= threshold, units)
     fnmr = metrics.false_non_match_rate(scores.genuine, threshold)
     return OperatingPoint(name, threshold, fmr, fnmr, on)
 
 
-def points_report(rule: DecisionRule, scores: Scores, on: str) -> dict[str, dict[str, Any]]:
-    """The rule's operating points by name, with their rates as measured on these scores."""
-    points = [measured_point(p.name, p.threshold, scores, on) for p in rule.operating_points]
+def points_report(
+    rule: DecisionRule, scores: Scores, on: str, units: np.ndarray | None = None
+) -> dict[str, dict[str, Any]]:
+    """The rule's operating points by name, with their rates as by `measured_point`."""
+    points = [measured_point(p.name, p.threshold, scores, on, units) for p in rule.operating_points]
     return {point.name: point.to_dict() for point in points}
 
 

@@ -21,6 +21,7 @@ from siamese.data.collection import Collection
 from siamese.data.pairs import draw_pairs
 from siamese.data.people import Part
 from siamese.data.pixels import CACHE
+from siamese.data.populations import labels_of
 from siamese.data.reference import Reference
 from siamese.data.split import calibration_pictures, fits, split_of
 from siamese.data.targets import contradicted_names
@@ -38,6 +39,7 @@ from siamese.training.cohort import (
     pairs_of_one_kind,
     some_of,
 )
+from siamese.training.populations import fit_populations
 from siamese.training.provenance import made_by
 
 REPORTED_ON = "calibration people, the half that reports"
@@ -65,8 +67,8 @@ def calibrate(
     their mirror images; `bases` how many the embedding is written in (`backbones.tight_frame`).
     None leaves these as config.json says.
     `unlabelled` are pictures of strangers, each of another person, some of them with an age in the
-    name: they make the cohort that a pair is judged against (see `network.Head`). `origin` is what
-    else the record shall say.
+    name: they make the cohort that a pair is judged against (see `network.Head`), and tell how
+    alike people of one kind are (see `populations`). `origin` is what else the record shall say.
     Raises InputError with what is missing where there are too few people, or where there is a
     reason for no licence; `out` is then as it was.
     """
@@ -85,15 +87,17 @@ def calibrate(
     found = Collection.read(kept, raw.config, cache, split).embedded(raw.network)
     others = calibration_pictures(data, Part.VALIDATION, split)
     validation = Collection.read(others, raw.config, cache, split).embedded(raw.network)
-    alike = None
+    alike = aged = None
     if unlabelled:
-        raw, alike = _with_cohort(raw, unlabelled, cache)
+        raw, alike, aged = _with_cohort(raw, unlabelled, cache)
     # The linear layer as rounded to 16 bits: thresholds must fit that one. Not in `out` yet, whose
     # rule may be all that is left where there turn out to be too few people.
     with tempfile.TemporaryDirectory() as rounded:
         fit = _fold(raw, found.of(fits), alike, Path(rounded))
         folded = checkpoints.load_folder(Path(rounded))
-    rule, losses = _decision(Comparison.of(folded.network), found, validation)
+    compare = Comparison.of(folded.network)
+    rule, losses = _decision(compare, found, validation)
+    rule = dataclasses.replace(rule, populations=fit_populations(compare, found, aged))
     provenance = {
         **(origin or {}),
         **made_by(),
@@ -122,16 +126,21 @@ def _with(raw: Checkpoint, network: Siamese) -> Checkpoint:
 
 def _with_cohort(
     raw: Checkpoint, unlabelled: Sequence[Path], cache: Path
-) -> tuple[Checkpoint, np.ndarray]:
-    """The checkpoint with a cohort, and embeddings (N, 2, D) of pairs of strangers of one kind."""
-    pictures = [p for source in unlabelled for p in people.list_pictures(source, labelled=False)]
-    pictures = some_of(pictures)
+) -> tuple[Checkpoint, np.ndarray, Collection]:
+    """The checkpoint with a cohort, and strangers who are not in there.
+
+    Those are embeddings (N, 2, D) of pairs of one kind, and all pictures whose names tell an age.
+    """
+    loose = [p for source in unlabelled for p in people.list_pictures(source, labelled=False)]
+    pictures = some_of(loose)
     vectors = Collection.read(pictures, raw.config, cache).embedded(raw.network).vectors
     makes = np.array([fits_cohort(picture) for picture in pictures])
     network = raw.network.with_cohort(centres(vectors[makes]))
     others = [p for p, made in zip(pictures, makes, strict=True) if not made]
     alike = vectors[~makes][pairs_of_one_kind(others)]
-    return _with(raw, network), alike
+    aged = [p for p in loose if labels_of(p.name) and not fits_cohort(p)]
+    shown = Collection.read(aged, raw.config, cache).embedded(raw.network)
+    return _with(raw, network), alike, shown
 
 
 def _fold(raw: Checkpoint, found: Collection, alike: np.ndarray | None, out: Path) -> Fit:

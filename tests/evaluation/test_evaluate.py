@@ -27,6 +27,7 @@ from siamese.data.split import calibration_pictures, fits
 from siamese.errors import CheckpointError, InputError
 from siamese.evaluation import bench, card, evaluate, fitting, protocols
 from siamese.evaluation.bench import Bench, PhotoSet
+from siamese.evaluation.card import rate as written
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.metrics import rate
 from siamese.evaluation.protocols import audit, explanations, identification, worse_photos
@@ -35,6 +36,7 @@ from siamese.evaluation.protocols.identification import run_one_shot, run_pick
 from siamese.evaluation.protocols.unusual_photos import upright_face
 from siamese.faces.detector import FaceDetector
 from siamese.network import NetworkConfig, Siamese
+from siamese.training import populations
 from siamese.training.calibrate import REPORTED_ON, calibrate
 from siamese.verifier import Verifier
 from tests import small_checkpoints
@@ -62,7 +64,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     found = Place(root / "data", root / "cache", root / "raw", root / "calibrated")
     world.make(found.data)
     world.raw_checkpoint(found.raw)
-    calibrate(found.raw, [found.data / "train_fiw.zip"], None, found.calibrated, found.cache)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(populations, "MIN_PAIRS", 100)  # of this small world's relatives
+        calibrate(found.raw, [found.data / "train_fiw.zip"], None, found.calibrated, found.cache)
     return found
 
 
@@ -73,7 +77,8 @@ def read(made: Checkpoint, pictures: Sequence[Picture], place: Place) -> Collect
 @pytest.fixture(scope="module")
 def measured(place: Place) -> dict[str, Any]:
     """metrics.json of everything that is quick; config.json and the card are written too."""
-    names = ["lfw", "open_set", "calibration_people", "families", "groups", "robustness", "audit"]
+    names = ["lfw", "open_set", "calibration_people", "families", "groups", "populations",
+             "robustness", "audit"]  # fmt: skip
     return evaluate.evaluate(
         place.calibrated, place.data, None, names, place.cache, write_card=True
     )
@@ -267,6 +272,30 @@ def test_measured_rates_reach_the_answers(place: Place, measured: dict[str, Any]
         similar = rule.similar(point.threshold)
         assert similar is not None and similar.measured_on == "LFW View 2"
         assert point.fmr.errors <= similar.errors <= max(1, 1.3 * point.fmr.errors)
+
+
+def test_what_was_counted_of_relatives_reaches_the_answers(
+    place: Place, measured: dict[str, Any]
+) -> None:
+    """On families of which nothing was fitted, beside what was fitted on the others."""
+    rule, report = place.load().rule, measured["protocols"]["populations"]["relatives"]
+    (relatives,) = rule.populations
+    for point in relatives.operating_points:
+        assert point.to_dict() == report["operating_points"][point.name]
+        assert "LFW View 2" in point.measured_on and point.fnmr.trials == 24
+        assert point.fmr.trials == report["impostor_pairs"]
+    assert relatives.false_matches.to_dict() == report["false_matches"]
+    names = ("Star_0/Star_0_0001.jpg", "Star_0/Star_0_0002.jpg")
+    pair = [photo for _, photo in PhotoSet(place.data / "lfw.zip", names).read()]
+    verifier = Verifier.from_pretrained(place.calibrated)
+    anybody, named = (verifier.verify(*pair, population=name) for name in ("anybody", "relatives"))
+    assert named.logit == pytest.approx(relatives.scale * anybody.logit + relatives.offset)
+    assert (anybody.population, named.population) == ("anybody", "relatives")
+    assert set(anybody.false_matches_among) == {"relatives"} and not named.false_matches_among
+    assert named.likelihood_ratio_bounds == relatives.bounds
+    card = (place.calibrated / "README.md").read_text()
+    said = written(report["operating_points"]["careful"]["fmr"])
+    assert "## Who else it could be" in card and said in card and "**relatives**" in card
 
 
 def test_the_card_holds_every_section_and_no_path(place: Place, measured: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from siamese import InputError, SiameseError, Verifier
+from siamese.calibration import ANYBODY
 from siamese.support import Support
 from ui import words
 from ui.api import openapi
@@ -46,6 +47,7 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
     "photos": TypeAdapter(list[_Photo]),
     "names": TypeAdapter(list[_Name] | None),
     "point": TypeAdapter(str),
+    "population": TypeAdapter(str),
     "prior": TypeAdapter(float),
     "face": TypeAdapter(int | None),
     "flag": TypeAdapter(bool),
@@ -53,7 +55,7 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
 _KIND_OF = {
     "first": "photo", "second": "photo", "query": "photo", "support": "photos", "names": "names",
     "operating_point": "point", "prior": "prior", "none_prior": "prior", "first_face": "face",
-    "second_face": "face", "query_face": "face", "more_faces": "flag",
+    "second_face": "face", "query_face": "face", "more_faces": "flag", "population": "population",
 }  # fmt: skip
 
 # For Gradio's snippets of code, which write out a file well, but not a list of them.
@@ -102,6 +104,7 @@ def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any
         first_face: int | None = None,
         second_face: int | None = None,
         more_faces: bool = False,
+        population: str = ANYBODY,
     ) -> dict[str, Any]:
         options: dict[str, Any] = {
             "operating_point": operating_point,
@@ -109,6 +112,7 @@ def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any
             "first_face": first_face,
             "second_face": second_face,
             "more_faces": more_faces,
+            "population": population,
         }
         return _answer(
             lambda files: verifier.verify(*files, **options).to_dict(),
@@ -124,12 +128,14 @@ def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any
         none_prior: float = 0.5,
         query_face: int | None = None,
         more_faces: bool = False,
+        population: str = ANYBODY,
     ) -> dict[str, Any]:
         options: dict[str, Any] = {
             "operating_point": operating_point,
             "none_prior": none_prior,
             "query_face": query_face,
             "more_faces": more_faces,
+            "population": population,
         }
         return _answer(
             lambda files: verifier.pick(files[0], _support(files[1:], names), **options).to_dict(),

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from siamese import Decision, Verification
 from siamese.answers import Explanation
-from siamese.calibration import LN10, REASONS, DecisionRule
+from siamese.calibration import ANYBODY, LN10, REASONS, DecisionRule
 from siamese.faces.detector import Face
 from ui import draw, words
 from ui.html import details, numbers, why
@@ -16,7 +16,7 @@ _VERDICT = Markup(
     '<section class="answer {tone}" aria-label="{verdict}" data-say="{say}">'
     '<div class="faces">{first}<span class="sign" aria-hidden="true">{sign}</span>{second}</div>'
     '<div class="verdict"><h2 tabindex="-1" data-key="verdict">{verdict}</h2>'
-    '<p class="number"><b>{percent}</b> {unit}</p><p class="lead">{lead}</p>{searched}</div>'
+    '<p class="number"><b>{percent}</b> {unit}</p><p class="lead">{lead}</p>{searched}{among}</div>'
     "{warnings}{joined}{scale}{why}{matrix}{more}</section>"
 )
 _SCALE = Markup(
@@ -57,10 +57,11 @@ def verification(
 ) -> str:
     """The verdict on two photos.
 
-    `matrix` holds the logits of all pairs of faces (n, m), `explanation` what speaks for and
-    against; None where they were not asked for.
+    `rule` is that for anybody. `matrix` holds the network's logits of all pairs of faces (n, m),
+    `explanation` what speaks for and against; None where they were not asked for.
     """
-    logits = _known(matrix, found)
+    rule = rule.among(found.population)
+    logits = _known(None if matrix is None else rule.pair_logit(matrix), found)
     tone = shown(found.decision, found.probability)
     percent = numbers.percent(found.probability)
     answer = _VERDICT.format(
@@ -74,6 +75,7 @@ def verification(
         unit=words.PROBABILITY_OF_SAME,
         lead=_lead(found),
         searched=_searched(found),
+        among=details.among(found),
         scale=_scale(found, rule),
         warnings=details.warnings(found.photos, found.cautions),
         joined=_joined(logits, found, rule),
@@ -109,7 +111,7 @@ def _lead(found: Verification) -> str:
     if found.reason is not None:
         return f"{REASONS[found.reason]} {words.LEADS[tone]}"
     similar = found.different_people_as_similar
-    return words.LEADS[tone] if similar is None else details.strangers(similar)
+    return words.LEADS[tone] if similar is None else details.strangers(similar, found.population)
 
 
 def evidence(found: Verification) -> str:
@@ -118,7 +120,9 @@ def evidence(found: Verification) -> str:
     if not log10:
         return words.EVIDENCE_NONE
     said = words.EVIDENCE["same" if log10 > 0 else "different"].format(
-        times=numbers.times(log10), support=found.support.capitalize()
+        times=numbers.times(log10),
+        two=words.TWO[found.population],
+        support=found.support.capitalize(),
     )
     bounded = bounds is not None and log10 in (bounds.log10_low, bounds.log10_high)
     return f"{said} {words.EVIDENCE_BOUNDED}" if bounded else said
@@ -163,6 +167,7 @@ def _more(found: Verification, tone: str) -> Markup:
             f"{percent} {words.PROBABILITY_OF_SAME}",
             evidence(found),
             *([among] if among else []),
+            *([details.named(found.population)] if found.population != ANYBODY else []),
             words.PICTURE_PRIOR.format(prior=prior),
         ],
         found.photos,
@@ -178,6 +183,7 @@ def _more(found: Verification, tone: str) -> Markup:
             count=numbers.per_thousand(found.probability), prior=prior
         ),
         details.rates(found.operating_point),
+        *details.among_counted(found),
     ]
     return details.more(
         found.checkpoint,

@@ -7,8 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from siamese.answers import Caution, Origin, PhotoFaces
-from siamese.calibration import OperatingPoint, Similar
+from siamese.answers import Caution, Origin, PhotoFaces, Pick, Verification
+from siamese.calibration import ANYBODY, CHILDREN, RELATIVES, OperatingPoint, Similar
 from ui import draw, words
 from ui.html import numbers
 
@@ -82,15 +82,58 @@ def rates(point: OperatingPoint, sentence: str = words.RATES) -> str:
     )
 
 
-def strangers(found: Similar) -> str:
-    """One sentence on how often two strangers look at least this similar."""
+def strangers(found: Similar, population: str) -> str:
+    """One sentence on how often two people of a population look at least this similar."""
+    who = words.OTHERS_OF[population]
     if not found.errors:
-        return words.STRANGERS_NONE.format(trials=f"{found.trials:,}")
+        return words.STRANGERS_NONE.format(trials=f"{found.trials:,}", who=who)
     if found.value > 0.95:
-        return words.STRANGERS_MOST
+        return words.STRANGERS_MOST.format(who=who)
     one, many = numbers.one_in(found.value)
     sentence = words.STRANGERS if one == "1" else words.STRANGERS_OFTEN
-    return sentence.format(one=one, many=many)
+    return sentence.format(one=one, many=many, who=who)
+
+
+def among(found: Verification | Pick) -> Markup:
+    """How often children and relatives are taken for each other; nothing where not counted.
+
+    Beside every answer, since nothing tells the page whom the photos show; first the population
+    that was named.
+    """
+    said = [named(found.population)] if found.population != ANYBODY else []
+    rates = {found.population: found.operating_point.fmr, **found.false_matches_among}
+    shares = [
+        words.AMONG_SHARE.format(rate=numbers.rate(rates[name].value), who=words.OTHERS_OF[name])
+        for name in dict.fromkeys((found.population, CHILDREN, RELATIVES))
+        if name in rates and rates[name].trials
+    ]
+    if found.false_matches_among:
+        said.append(words.AMONG.format(shares=", ".join(shares)))
+    return Markup('<p class="among">{}</p>').format(" ".join(said)) if said else Markup("")
+
+
+def named(population: str) -> str:
+    """One sentence on who different people are taken to be."""
+    return words.POPULATION_NAMED.format(two=words.TWO[population])
+
+
+def among_counted(found: Verification | Pick) -> list[str]:
+    """The same of each population, with counts and intervals."""
+    sentences = []
+    for name, share in found.false_matches_among.items():
+        low, high = numbers.interval(share)
+        sentences.append(
+            words.AMONG_COUNTS.format(
+                who=words.OTHERS_OF[name],
+                rate=numbers.rate(share.value),
+                errors=f"{share.errors:,}",
+                trials=f"{share.trials:,}",
+                data=share.measured_on,
+                low=low,
+                high=high,
+            )
+        )
+    return [words.AMONG.format(shares="; ".join(sentences))] if sentences else []
 
 
 def similar(found: Similar) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from siamese import Decision, Pick
+from siamese.calibration import ANYBODY
 from ui import words
 from ui.html import details, numbers
 from ui.html.answers import shown
@@ -18,7 +19,7 @@ _ANSWER = Markup(
     '<section class="answer ranked {tone}" aria-label="{title}" data-say="{say}">'
     '<div class="faces">{query}<span class="sign" aria-hidden="true">{sign}</span>{winner}</div>'
     '<div class="verdict"><h2 tabindex="-1" data-key="verdict">{title}</h2>'
-    '<p class="number"><b>{percent}</b> {unit}</p><p class="lead">{lead}</p></div>'
+    '<p class="number"><b>{percent}</b> {unit}</p><p class="lead">{lead}</p>{among}</div>'
     "{warnings}{note}<h3>{ranking}</h3>{bars}{more}</section>"
 )
 _LIST = Markup('<ol class="ranking">{}</ol>')
@@ -64,6 +65,7 @@ def pick(
         percent=share,
         unit=words.PROBABLE,
         lead=f"{ahead} {lead}".strip(),
+        among=details.among(found),
         warnings=details.warnings([found.query]),
         note=Markup('<ul class="warnings"><li>{}</li></ul>').format(note) if note else "",
         ranking=words.RANKING,
@@ -79,6 +81,7 @@ def pick(
                     said.among.format(
                         count=len(found.ranking), prior=numbers.exact(found.none_prior)
                     ),
+                    *([details.named(found.population)] if found.population != ANYBODY else []),
                 ],
                 (found.query,),
                 found.operating_point,
@@ -94,7 +97,7 @@ def _more(found: Pick, said: words.PickWords, picture: Mapping[str, Any]) -> Mar
     return details.more(
         found.origin,
         found.milliseconds,
-        [details.rates(found.operating_point, said.rates)],
+        [details.rates(found.operating_point, said.rates), *details.among_counted(found)],
         details.tools(found.to_dict(), "pick", picture),
     )
 

@@ -65,7 +65,7 @@ class AnyTab:
             self._support = Panel(self._shown(first), elem_classes="support")
             self._answer = Panel(cards.notice(words.WAITING_DRAWING), elem_classes="answer-panel")
             self._sketch = Sketch(elem_classes="sketch")
-            self._point, self._prior = options(
+            self._point, self._prior, _ = options(
                 verifier, words.ANY_NONE_PRIOR, words.ANY_NONE_PRIOR_INFO, ANY_PRIOR
             )
         self._wire()

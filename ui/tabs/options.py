@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from siamese import Verifier
+from siamese.calibration import ANYBODY
 from ui import words
 from ui.html import cards
 from ui.html.details import point_name
@@ -21,10 +22,11 @@ ANSWERS = "answers"
 
 def options(
     verifier: Verifier, prior: str, prior_info: str, percent: int = 50
-) -> tuple[gr.Radio, Percent]:
-    """The choice of the operating point, and of the prior, which starts at `percent`.
+) -> tuple[gr.Radio, Percent, gr.Radio]:
+    """The choice of operating point, prior, which starts at `percent`, and population.
 
-    They are behind a button; the page remembers whether they are open.
+    They are behind a button; the page remembers whether they are open. The population is not shown
+    where the checkpoint knows of one only.
     """
     rule, faces = verifier.rule, verifier.config.detector == "mtcnn"
     choices = [(point_name(point), point.name) for point in rule.operating_points]
@@ -49,7 +51,16 @@ def options(
                 min_width=280,
                 buttons=[],
             )
-    return radio, slider
+            names = [ANYBODY, *(population.name for population in rule.populations)]
+            population = gr.Radio(
+                [(words.POPULATIONS[name], name) for name in names],
+                value=ANYBODY,
+                label=words.POPULATION,
+                info=words.POPULATION_INFO,
+                min_width=280,
+                visible=len(names) > 1,
+            )
+    return radio, slider, population
 
 
 def working(*parts: Any) -> dict[str, Any]:

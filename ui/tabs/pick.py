@@ -37,7 +37,7 @@ class PickTab:
                 )
                 self._people = Panel("", elem_classes="people")
         self._answer = Panel(self._waiting, elem_classes="answer-panel")
-        self._point, self._prior = options(verifier, words.NONE_PRIOR, words.NONE_PRIOR_INFO)
+        self._options = options(verifier, words.NONE_PRIOR, words.NONE_PRIOR_INFO)
         self._wire()
 
     @property
@@ -63,7 +63,7 @@ class PickTab:
 
     def _wire(self) -> None:
         """The list is sent with the answers, one at a time: an older one cannot come last."""
-        inputs = [self._query.state, self._support, self._point, self._prior]
+        inputs = [self._query.state, self._support, *self._options]
         outputs = [*self._list, self._answer]
         for changed in self._query.wire(self._answer):
             changed.then(self._settle, inputs, self._answer, **settling(self._answer))
@@ -81,7 +81,7 @@ class PickTab:
             # A second press would add the same people again.
             **{**working(self._answer), "trigger_mode": "once"},
         ).then(self._settle_all, inputs, outputs, **settling(self._answer))
-        follow([self._point, self._prior], self._settle, inputs, self._answer)
+        follow([*self._options], self._settle, inputs, self._answer)
 
     def _add(
         self,
@@ -125,6 +125,7 @@ class PickTab:
         support: Support,
         point: str,
         prior: float,
+        population: str,
         event: gr.EventData,
     ) -> list[Any]:
         """A name was changed or a photo removed."""
@@ -136,15 +137,17 @@ class PickTab:
         elif data["do"] == "remove":
             support.remove(data["member"])
         # Given back though it is the same: from now on Gradio counts the time it is kept anew.
-        return [support, *self._settle_all(query, support, point, prior)]
+        return [support, *self._settle_all(query, support, point, prior, population)]
 
     def _settle_all(
-        self, query: Shown | None, support: Support, point: str, prior: float
+        self, query: Shown | None, support: Support, point: str, prior: float, population: str
     ) -> list[Any]:
         """The list and the answer for what is on the page now."""
-        return [*self._listed(support), self._settle(query, support, point, prior)]
+        return [*self._listed(support), self._settle(query, support, point, prior, population)]
 
-    def _settle(self, query: Shown | None, support: Support, point: str, prior: float) -> str:
+    def _settle(
+        self, query: Shown | None, support: Support, point: str, prior: float, population: str
+    ) -> str:
         """The answer for what is on the page now, as HTML."""
         members = support.members
         people = gallery(members.values(), self._verifier.origin.sha256)
@@ -162,6 +165,7 @@ class PickTab:
                 people,
                 operating_point=point,
                 none_prior=numbers.from_percent(prior),
+                population=population,
                 query_face=query.face,
             )
         except SiameseError as error:

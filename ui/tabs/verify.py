@@ -29,7 +29,7 @@ class VerifyTab:
             self._second = PhotoPlace(verifier, words.SECOND, minutes, all_count=True)
         self._answer = Panel(self._waiting, elem_classes="answer-panel")
         self._asked = gr.State(Asked(), time_to_live=60 * minutes)
-        self._point, self._prior = options(verifier, words.PRIOR, words.PRIOR_INFO)
+        self._options = options(verifier, words.PRIOR, words.PRIOR_INFO)
         self._wire()
 
     @property
@@ -43,7 +43,7 @@ class VerifyTab:
 
     def _wire(self) -> None:
         first, second = self._first, self._second
-        inputs = [first.state, second.state, self._asked, self._point, self._prior]
+        inputs = [first.state, second.state, self._asked, *self._options]
         seen = [first.state, second.state, self._asked]
         shown = [self._asked, first.card, second.card, self._answer]
         quietly = {**working(self._answer), "show_progress": "minimal"}
@@ -51,7 +51,7 @@ class VerifyTab:
         photos = [place.wire(self._answer, [self._asked]) for place in (first, second)]
         for changed in (*photos[0], *photos[1], acted):
             changed.then(self._settle_all, inputs, shown, **settling(self._answer))
-        follow([self._point, self._prior], self._settle, inputs, self._answer)
+        follow([*self._options], self._settle, inputs, self._answer)
 
     def _act(
         self,
@@ -89,12 +89,11 @@ class VerifyTab:
         first: Shown | None,
         second: Shown | None,
         asked: Asked | None,
-        point: str,
-        prior: float,
+        *chosen: Any,
     ) -> list[Any]:
         """What is about these photos; they, if the answer chose among faces; the answer."""
         asked = current(first, second, asked)
-        answer, found = self._answered(first, second, asked, point, prior)
+        answer, found = self._answered(first, second, asked, *chosen)
         if found is None or len(found.first.faces) * len(found.second.faces) < 2:
             return [asked, gr.skip(), gr.skip(), answer]
         places, photos = (self._first, self._second), (first, second)
@@ -109,19 +108,17 @@ class VerifyTab:
         first: Shown | None,
         second: Shown | None,
         asked: Asked | None,
-        point: str,
-        prior: float,
+        *chosen: Any,
     ) -> str:
         """The answer for what is on the page now, as HTML."""
-        return self._answered(first, second, asked, point, prior)[0]
+        return self._answered(first, second, asked, *chosen)[0]
 
     def _answered(
         self,
         first: Shown | None,
         second: Shown | None,
         asked: Asked | None,
-        point: str,
-        prior: float,
+        *chosen: Any,
     ) -> tuple[str, Verification | None]:
         """The same, and the answer itself, if there is one."""
         if first is None and second is None:
@@ -131,12 +128,14 @@ class VerifyTab:
         if first.sighting is None or second.sighting is None:
             return cards.notice(words.WAITING_USABLE), None
         asked = asked or Asked()
+        point, prior, population = chosen
         try:
             found = self._verifier.verify(
                 first.sighting,
                 second.sighting,
                 operating_point=point,
                 prior=numbers.from_percent(prior),
+                population=population,
                 first_face=first.face,
                 second_face=second.face,
             )

@@ -4,24 +4,16 @@ from typing import Any
 
 import numpy as np
 
-from siamese.data import people
-from siamese.data.people import Part, family, photos_of
+from siamese.data.people import family, photos_of
 from siamese.evaluation import metrics
-from siamese.evaluation.bench import Bench
+from siamese.evaluation.bench import FAMILIES, Bench
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.protocol import Protocol
-
-FAMILIES = "train_fiw.zip"
 
 
 def run(bench: Bench) -> dict[str, Any]:
     """Impostors inside a family, at the operating points; nobody of the training part."""
-    pictures = [
-        picture
-        for picture in people.list_pictures(bench.data / FAMILIES)
-        if people.part_of(picture.identity) is not Part.TRAIN
-    ]
-    found = bench.embedded(pictures)
+    found = bench.families
     kin, genuine = family_pairs(found.identities)
     scores = Scores(
         bench.compare(found.vectors[genuine[:, 0]], found.vectors[genuine[:, 1]]),

@@ -5,53 +5,38 @@ picture are not independent: the interval of a rate is the wider of the exact on
 bootstrap over pictures.
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from siamese.calibration import Rate
-from siamese.data import people
+from siamese.data import populations
+from siamese.data.populations import Labels
 from siamese.errors import InputError
 from siamese.evaluation import metrics
-from siamese.evaluation.bench import Bench
+from siamese.evaluation.bench import GROUPS, Bench
 from siamese.evaluation.protocol import Protocol
-
-GROUPS = "test_groups.zip"
-
 
 BANDS = ((0, 9), (10, 19), (20, 29), (30, 39), (40, 49), (50, 59), (60, 120))  # years, inclusive
 RESAMPLES = 200
-_NAME = re.compile(r"age(\d+)_([a-z]+)_([a-z]+)_\d+")
 
 
-@dataclass(frozen=True, slots=True)
-class GroupLabels:
-    """What a picture's name says of the person: years, and words."""
-
-    age: int
-    sex: str
-    race: str
-
-
-def labels_of(name: str) -> GroupLabels:
+def labels_of(name: str) -> Labels:
     """The labels of `age026_female_asian_00017.webp`; InputError for a name of another form."""
-    match = _NAME.fullmatch(PurePosixPath(name).stem)
-    if match is None:
+    labels = populations.labels_of(name)
+    if labels is None:
         raise InputError(f"'{name}' does not name age, sex and race as in age026_female_asian_01.")
-    return GroupLabels(int(match[1]), match[2], match[3])
+    return labels
 
 
-def members(labels: Sequence[GroupLabels]) -> dict[str, np.ndarray]:
+def members(labels: Sequence[Labels]) -> dict[str, np.ndarray]:
     """Rows of each group, by its name: everybody, age bands, sexes, races, and sex with race."""
     bands = [f"age {low}-{high}" if high < 120 else f"age {low}+" for low, high in BANDS]
     of_person = []
     for person in labels:
         band = next(i for i, (_, high) in enumerate(BANDS) if person.age <= high)
-        of_person.append((bands[band], person.sex, person.race, f"{person.sex} {person.race}"))
+        of_person.append((bands[band], person.sex, person.origin, f"{person.sex} {person.origin}"))
     names = ["everybody", *bands]
     for kind in (1, 2, 3):
         names += sorted({groups[kind] for groups in of_person})
@@ -77,9 +62,8 @@ def false_matches(logits: np.ndarray, threshold: float, seed: int = 0) -> Rate:
 
 def run(bench: Bench) -> dict[str, dict[str, Any]]:
     """False match rate inside each group of test_groups at the operating points."""
-    pictures = people.list_pictures(bench.data / GROUPS, labelled=False)
-    found = bench.embedded(pictures)
-    groups = members([labels_of(p.name) for p in pictures])
+    found = bench.groups
+    groups = members([labels_of(p.name) for p in found.pictures])
     logits = bench.compare.matrix(found.vectors, found.vectors)
     return {
         name: {

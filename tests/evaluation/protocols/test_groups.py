@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from siamese.data.populations import Labels
 from siamese.errors import InputError
 from siamese.evaluation import metrics
 from siamese.evaluation.protocols import groups, robustness
-from siamese.evaluation.protocols.groups import GroupLabels
 from siamese.evaluation.verification import Pair
 
 
 def test_labels_are_read_from_names() -> None:
-    assert groups.labels_of("age026_female_asian_00017.webp") == GroupLabels(26, "female", "asian")
+    assert groups.labels_of("age026_female_asian_00017.webp") == Labels(26, "female", "asian")
     with pytest.raises(InputError, match="portrait"):
         groups.labels_of("portrait.webp")
 
@@ -23,7 +23,7 @@ def test_labels_are_read_from_names() -> None:
 def test_everybody_is_in_one_group_of_each_kind() -> None:
     random = np.random.default_rng(0)
     labels = [
-        GroupLabels(int(age), str(random.choice(["f", "m"])), str(random.choice(["a", "b"])))
+        Labels(int(age), str(random.choice(["f", "m"])), str(random.choice(["a", "b"])))
         for age in random.integers(1, 117, 300)
     ]
     found = groups.members(labels)
@@ -33,7 +33,7 @@ def test_everybody_is_in_one_group_of_each_kind() -> None:
         if name.startswith("age 20-29"):
             assert all(20 <= labels[row].age <= 29 for row in rows)
         if name == "f a":
-            assert all((labels[row].sex, labels[row].race) == ("f", "a") for row in rows)
+            assert all((labels[row].sex, labels[row].origin) == ("f", "a") for row in rows)
 
 
 def test_false_matches_count_each_pair_once() -> None:

@@ -1,7 +1,9 @@
 """Numbers, words and pictures of the page; nothing that comes from outside becomes HTML."""
 
 import base64
+import html
 import io
+import json
 import math
 import re
 from dataclasses import replace
@@ -15,7 +17,9 @@ from siamese.answers import SAME_PHOTO, Explanation, Grid, Origin, PhotoFaces
 from siamese.calibration import (
     Bounds,
     DecisionRule,
+    FalseMatchCurve,
     OperatingPoint,
+    Population,
     Rate,
     Similar,
     probability,
@@ -254,10 +258,55 @@ def test_the_mark_on_the_scale_lies_in_the_zone_of_the_word(prior: float) -> Non
 def test_a_claim_at_the_bound_says_that_no_stronger_one_is_made() -> None:
     rule = replace(RULE, bounds=Bounds(-2.0, 3.0, 100, 1000))
     page = answers.verification(judged(rule, 40.0), rule)
-    assert "about 1,000 times as likely to show one person as to show two. Strong support" in page
+    assert (
+        "about 1,000 times as likely to show one person as to show two people. Strong support"
+        in page
+    )
     assert words.EVIDENCE_BOUNDED in page
     below = answers.verification(judged(rule, 6.0), rule)
     assert "about 400 times" in below and words.EVIDENCE_BOUNDED not in below
+
+
+def among(name: str, scale: float, errors: int) -> Population:
+    """A population of whom so many of 100 pairs are called the same at the toys' threshold."""
+    rate, limit = Rate(2, 100, 0.0, 0.1), scale * 0.5
+    return Population(
+        name,  # type: ignore[arg-type]
+        scale,
+        0.0,
+        (OperatingPoint("balanced", 1.0, rate, rate, "kin of toys"),),
+        -2.0,
+        FalseMatchCurve(
+            "kin of toys", 100, ((-9.0, 100, 0.9, 1.0), (limit - 0.01, errors, 0.0, 1.0))
+        ),
+        Bounds(-1.0, 1.5, 100, 100),
+    )
+
+
+def test_beside_every_answer_stands_how_often_children_and_relatives_are_confused() -> None:
+    rule = replace(RULE, populations=(among("children", 0.5, 12), among("relatives", 0.4, 25)))
+    for logit in (-9.0, 0.1, 3.0):
+        page = answers.verification(judged(rule, logit), rule)
+        line = next(re.finditer(r'<p class="among">(.*?)</p>', page))[1]
+        assert line == words.AMONG.format(
+            shares="11 % of strangers, 12 % of different children, 25 % of close relatives"
+        )
+        assert "close relatives: 25 % (25 of 100 pairs, kin of toys" in page
+    assert 'class="among"' not in answers.verification(judged(RULE), RULE)
+
+
+def test_whoever_names_a_population_is_answered_for_it() -> None:
+    rule = replace(RULE, populations=(among("children", 0.5, 12), among("relatives", 0.4, 25)))
+    own = rule.among("children")
+    found = judged(own, float(own.pair_logit(np.array(3.0))))
+    page = answers.verification(found, rule, np.array([[3.0]]))
+    assert "as to show two children. Weak support" in page
+    line = next(re.finditer(r'<p class="among">(.*?)</p>', page))[1]
+    assert line.startswith("Different people are taken to be two children. Wrongly")
+    assert "2 % of different children, " in line and "strangers" not in line
+    assert "pairs of different children look" in page, "no longer of strangers"
+    lines = json.loads(html.unescape(re.findall(r'data-picture="(.*?)"', page)[0]))["lines"]
+    assert details.named("children") in lines, "whoever gets the picture sees it too"
 
 
 def test_the_same_photo_twice_is_called_that() -> None:

@@ -1,0 +1,118 @@
+"""Impostor pairs of people who are alike: children, relatives, people of one kind.
+
+The names of pictures tell who they show, as far as anything does; nothing is guessed from faces:
+
+    FAMILY_MID1/1.webp               a member of a family: blood relatives, and who married them
+    age026_female_asian_00017.webp   age in years, sex and origin, as UTKFace labels them
+    aaf/00123_age04.webp             All-Age-Faces, mostly Asian: a number and an age in years;
+                                     women have the numbers up to 07380, by that collection's README
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from siamese.calibration import CHILDREN, PEERS, RELATIVES
+from siamese.data.people import Picture, family, numbers, photos_of
+
+CHILD = 12  # years, and younger
+OF_ONE_AGE = {CHILDREN: 2, PEERS: 5}  # years apart, at most
+EACH = 20  # pairs of pictures of two relatives, at most
+_UTK = re.compile(r"(?:^|/)age(\d+)_([a-z]+)_([a-z]+)_\d+\.\w+$")
+_AAF = re.compile(r"(?:^|/)(\d+)_age(\d+)\.\w+$")
+_WOMEN = 7380  # the last number of a woman in All-Age-Faces
+WHO = {
+    CHILDREN: f"children of at most {CHILD} years, at most {OF_ONE_AGE[CHILDREN]} years apart",
+    PEERS: f"people over {CHILD} of one sex and origin, at most {OF_ONE_AGE[PEERS]} years apart",
+    RELATIVES: "members of one family",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What the name of a picture says of the person."""
+
+    age: int
+    sex: str
+    origin: str
+
+
+def labels_of(name: str) -> Labels | None:
+    """The labels of a picture; None where its name tells none."""
+    if found := _UTK.search(name):
+        return Labels(int(found[1]), found[2], found[3])
+    if found := _AAF.search(name):
+        sex = "female" if int(found[1]) <= _WOMEN else "male"
+        return Labels(int(found[2]), sex, "mostly asian")
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alike:
+    """Impostor pairs: row numbers int64 (N, 2), and the units that are independent, int64 (N, 2).
+
+    A unit is a family, or else a picture; the two of a pair are the same in a family.
+    """
+
+    rows: np.ndarray
+    units: np.ndarray
+
+
+def relatives(pictures: Sequence[Picture]) -> Alike:
+    """Pairs of two members of one family, of each two `EACH` at most."""
+    identities = [picture.identity for picture in pictures]
+    families = numbers([family(who) for who in identities])
+    people = photos_of(identities)
+    members: dict[str, list[np.ndarray]] = {}
+    for who, rows in people.items():
+        members.setdefault(family(who), []).append(rows)
+    found = [
+        _some(np.stack(np.meshgrid(one, other, indexing="ij"), axis=-1).reshape(-1, 2))
+        for kin in members.values()
+        for place, one in enumerate(kin)
+        for other in kin[place + 1 :]
+    ]
+    rows = np.concatenate([np.empty((0, 2), np.int64), *found])
+    return Alike(rows, families[rows])
+
+
+def children(pictures: Sequence[Picture]) -> Alike:
+    """Pairs of children of nearly one age; each picture shows another one."""
+    return _of_one_age(pictures, CHILDREN, lambda who: ("child",) if who.age <= CHILD else None)
+
+
+def peers(pictures: Sequence[Picture]) -> Alike:
+    """Pairs of people of one sex and origin and nearly one age; each picture shows another one."""
+    return _of_one_age(
+        pictures, PEERS, lambda who: (who.sex, who.origin) if who.age > CHILD else None
+    )
+
+
+PAIRS: Mapping[str, Callable[[Sequence[Picture]], Alike]] = {
+    PEERS: peers,
+    CHILDREN: children,
+    RELATIVES: relatives,
+}
+
+
+def _of_one_age(
+    pictures: Sequence[Picture],
+    population: str,
+    kind: Callable[[Labels], tuple[str, ...] | None],
+) -> Alike:
+    """All pairs of one `kind`, which is None for who is of none, and of nearly one age."""
+    known = [(row, who) for row, p in enumerate(pictures) if (who := labels_of(p.name))]
+    ours = [(row, who.age, of) for row, who in known if (of := kind(who))]
+    rows = np.array([row for row, *_ in ours], np.int64)
+    ages = np.array([age for _, age, _ in ours], np.int64)
+    kinds = numbers(["/".join(of) for *_, of in ours])
+    near = np.abs(ages[:, None] - ages) <= OF_ONE_AGE[population]
+    pairs = rows[np.argwhere(np.triu(near & (kinds[:, None] == kinds), 1))]
+    return Alike(pairs, pairs)
+
+
+def _some(pairs: np.ndarray) -> np.ndarray:
+    """At most `EACH` of these pairs, spread evenly."""
+    return pairs[:: max(1, -(-len(pairs) // EACH))]

@@ -1,0 +1,56 @@
+"""Who else it could be: false matches within each population that can be named, on test people.
+
+Children, and people of one sex, origin and age, are those of test_groups, by its labels; relatives
+are families of which nothing was fitted. Genuine pairs are those of LFW View 2: what naming a
+population costs.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from siamese.calibration import CHILDREN, PEERS, RELATIVES
+from siamese.data.people import Part, part_of
+from siamese.data.populations import PAIRS, WHO
+from siamese.data.split import fits
+from siamese.evaluation import metrics, verification
+from siamese.evaluation.bench import FAMILIES, GROUPS, LFW, LFW_PAIRS, Bench
+from siamese.evaluation.metrics import Scores
+from siamese.evaluation.protocol import Protocol
+
+SOURCES = {PEERS: GROUPS, CHILDREN: GROUPS, RELATIVES: FAMILIES}
+
+
+def run(bench: Bench) -> dict[str, Any]:
+    """Rates at the points of each population, and the cost of its likelihood ratios."""
+    return {
+        population.name: _report(bench, population.name) for population in bench.rule.populations
+    }
+
+
+def _report(bench: Bench, name: str) -> dict[str, Any]:
+    shown = bench.families.of(_unused) if name == RELATIVES else bench.groups
+    alike = PAIRS[name](shown.pictures)
+    logits = bench.compare(*shown.vectors[alike.rows].swapaxes(0, 1))
+    scores = Scores(bench.lfw_known.genuine, logits)
+    rule = bench.rule.among(name)
+    own = Scores(rule.pair_logit(scores.genuine), rule.pair_logit(scores.impostor))
+    on = f"{WHO[name]} ({SOURCES[name]}); same people: LFW View 2"
+    return {
+        "pictures": len(np.unique(alike.rows)),
+        "impostor_pairs": len(alike.rows),
+        "as_anybody": verification.points_report(bench.rule, scores, on, alike.units),
+        "operating_points": verification.points_report(rule, own, on, alike.units),
+        "false_matches": verification.false_match_curve(own.impostor, on).to_dict(),
+        "cllr_as_anybody": metrics.cllr(verification.answered(bench.rule, scores)),
+        "cllr": metrics.cllr(verification.answered(rule, own)),
+    }
+
+
+def _unused(who: str) -> bool:
+    """Whether nothing was fitted on this person."""
+    part = part_of(who)
+    return part is Part.VALIDATION or (part is Part.CALIBRATION and not fits(who))
+
+
+PROTOCOLS = (Protocol("populations", run, (GROUPS, FAMILIES, LFW, LFW_PAIRS)),)
