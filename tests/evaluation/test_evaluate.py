@@ -295,7 +295,7 @@ def test_what_was_counted_of_relatives_reaches_the_answers(
     assert named.likelihood_ratio_bounds == relatives.bounds
     card = (place.calibrated / "README.md").read_text()
     said = written(report["operating_points"]["careful"]["fmr"])
-    assert "## Who else it could be" in card and said in card and "**relatives**" in card
+    assert "## Who else it could be" in card and "| relatives | " in card and said in card
 
 
 def test_the_card_holds_every_section_and_no_path(place: Place, measured: dict[str, Any]) -> None:
