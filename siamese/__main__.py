@@ -5,7 +5,7 @@ Answers go to stdout, everything else to stderr. Exit codes, for scripts:
     0  same person, or somebody was picked; any other command: done
     1  different people
     2  an input that cannot be used, or a wrong command line
-    3  uncertain
+    3  uncertain; somebody, but too unlike to be named
     4  none of these
    70  a defect of the program
   130  stopped by Ctrl-C

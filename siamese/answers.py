@@ -5,7 +5,7 @@ it and publishes its JSON schema, whose descriptions are the docstrings here. A 
 away and never changes its meaning without another `schema_version`; new ones may come.
 """
 
-from dataclasses import fields
+from dataclasses import field, fields
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
@@ -196,6 +196,26 @@ class Unusable(Value):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Doubtful(Value):
+    """A support photo that was used, and what makes answers about it less reliable."""
+
+    identity: str
+    photo: str
+    warnings: tuple[QualityWarning, ...]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Proposals(Value):
+    """What the network itself says of who is who among the people of a support set."""
+
+    merge: tuple[tuple[str, ...], ...] = ()
+    """People who seem to be one."""
+    part: dict[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
+    """People who seem to be several: the photos of each, by their numbers among those of that
+    name, from 0."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Pick(Answer):
     """Which person of a support set the query shows, if any."""
@@ -203,7 +223,7 @@ class Pick(Answer):
     schema_version: Literal[2] = SCHEMA_VERSION
     kind: Literal["pick"] = "pick"
     identity: str | None
-    """Null for none of these."""
+    """Null where nobody is named: none of these, or `undecided`."""
     margin: float
     """The winner's probability less that of the runner-up."""
     ranking: tuple[Candidate, ...]
@@ -219,6 +239,15 @@ class Pick(Answer):
     operating_point: OperatingPoint
     query: PhotoFaces
     unusable: tuple[Unusable, ...]
+    doubtful: tuple[Doubtful, ...]
+    """Of the support photos that were read for this answer."""
+    proposals: Proposals
+    """Empty where there are too many photos to compare each with each."""
     checkpoint: Origin
     milliseconds: dict[str, float]
     """Time spent, by stage."""
+
+    @property
+    def undecided(self) -> bool:
+        """Whether somebody is more probable than "none of these", but too unlike to be named."""
+        return self.identity is None and self.ranking[0].probability > self.none_probability

@@ -450,6 +450,20 @@ class DecisionRule(Value):
             one = min(one, self.false_matches.at(self.limits(point, comparisons)[1]).value)
         return 1 - (1 - one) ** comparisons
 
+    def pick(
+        self, logits: np.ndarray, point: OperatingPoint, none_prior: float = 0.5
+    ) -> tuple[np.ndarray, float, int | None]:
+        """Which of K identities a query shows, from their calibrated logits (K,).
+
+        Returns the probabilities (K,) and that of "none of these", and the place of the identity
+        that is named: the most probable answer of all, if a comparison with this one alone would
+        be called the same at the operating point.
+        """
+        shares, none = pick_probabilities(self.bounded(logits), none_prior)
+        best = int(np.argmax(logits))  # several may lie beyond the bound
+        same = self.decide(float(logits[best]), point) is Decision.SAME
+        return shares, none, best if same and shares[best] > none else None
+
     def false_matches_among(self, point: OperatingPoint) -> dict[str, Similar]:
         """How often two people of each other population are called the same at a point of this."""
         scale, offset = self.support_scales[0]
@@ -484,12 +498,6 @@ def probability(logit: float, prior: float = 0.5) -> float:
     check_prior(prior)
     shifted = logit + np.log(prior) - np.log1p(-prior)
     return float(np.exp(-np.logaddexp(0.0, -shifted)))
-
-
-def picked(shares: np.ndarray, none: float) -> int | None:
-    """The place of the identity that is picked by `pick_probabilities`, None for none of these."""
-    best = int(shares.argmax())
-    return best if shares[best] > none else None
 
 
 def pick_probabilities(logits: np.ndarray, none_prior: float = 0.5) -> tuple[np.ndarray, float]:

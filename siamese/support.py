@@ -12,47 +12,79 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from siamese.errors import InputError
+from siamese.grouping import base_name
 from siamese.photos import Source, file_name, photos_below, readable
 
 LARGEST = 1e6  # number in an embedding; those of unit length are far below
 Support = Mapping[str, Source | Sequence[Source]] | Sequence[Source] | str | Path
 
 
-def read_support(support: Support) -> list[tuple[str, Source]]:
-    """A support set as (identity, photo) pairs.
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A photo of a support set, and who it shows.
 
-    A folder's files are identities by file name; its sub-folders are identities with all the files
-    below them. Files whose names suggest photos but which are not are reported when they are
-    read. Photos in a list are identities of their own, by file name (the second "image" is
-    "image 2", since some phones call every photo so), or "person 1", ... where they have none.
+    `alone` is what to call its person where the others of that `identity` are somebody else: names
+    that differ only in a number say so, and may be wrong. It is "" where somebody told who it is.
+    """
+
+    identity: str
+    photo: Source
+    alone: str = ""
+
+    @classmethod
+    def by_file(cls, name: str, photo: Source) -> "Listed":
+        """A photo of whom the name of its file, without its ending, tells."""
+        return cls(base_name(name), photo, name)
+
+
+def read_support(support: Support) -> list[Listed]:
+    """The photos of a support set, with their people.
+
+    A folder's sub-folders are identities with all the files below them; other files, and photos in
+    a list, are identities by file name, those whose names differ only by a number or a copy mark at
+    the end (see `base_name`) being of one. Files whose names suggest photos but which are not are
+    reported when they are read. Photos without a name are identities of their own, "person 1", ...
     Names of files and folders are made readable (`photos.readable`), and people stay apart.
     Raises InputError where there is no photo, a person without a name, or no support set at all.
     """
     if isinstance(support, (str, Path)):
-        support = _support_folder(Path(support))
-    pairs: list[tuple[str, Source]] = []
+        return _support_folder(Path(support))
     if isinstance(support, Mapping):
-        for identity, photos in support.items():
-            if not isinstance(identity, str) or not identity.strip():
-                raise InputError("Each person of a support set needs a name, as text.")
-            several = isinstance(photos, Sequence) and not isinstance(photos, str | bytes)
-            listed = cast(Sequence[Source], photos if several else [photos])
-            pairs.extend((identity, photo) for photo in listed)
+        listed = _support_mapping(support)
     elif not isinstance(support, Sequence) or isinstance(support, bytes):
         raise InputError(
             "The support set must be a folder, a list of photos, or a mapping from each person's"
             f" name to photos, not {type(support).__name__}."
         )
     else:
-        taken: set[str] = set()
-        for number, photo in enumerate(support, 1):
-            name = file_name(photo)
-            identity = apart(Path(name).stem if name else f"person {number}", taken)
-            taken.add(identity)
-            pairs.append((identity, photo))
-    if not pairs:
+        listed = _support_list(support)
+    if not listed:
         raise InputError("The support set is empty; add at least one photo.")
-    return pairs
+    return listed
+
+
+def _support_mapping(support: Mapping[str, Source | Sequence[Source]]) -> list[Listed]:
+    listed: list[Listed] = []
+    for identity, photos in support.items():
+        if not isinstance(identity, str) or not identity.strip():
+            raise InputError("Each person of a support set needs a name, as text.")
+        several = isinstance(photos, Sequence) and not isinstance(photos, str | bytes)
+        each = cast(Sequence[Source], photos if several else [photos])
+        listed.extend(Listed(identity, photo) for photo in each)
+    return listed
+
+
+def _support_list(photos: Sequence[Source]) -> list[Listed]:
+    named = [Path(file_name(photo) or "").stem for photo in photos]
+    taken = {base_name(name) for name in named}
+    listed: list[Listed] = []
+    for number, (name, photo) in enumerate(zip(named, photos, strict=True), 1):
+        if name:
+            listed.append(Listed.by_file(name, photo))
+        else:
+            listed.append(Listed(apart(f"person {number}", taken), photo))
+            taken.add(listed[-1].identity)
+    return listed
 
 
 def apart(name: str, taken: Container[str]) -> str:
@@ -61,19 +93,22 @@ def apart(name: str, taken: Container[str]) -> str:
     return next(new for new in itertools.chain([name], numbered) if new not in taken)
 
 
-def _support_folder(folder: Path) -> dict[str, list[Source]]:
+def _support_folder(folder: Path) -> list[Listed]:
     if not folder.is_dir():
         raise InputError(f"The support set {folder} is not a folder.")
-    found: dict[str, list[Source]] = {}
+    found: dict[str, list[Listed]] = {}
     for path in photos_below(folder):
         inside = path.relative_to(folder).parts
-        found.setdefault(inside[0] if len(inside) > 1 else path.stem, []).append(path)
+        one = Listed(inside[0], path) if len(inside) > 1 else Listed.by_file(path.stem, path)
+        found.setdefault(one.identity, []).append(one)
     if not found:
         raise InputError(f"The support set {folder} holds no pictures.")
-    named: dict[str, list[Source]] = {}
-    for name, listed in found.items():
-        named[apart(readable(name), named)] = listed
-    return named
+    listed: list[Listed] = []
+    names: set[str] = set()
+    for name, photos in found.items():
+        names.add(shown := apart(readable(name), names))
+        listed += [Listed(shown, one.photo, one.alone and readable(one.alone)) for one in photos]
+    return listed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +159,24 @@ class Gallery:
             raise InputError(f"'{identity}' is not in the gallery.")
         left = {name: rows for name, rows in self.photos.items() if name != identity}
         return Gallery(left, self.sha256)
+
+    def merge(self, people: Sequence[str]) -> "Gallery":
+        """A gallery in which these people are one, of the first one's name."""
+        first, *others = people
+        rows = np.concatenate([self.photos[name] for name in people])
+        kept = {name: own for name, own in self.photos.items() if name not in others}
+        return Gallery({**kept, first: rows}, self.sha256)
+
+    def part(self, identity: str, photos: Sequence[Sequence[int]]) -> "Gallery":
+        """A gallery in which the photos of one are of several people: row numbers of each.
+
+        The first of them keeps the name, the others get a number.
+        """
+        found = dict(self.photos)
+        rows = found[identity]
+        for number, own in enumerate(photos):
+            found[identity if not number else apart(identity, found)] = rows[[*own]]
+        return Gallery(found, self.sha256)
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean embeddings (K, D) float32 and numbers of photos (K,) int64, in order of names."""

@@ -6,7 +6,7 @@ It keeps nothing between calls, so one instance serves any number of threads.
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,13 @@ from siamese import pretrained
 from siamese.answers import (
     SAME_PHOTO,
     Candidate,
+    Doubtful,
     Explanation,
     Grid,
     Origin,
     PhotoFaces,
     Pick,
+    Proposals,
     Unusable,
     Verification,
 )
@@ -30,22 +32,24 @@ from siamese.calibration import (
     OperatingPoint,
     Strength,
     check_prior,
-    pick_probabilities,
-    picked,
 )
 from siamese.checkpoint import Checkpoint
 from siamese.errors import ImageError, InputError, NoFaceError, SiameseError
 from siamese.explain import CELLS, influence
 from siamese.faces import Detector, detector_for
 from siamese.faces.detector import Face
-from siamese.faces.quality import warnings_for
+from siamese.faces.quality import QualityWarning, warnings_for
+from siamese.grouping import groups, photos_of
 from siamese.network import Head, ready
 from siamese.photos import Load, Photo, Source, file_name, load
-from siamese.support import Gallery, Support, read_support
+from siamese.support import Gallery, Listed, Support, apart, read_support
 
 Progress = Callable[[int, int], None]  # photos done, photos in all
 
 BATCH = 32  # photos in memory at a time
+MOST_PROPOSED = 200  # photos of a gallery that are compared each with each
+TOLD = 1e6  # the logit of two photos that somebody says are one person's
+_Embedded = tuple[np.ndarray, tuple[QualityWarning, ...]]
 SEARCHED = 256  # embeddings of a gallery compared at a time
 
 
@@ -73,6 +77,15 @@ class _Compared:
     def logit(self) -> float:
         """That of the most alike pair."""
         return float(self.logits.max())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Enrolled:
+    """The people to choose from, and what is to be said of their photos."""
+
+    gallery: Gallery
+    unusable: tuple[Unusable, ...] = ()
+    doubtful: tuple[Doubtful, ...] = ()
 
 
 class Verifier:
@@ -235,6 +248,7 @@ class Verifier:
         population: str = ANYBODY,
         query_face: int | None = None,
         more_faces: bool = False,
+        group: bool = False,
         progress: Progress | None = None,
     ) -> Pick:
         """Find the person of a query photo in a support set, or none of them (one-shot).
@@ -243,11 +257,13 @@ class Verifier:
             query: a photo as in `verify`.
             support: identity -> photo or photos; or photos, whose file names are the identities; or
                 a folder (see `read_support`); or a `Gallery`, which costs no photo to be read.
-            operating_point: at which each candidate's decision is made.
+            operating_point: at which each candidate's decision is made; a name is given only where
+                that of the most probable one is "same".
             none_prior: how probable "none of these" was beforehand, in (0, 1).
             population: who different people are taken to be, as in `verify`.
             query_face: which face of the query, counted from 0.
             more_faces: look for small faces in the query too.
+            group: follow what `proposals` says of the support set.
             progress: called with (done, total) photos.
 
         Raises:
@@ -261,15 +277,17 @@ class Verifier:
             photo = self._load("query photo", query)
         (asked,) = self._find([photo], [query_face], more_faces, clock)
         with clock("support"):
-            gallery, unusable = self._gallery_of(support, progress)
+            enrolled = self._enrolled(support, progress)
+            if group:
+                enrolled = replace(enrolled, gallery=self.grouped(enrolled.gallery))
+            proposals = self.proposals(enrolled.gallery)
         with clock("embed"):
             embedding = self._embed([asked.face])[0]
         with clock("compare"):
-            ranking, none = self._rank(embedding, gallery, rule, point, none_prior)
-        shares = np.array([candidate.probability for candidate in ranking])
-        runners = sorted([*shares.tolist(), none], reverse=True)
+            ranking, none, named = self._rank(embedding, enrolled.gallery, rule, point, none_prior)
+        runners = sorted([*(candidate.probability for candidate in ranking), none], reverse=True)
         return Pick(
-            identity=None if picked(shares, none) is None else ranking[0].identity,
+            identity=ranking[0].identity if named else None,
             margin=runners[0] - runners[1],
             ranking=ranking,
             none_probability=none,
@@ -278,35 +296,122 @@ class Verifier:
             false_matches_among=rule.false_matches_among(point),
             operating_point=point,
             query=asked,
-            unusable=unusable,
+            unusable=enrolled.unusable,
+            doubtful=enrolled.doubtful,
+            proposals=proposals,
             checkpoint=self.origin,
             milliseconds=clock.milliseconds,
         )
 
     def gallery(
-        self, support: Support, progress: Progress | None = None
+        self, support: Support, progress: Progress | None = None, *, group: bool = False
     ) -> tuple[Gallery, tuple[Unusable, ...]]:
         """Embed a support set once; photos without a usable face are left out and reported.
 
-        Raises InputError where not one photo could be used.
+        `group` follows what `proposals` says. Raises InputError where not one photo could be used.
         """
+        found = self._enrol(support, progress)
+        return self.grouped(found.gallery) if group else found.gallery, found.unusable
+
+    def names(self, photos: Sequence[Listed], embeddings: np.ndarray) -> list[str]:
+        """Who each photo shows: whom its name says, unless the network says they are several.
+
+        `embeddings` (N, D) are those of the photos. Only names that nobody told are put right.
+        """
+        names = [photo.identity for photo in photos]
+        for identity, rows in photos_of(names).items():
+            told = np.array([not photos[row].alone for row in rows])
+            if told.all() or len(rows) < 2:
+                continue
+            logits = self._matrix(embeddings[rows])
+            logits[np.ix_(told, told)] = TOLD
+            parts = [np.array(part) for part in groups(logits, 0.0)]
+            if len(parts) == 1:
+                continue
+            taken = set(names) - ({identity} if not told.any() else set())
+            for part in parts:
+                if not told[part].any():
+                    taken.add(name := apart(photos[rows[part[0]]].alone, taken))
+                    for row in rows[part]:
+                        names[row] = name
+        return names
+
+    def proposals(self, gallery: Gallery) -> Proposals:
+        """Which people of a gallery seem to be one, and which to be several.
+
+        People are one where their photos are so alike on average that two photos would be called
+        the same at the default operating point, and several where they are less alike than at a
+        likelihood ratio of 1. Nothing for more than `MOST_PROPOSED` photos.
+        """
+        names, counts = list(gallery.photos), [len(rows) for rows in gallery.photos.values()]
+        if sum(counts) > MOST_PROPOSED:
+            return Proposals()
+        logits = self._matrix(np.concatenate([*gallery.photos.values()]))
+        ends = np.cumsum(counts)
+        people = [list(range(end - count, end)) for end, count in zip(ends, counts, strict=True)]
+        owner = np.repeat(np.arange(len(names)), counts)
+        inside = [groups(logits[np.ix_(rows, rows)], 0.0) for rows in people]
+        one = [rows for rows, parts in zip(people, inside, strict=True) if len(parts) == 1]
+        joined = groups(logits, self.rule.limits(self.rule.default)[1], one) if one else []
+        whose = [[names[k] for k in dict.fromkeys(owner[rows].tolist())] for rows in joined]
+        return Proposals(
+            tuple(tuple(people) for people in whose if len(people) > 1),
+            {
+                name: tuple(map(tuple, parts))
+                for name, parts in zip(names, inside, strict=True)
+                if len(parts) > 1
+            },
+        )
+
+    def grouped(self, gallery: Gallery) -> Gallery:
+        """The gallery as it is proposed: people are parted, then who seem to be one are joined."""
+        for _ in range(2):
+            proposed = self.proposals(gallery)
+            for name, photos in proposed.part.items():
+                gallery = gallery.part(name, photos)
+            for people in proposed.merge:
+                gallery = gallery.merge(people)
+        return gallery
+
+    def _matrix(self, vectors: np.ndarray) -> np.ndarray:
+        """Logits (N, N) of every embedding (N, D) against every other, a row at a time."""
+        own = self._head.isolation(vectors)
+        rows = [
+            self._head.related(one, vectors, isolation, own)
+            for one, isolation in zip(vectors, own, strict=True)
+        ]
+        return self.rule.pair_logit(np.array(rows, np.float64))
+
+    def _enrol(self, support: Support, progress: Progress | None) -> "_Enrolled":
+        """Embed a support set and name its people."""
         photos = read_support(support)
-        rows: dict[str, list[np.ndarray]] = {}
+        used: list[Listed] = []
+        rows: list[np.ndarray] = []
+        warned: list[tuple[QualityWarning, ...]] = []
         unusable: list[Unusable] = []
         for start in range(0, len(photos), BATCH):
             batch = photos[start : start + BATCH]
-            for (identity, _), found in zip(batch, self._embed_batch(batch), strict=True):
+            for photo, found in zip(batch, self._embed_batch(batch), strict=True):
                 if isinstance(found, Unusable):
                     unusable.append(found)
                 else:
-                    rows.setdefault(identity, []).append(found)
+                    used.append(photo)
+                    rows.append(found[0])
+                    warned.append(found[1])
             if progress:
                 progress(min(start + BATCH, len(photos)), len(photos))
         if not rows:
             reasons = " ".join(dict.fromkeys(photo.reason for photo in unusable))
             raise InputError(f"No photo of the support set could be used. {reasons}".strip())
-        photos_of = {identity: np.stack(found) for identity, found in rows.items()}
-        return Gallery(photos_of, self.origin.sha256), tuple(unusable)
+        vectors = np.stack(rows)
+        names = self.names(used, vectors)
+        gallery = {name: vectors[own] for name, own in photos_of(names).items()}
+        doubtful = tuple(
+            Doubtful(name, file_name(photo.photo) or name, warnings)
+            for name, photo, warnings in zip(names, used, warned, strict=True)
+            if warnings
+        )
+        return _Enrolled(Gallery(gallery, self.origin.sha256), tuple(unusable), doubtful)
 
     def embed(self, photos: Sequence[Source | Sighting]) -> np.ndarray:
         """Embeddings of the default face of each photo: float32 (N, D).
@@ -437,26 +542,25 @@ class Verifier:
         crop = np.array(face.crop)  # a copy: torch takes no memory that is for reading only
         return influence(crop, lambda crops: self.logits(self._embed_crops(crops), other))
 
-    def _embed_batch(self, batch: Sequence[tuple[str, Source]]) -> list[np.ndarray | Unusable]:
-        """The embedding of each support photo, or why there is none."""
-        found: dict[int, np.ndarray | Unusable] = {}
-        chosen: dict[int, Face] = {}
-        for row, (identity, source) in enumerate(batch):
-            name = file_name(source) or identity
+    def _embed_batch(self, batch: Sequence[Listed]) -> list["_Embedded | Unusable"]:
+        """The embedding of each support photo and its warnings, or why there is none."""
+        found: dict[int, _Embedded | Unusable] = {}
+        chosen: dict[int, PhotoFaces] = {}
+        for row, photo in enumerate(batch):
+            name = file_name(photo.photo) or photo.identity
             try:
-                sighting = self.find(source, name=name)
-                chosen[row] = self._choose(sighting, None).face
+                chosen[row] = self._choose(self.find(photo.photo, name=name), None)
             except (ImageError, NoFaceError) as error:
-                found[row] = Unusable(identity, name, error.code, str(error))
+                found[row] = Unusable(photo.alone or photo.identity, name, error.code, str(error))
         if chosen:
-            found |= zip(chosen, self._embed(list(chosen.values())), strict=True)
+            vectors = self._embed([photo.face for photo in chosen.values()])
+            for (row, seen), vector in zip(chosen.items(), vectors, strict=True):
+                found[row] = vector, seen.warnings
         return [found[row] for row in range(len(batch))]
 
-    def _gallery_of(
-        self, support: Support | Gallery, progress: Progress | None
-    ) -> tuple[Gallery, tuple[Unusable, ...]]:
+    def _enrolled(self, support: Support | Gallery, progress: Progress | None) -> "_Enrolled":
         if not isinstance(support, Gallery):
-            return self.gallery(support, progress)
+            return self._enrol(support, progress)
         if support.sha256 != self.origin.sha256:
             raise InputError("This gallery was made by another checkpoint; embed its photos again.")
         if not len(support):
@@ -465,7 +569,7 @@ class Verifier:
             raise InputError(
                 "The embeddings of this gallery are of another length; embed its photos again."
             )
-        return support, ()
+        return _Enrolled(support)
 
     def _rank(
         self,
@@ -474,12 +578,13 @@ class Verifier:
         rule: DecisionRule,
         point: OperatingPoint,
         none_prior: float,
-    ) -> tuple[tuple[Candidate, ...], float]:
-        """Candidates, most probable first, and the probability of "none of these"."""
+    ) -> tuple[tuple[Candidate, ...], float, bool]:
+        """Candidates, most probable first, the probability of "none of these", and whether the
+        first is named."""
         counts = gallery.means()[1]
         logits = rule.identity_logit(self._search(query, gallery), counts)
         ratios = rule.bounded(logits)
-        shares, none = pick_probabilities(ratios, none_prior)
+        shares, none, named = rule.pick(logits, point, none_prior)
         order = np.argsort(-logits, kind="stable")  # several may lie beyond the bound
         names = list(gallery.photos)
         columns = (shares[order], logits[order], ratios[order] / LN10, counts[order])
@@ -497,7 +602,7 @@ class Verifier:
                 order.tolist(), *(column.tolist() for column in columns), strict=True
             )
         )
-        return ranking, none
+        return ranking, none, named is not None
 
     def _load(self, role: str, source: Source | Sighting) -> Photo | Sighting:
         return source if isinstance(source, Sighting) else self.load(source, role=role)

@@ -149,6 +149,22 @@ def test_pick_finds_the_picture_itself_and_sums_to_one(verifier: Verifier) -> No
     assert shares == sorted(shares, reverse=True)
 
 
+def test_the_operating_point_decides_between_a_name_and_none() -> None:
+    """Somebody who is more probable than nobody, but not alike enough at the stricter point."""
+    verifier = Verifier(tiny())
+    support = {"ann": colour(2), "bob": colour(3)}
+    logit = max(candidate.logit for candidate in verifier.pick(colour(1), support).ranking)
+    limits = {"balanced": logit - 0.1, "careful": logit + 0.1}
+    points = tuple(replace(p, threshold=limits[p.name]) for p in RULE.operating_points)
+    asked = Verifier(tiny(rule=replace(RULE, operating_points=points)))
+    loose = asked.pick(colour(1), support, none_prior=1e-9, operating_point="balanced")
+    strict = asked.pick(colour(1), support, none_prior=1e-9, operating_point="careful")
+    assert loose.identity == strict.ranking[0].identity and not loose.undecided
+    assert strict.identity is None and strict.undecided
+    assert [c.probability for c in loose.ranking] == [c.probability for c in strict.ranking]
+    assert [strict.ranking[0].decision, loose.ranking[0].decision] == ["uncertain", "same"]
+
+
 def test_none_of_these_wins_when_nobody_is_alike() -> None:
     rule = replace(RULE, support_scales=((1.0, -100.0),))
     answer = Verifier(tiny(rule=rule)).pick(colour(1), {"ann": colour(2)})

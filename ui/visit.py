@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from siamese import Gallery, NoFaceError, SiameseError, Verifier
+from siamese.faces.quality import warnings_for
 from siamese.photos import Photo
-from siamese.support import apart
+from siamese.support import Listed, apart
 from siamese.verifier import Sighting
 from ui import draw
 from ui.photo import Upload
@@ -78,13 +79,15 @@ class Shown:
 class Member:
     """One photo of the support set, with the name of its person and its embedding (D,).
 
-    `faces` is how many were found in it; the most prominent one is embedded.
+    `faces` is how many were found in it; the most prominent one is embedded. `warnings` are what
+    makes answers about it less reliable.
     """
 
     person: str
     shown: Shown
     embedding: np.ndarray | None = None
     faces: int = 1
+    warnings: tuple[str, ...] = ()
 
 
 class Support:
@@ -110,22 +113,41 @@ class Support:
         """The photos as they are now, by key, in the order in which they came."""
         return self._members
 
-    def add(self, found: Sequence[Member], most: int) -> bool:
+    def add(self, verifier: Verifier, found: Sequence[Member], most: int) -> bool:
         """Add photos while there are fewer than `most`; whether all of them could be added.
 
-        Each is of a person of its own, whatever its file is called, until they are named alike.
+        They are of the people that the names of their files tell, as far as the network agrees.
         """
         with self._lock:
             taken = found[: max(0, most - len(self._members))]
-            people = {member.person for member in self._members.values()}
-            new = {}
-            for member in taken:
-                person = apart(member.person, people)
-                people.add(person)
-                new[secrets.token_hex(8)] = replace(member, person=person)
-            self._members = {**self._members, **new}
+            for member in named(verifier, [*self._members.values()], taken):
+                self._members = {**self._members, secrets.token_hex(8): member}
             self._unlisted = True
         return len(taken) == len(found)
+
+    def join(self, people: Sequence[str]) -> None:
+        """Let these people be one, of the first one's name."""
+        with self._lock:
+            self._members = {
+                key: replace(member, person=people[0]) if member.person in people else member
+                for key, member in self._members.items()
+            }
+            self._unlisted = True
+
+    def part(self, person: str, photos: Sequence[Sequence[int]]) -> None:
+        """Let the usable photos of a name be of several people: row numbers of each."""
+        with self._lock:
+            keys = [
+                key
+                for key, member in self._members.items()
+                if member.person == person and member.embedding is not None
+            ]
+            changed = dict(self._members)
+            for own in photos[1:]:
+                name = apart(person, {member.person for member in changed.values()})
+                for row in own:
+                    changed[keys[row]] = replace(changed[keys[row]], person=name)
+            self._members, self._unlisted = changed, True
 
     def remove(self, key: str) -> None:
         """Take one photo out; a key from outside that there is none of changes nothing."""
@@ -209,6 +231,18 @@ def current(first: Shown | None, second: Shown | None, asked: Asked | None) -> A
     return Asked(asked.pairs if pairs else Kept(), asked.why if why else Kept())
 
 
+def named(verifier: Verifier, known: Sequence[Member], new: Sequence[Member]) -> list[Member]:
+    """New photos with their people; those that are `known` keep theirs."""
+    told = [(Listed(m.person, b""), m.embedding) for m in known if m.embedding is not None]
+    asked = [(Listed.by_file(m.person, b""), m.embedding) for m in new if m.embedding is not None]
+    if not asked:
+        return list(new)
+    rows = [embedding for _, embedding in (*told, *asked)]
+    names = verifier.names([photo for photo, _ in (*told, *asked)], np.stack(rows))
+    found = iter(names[len(told) :])
+    return [m if m.embedding is None else replace(m, person=next(found)) for m in new]
+
+
 def gallery(members: Iterable[Member], sha256: str) -> Gallery:
     """The usable photos by person, in the order in which the people first appear."""
     rows: dict[str, list[np.ndarray]] = {}
@@ -251,9 +285,16 @@ def new_members(verifier: Verifier, uploads: Sequence[Upload]) -> Iterator[list[
                 replace(shown, sighting=None),
                 next(rows) if shown.sighting else None,
                 len(shown.sighting.faces) if shown.sighting else 0,
+                _warnings(shown.sighting) if shown.sighting else (),
             )
             for shown in found
         ]
+
+
+def _warnings(sighting: Sighting) -> tuple[str, ...]:
+    """What is to be said of the most prominent face; of others in the photo the list tells."""
+    found = warnings_for(sighting.faces[0], 1, sighting.photo.size)
+    return tuple(warning.message for warning in found)
 
 
 def _small(verifier: Verifier, upload: Upload) -> Shown:

@@ -168,7 +168,10 @@ _RATES = (
     " the same person, {fnmr} are not ({fnmr_errors} of {fnmr_trials}, {fnmr_low} to {fnmr_high})."
 )
 RATES = f"Decided at {_RATES}"
-_PICKED = "The name goes by the probabilities. Each pair alone is judged at "
+_PICKED = (
+    "Somebody is named who is the most probable answer, and alone with the photo would be called"
+    " the same at "
+)
 RATES_UNMEASURED = "The error rates of “{point}” have not been measured."
 SCALE_LABEL = (
     "Scale of the probability. Below {different} the page says “different people”, from {same} on"
@@ -240,8 +243,11 @@ MEMBER_FACES = "{count} faces found; the most prominent one is used."
 UNUSED = "{count} of the {total} photos of people were not used; the list above says why."
 UNUSED_ONE = "1 of the {total} photos of people was not used; the list above says why."
 UNUSED_ALL = "No photo of people could be used, as the list above says; add others."
+MERGE, MERGE_DO = "{names} seem to be one person.", "Count as one"
+PART, PART_DO = "“{name}” seems to be {count} people.", "Tell them apart"
 NONE_OF_THESE = "None of these"
 WINNER = "Most likely: {name}"
+PERHAPS = "Perhaps {name}"
 NOBODY = "None of these people"
 NOBODY_LEAD = "The person is probably not among them."
 PROBABLE = "probable"
@@ -322,8 +328,8 @@ API_PARAMETERS = {
         "support": "Photos of the people to choose from, at most 200, each {photo}.",
         "names": (
             "The person in each support photo; photos of the same name count as one person. If"
-            " null, each photo is a person of its own, called by its file name or “person 1”,"
-            " “person 2” and so on."
+            " null, the file names tell: those that differ only by a number at the end are of one"
+            " person, unless the network finds that they are not."
         ),
         "operating_point": _POINT,
         "none_prior": (
@@ -332,6 +338,9 @@ API_PARAMETERS = {
         "query_face": "Which face of the query, counted from 0; the most prominent one if null.",
         "more_faces": "Look for small faces in the query too, which takes longer.",
         "population": _POPULATION,
+        "group": (
+            "Join people whom the network takes for one, and part those whom it takes for several."
+        ),
     },
 }
 API_ANSWER = "answer"
@@ -344,7 +353,8 @@ API_ANSWERS = {
     ),
     "pick": (
         "Answers with JSON: identity (null for none of these), ranking with probabilities,"
-        " none_probability, margin, unusable (photos that were left out, and why), checkpoint."
+        " none_probability, margin, unusable (photos that were left out, and why), proposals (who"
+        " seems to be one person, and who several), checkpoint."
     ),
 }
 API_ABOUT = (

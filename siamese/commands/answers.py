@@ -16,7 +16,9 @@ from siamese.commands.options import (
     checkpoint_options,
     command,
     count,
+    group_option,
     load_verifier,
+    print_proposals,
 )
 from siamese.errors import InputError
 from siamese.numbers import exact, factor, percent, rate
@@ -75,6 +77,7 @@ def add(commands: Any) -> None:
         type=int,
         help="which face of the query, counted from 0; default: the most prominent",
     )
+    group_option(parser)
     parser.add_argument("--top", type=count, default=5, help="how many candidates to print")
 
     parser = command(commands, explain)
@@ -127,11 +130,15 @@ def pick(options: argparse.Namespace) -> int:
         population=options.population,
         query_face=options.query_face,
         more_faces=options.more_faces,
+        group=options.group,
     )
     if options.json:
         _print_json(answer.to_dict())
     else:
-        print(answer.identity if answer.identity is not None else "none of these")
+        if answer.undecided:
+            print(f"uncertain: too unlike {answer.ranking[0].identity} for a name at this setting")
+        else:
+            print(answer.identity if answer.identity is not None else "none of these")
         shown = [(c.probability, c.identity) for c in answer.ranking[: options.top]]
         for share, name in sorted([*shown, (answer.none_probability, "(none of these)")])[::-1]:
             print(f"{percent(share):>10}  {name}")
@@ -140,6 +147,12 @@ def pick(options: argparse.Namespace) -> int:
         _print_warnings(answer.query)
         for photo in answer.unusable:
             print(f"left out: {photo.reason}", file=sys.stderr)
+        for used in answer.doubtful:
+            for warning in used.warnings:
+                print(f"{used.photo}: {warning.message}", file=sys.stderr)
+        print_proposals(answer.proposals)
+    if answer.undecided:
+        return UNCERTAIN
     return NONE if answer.identity is None else SAME
 
 

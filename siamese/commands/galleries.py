@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from siamese.commands.options import SAME, checkpoint_options, command, load_verifier
+from siamese.commands.options import (
+    SAME,
+    checkpoint_options,
+    command,
+    group_option,
+    load_verifier,
+    print_proposals,
+)
 
 CREATE, CHANGES = "create", ("add", "remove", "list")
 
@@ -24,6 +31,7 @@ def add(commands: Any) -> None:
     parser = command(below, create)
     parser.add_argument("support", type=Path, help="a folder of photos: FILE or IDENTITY/FILE")
     parser.add_argument("out", type=Path, help="the gallery file to write")
+    group_option(parser)
     checkpoint_options(parser)
 
     file: dict[str, Any] = {"type": Path, "help": "a gallery file"}
@@ -64,8 +72,10 @@ def create(options: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        found, unusable = load_verifier(options).gallery(options.support, progress)
+        verifier = load_verifier(options)
+        found, unusable = verifier.gallery(options.support, progress, group=options.group)
     found.save(options.out)
+    print_proposals(verifier.proposals(found))
     for photo in unusable:
         print(f"left out: {photo.reason}", file=sys.stderr)
     print(f"people in {options.out}: {len(found)}")

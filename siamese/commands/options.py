@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from siamese.answers import Proposals
     from siamese.verifier import Verifier
 
 SAME, DIFFERENT, INPUT_ERROR, UNCERTAIN, NONE = range(5)
@@ -59,6 +60,25 @@ def checkpoint_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--refresh", action="store_true", help="ask the Hub even for what is in the cache"
     )
+
+
+def group_option(parser: argparse.ArgumentParser) -> None:
+    """Declare that the network may say who is who among people."""
+    parser.add_argument(
+        "--group",
+        action="store_true",
+        help="join people whom the network takes for one, and part those whom it takes for several",
+    )
+
+
+def print_proposals(proposals: "Proposals") -> None:
+    """What `--group` would do, on stderr."""
+    for people in proposals.merge:
+        print(
+            f"these seem to be one person: {', '.join(people)}; --group joins them", file=sys.stderr
+        )
+    for name, photos in proposals.part.items():
+        print(f"{name} seems to be {len(photos)} people; --group parts them", file=sys.stderr)
 
 
 def load_verifier(options: argparse.Namespace) -> "Verifier":

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from siamese.errors import InputError
+from siamese.grouping import photos_of as photos_of
 from siamese.photos import files_below, is_hidden
 
 SUFFIXES = {".webp", ".jpg", ".jpeg", ".png"}
@@ -144,11 +145,3 @@ def _names(source: Path) -> list[str]:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
         return [name for name in names if not is_hidden(name)]
     raise InputError(f"{source} is neither a folder nor a zip file.")
-
-
-def photos_of(identities: Sequence[str]) -> dict[str, np.ndarray]:
-    """Row numbers of each identity's photos, in the order of first appearance."""
-    rows: dict[str, list[int]] = {}
-    for row, identity in enumerate(identities):
-        rows.setdefault(identity, []).append(row)
-    return {identity: np.array(found, np.int64) for identity, found in rows.items()}

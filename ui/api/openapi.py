@@ -82,6 +82,8 @@ def _shallow(schema: dict[str, Any]) -> dict[str, Any]:
     bare = {key: value for key, value in schema.items() if key != "description"}
     if "items" in bare:
         bare["items"] = _shallow(bare["items"])
+    if isinstance(bare.get("additionalProperties"), dict):
+        bare["additionalProperties"] = _shallow(bare["additionalProperties"])
     if "anyOf" in bare:
         bare["anyOf"] = [_shallow(kind) for kind in bare["anyOf"]]
     return bare

@@ -56,6 +56,7 @@ _KIND_OF = {
     "first": "photo", "second": "photo", "query": "photo", "support": "photos", "names": "names",
     "operating_point": "point", "prior": "prior", "none_prior": "prior", "first_face": "face",
     "second_face": "face", "query_face": "face", "more_faces": "flag", "population": "population",
+    "group": "flag",
 }  # fmt: skip
 
 # For Gradio's snippets of code, which write out a file well, but not a list of them.
@@ -129,6 +130,7 @@ def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any
         query_face: int | None = None,
         more_faces: bool = False,
         population: str = ANYBODY,
+        group: bool = False,
     ) -> dict[str, Any]:
         options: dict[str, Any] = {
             "operating_point": operating_point,
@@ -136,6 +138,7 @@ def endpoints(verifier: Verifier) -> tuple[Callable[..., Any], Callable[..., Any
             "query_face": query_face,
             "more_faces": more_faces,
             "population": population,
+            "group": group,
         }
         return _answer(
             lambda files: verifier.pick(files[0], _support(files[1:], names), **options).to_dict(),

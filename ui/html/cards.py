@@ -182,11 +182,13 @@ def _member(row: int, key: str, member: Member, mark: str) -> Markup:
         mark=mark,
         label=words.PERSON_NAME.format(photo=shown.name),
         file=shown.name,
-        note=Markup('<p class="several" role="note">{}</p>').format(
-            words.MEMBER_FACES.format(count=member.faces)
-        )
-        if member.faces > 1
-        else "",
+        note=Markup("").join(
+            Markup('<p class="several" role="note">{}</p>').format(said)
+            for said in (
+                *([words.MEMBER_FACES.format(count=member.faces)] if member.faces > 1 else []),
+                *member.warnings,
+            )
+        ),
         problem=Markup('<p class="problem" role="note">{}</p>').format(reason) if unusable else "",
         remove=words.REMOVE_PHOTO.format(photo=shown.name),
         disabled=Markup(" disabled") if unusable else "",

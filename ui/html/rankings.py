@@ -6,7 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from siamese import Decision, Pick
+from siamese import Pick
+from siamese.answers import Proposals
 from siamese.calibration import ANYBODY
 from ui import words
 from ui.html import details, numbers
@@ -20,7 +21,11 @@ _ANSWER = Markup(
     '<div class="faces">{query}<span class="sign" aria-hidden="true">{sign}</span>{winner}</div>'
     '<div class="verdict"><h2 tabindex="-1" data-key="verdict">{title}</h2>'
     '<p class="number"><b>{percent}</b> {unit}</p><p class="lead">{lead}</p>{among}</div>'
-    "{warnings}{note}<h3>{ranking}</h3>{bars}{more}</section>"
+    "{warnings}{note}{proposals}<h3>{ranking}</h3>{bars}{more}</section>"
+)
+_PROPOSAL = Markup(
+    '<li>{said} <button type="button" class="quiet" data-do="{do}" data-value="{value}"'
+    ' data-key="{do}-{value}">{label}</button></li>'
 )
 _LIST = Markup('<ol class="ranking">{}</ol>')
 _ROW = Markup(
@@ -61,13 +66,14 @@ def pick(
         say=f"{words.SAY_VERDICT.format(verdict=title, percent=share)} {note}".strip(),
         query=details.crop(found.query),
         sign=sign,
-        winner=_winner(found.identity, pictures),
+        winner=_winner(found.ranking[0].identity if found.undecided else found.identity, pictures),
         percent=share,
         unit=words.PROBABLE,
         lead=f"{ahead} {lead}".strip(),
         among=details.among(found),
         warnings=details.warnings([found.query]),
         note=Markup('<ul class="warnings"><li>{}</li></ul>').format(note) if note else "",
+        proposals=_proposals(found.proposals) if said is words.OF_PEOPLE else "",
         ranking=words.RANKING,
         bars=_ranking(bars, pictures),
         more=_more(
@@ -92,6 +98,26 @@ def pick(
     return str(answer)
 
 
+def _proposals(found: Proposals) -> Markup:
+    """Who the network takes for one person or for several, each with a button that follows it."""
+    rows = [
+        ("merge", people[0], words.MERGE.format(names=words.AND.join(people)), words.MERGE_DO)
+        for people in found.merge
+    ]
+    rows += [
+        ("part", name, words.PART.format(name=name, count=len(photos)), words.PART_DO)
+        for name, photos in found.part.items()
+    ]
+    if not rows:
+        return Markup("")
+    return Markup('<ul class="proposals">{}</ul>').format(
+        Markup("").join(
+            _PROPOSAL.format(do=do, value=value, said=said, label=label)
+            for do, value, said, label in rows
+        )
+    )
+
+
 def _more(found: Pick, said: words.PickWords, picture: Mapping[str, Any]) -> Markup:
     """How it was decided, and the answer to take along."""
     return details.more(
@@ -104,13 +130,14 @@ def _more(found: Pick, said: words.PickWords, picture: Mapping[str, Any]) -> Mar
 
 def _words(found: Pick, said: words.PickWords) -> tuple[str, str, str, str]:
     """Tone, sign, headline and one sentence."""
+    best = found.ranking[0]
+    if found.undecided:
+        lead = said.pair_alone.format(verdict=said.verdicts[best.decision.value])
+        return "uncertain", words.SIGNS["uncertain"], words.PERHAPS.format(name=best.identity), lead
     if found.identity is None:
         return "none", words.SIGNS["different"], said.nobody, said.nobody_lead
-    best = found.ranking[0]
-    tone = "same" if shown(best.decision, best.probability) == "same" else "uncertain"
-    lead = said.pair_alone.format(verdict=said.verdicts[best.decision.value])
-    title = words.WINNER.format(name=found.identity)
-    return tone, words.SIGNS[tone], title, "" if best.decision is Decision.SAME else lead
+    tone = shown(best.decision, best.probability)
+    return tone, words.SIGNS[tone], words.WINNER.format(name=found.identity), ""
 
 
 def _winner(identity: str | None, pictures: Mapping[str, str]) -> Markup:

@@ -107,17 +107,31 @@ class PickTab:
                 break
             if forgetting.given_up():
                 break
-        if not support.add(added, MAX_SUPPORT):  # others have come meanwhile
+        if not support.add(self._verifier, added, MAX_SUPPORT):  # others have come meanwhile
             gr.Warning(words.TOO_MANY.format(limit=MAX_SUPPORT))
         return [support, gr.update(value=None), cards.comparing()]
 
-    def _try(self, support: Support) -> list[Any]:
-        """The example was pressed; the answer has no other button that asks the server."""
+    def _try(self, support: Support, event: gr.EventData) -> list[Any]:
+        """The example was pressed, or a proposal on who is who."""
+        data = event_data(event)
+        if data["do"] != "example":
+            self._group(support, data)
+            return [*self._query.keep(), support, cards.comparing()]
         query = look(self._verifier, examples.upload(examples.QUERY))
         people = [examples.upload(name) for name in examples.PEOPLE]
         members = [m for found in new_members(self._verifier, people) for m in found]
-        support.add(members, MAX_SUPPORT)
+        support.add(self._verifier, members, MAX_SUPPORT)
         return [*self._query.show(query), support, cards.comparing()]
+
+    def _group(self, support: Support, data: dict[str, str]) -> None:
+        """Join or part people as it was proposed; whatever has changed since is left alone."""
+        found = gallery(support.members.values(), self._verifier.origin.sha256)
+        proposed = self._verifier.proposals(found)
+        for people in proposed.merge:
+            if data["do"] == "merge" and data["value"] == people[0]:
+                support.join(people)
+        if data["do"] == "part" and data["value"] in proposed.part:
+            support.part(data["value"], proposed.part[data["value"]])
 
     def _act(
         self,

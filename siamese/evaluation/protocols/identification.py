@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from siamese.calibration import Rate, pick_probabilities, picked
+from siamese.calibration import DecisionRule, Rate
 from siamese.data.people import photos_of
 from siamese.errors import InputError
 from siamese.evaluation import metrics
@@ -125,11 +125,12 @@ def pick_counts(
     identities: Sequence[str],
     ways: int,
     shots: int,
+    rule: DecisionRule,
     none_prior: float = 0.5,
     trials: int = 10_000,
     seed: int = 0,
 ) -> PickCounts:
-    """The product's answers: the largest of the K + 1 probabilities names a person or nobody.
+    """The product's answers at the default operating point of `rule`: a name, or nobody.
 
     `logits` must be calibrated for this number of photos. Each trial asks twice: with a photo of
     somebody in the support set, and with a photo of somebody who is not.
@@ -142,7 +143,7 @@ def pick_counts(
         # The last person drawn lends a photo as the stranger and is not in the support set.
         queries = (query, support[-1, 0])
         found = logits(vectors[list(queries)], vectors[support[:-1]])
-        answers.append([_answer(row, none_prior) for row in found])
+        answers.append([_answer(row, rule, none_prior) for row in found])
         asked.append([identities[row] for row in queries])
     (enrolled, stranger), (people, strangers) = np.array(answers).T, zip(*asked, strict=True)
     return PickCounts(
@@ -224,12 +225,12 @@ def _draw(
     return int(first[-1]), np.array([first[:-1], *others])
 
 
-def _answer(found: np.ndarray, none_prior: float) -> int:
+def _answer(found: np.ndarray, rule: DecisionRule, none_prior: float) -> int:
     """Number of the person that the pick names, -1 for none of them."""
     known = np.flatnonzero(~np.isnan(found))
     if not len(known):
         return -1
-    place = picked(*pick_probabilities(found[known], none_prior))
+    place = rule.pick(found[known], rule.point(), none_prior)[2]
     return -1 if place is None else int(known[place])
 
 
@@ -266,6 +267,7 @@ def run_pick(bench: Bench) -> list[dict[str, Any]]:
                 bench.lfw_people,
                 ways,
                 shots,
+                bench.rule,
                 trials=TRIALS,
             )
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from siamese.calibration import DecisionRule, pick_probabilities, picked
+from siamese.calibration import DecisionRule
 from siamese.data import people
 from siamese.data.collection import Collection
 from siamese.data.pairs import draw_pairs
@@ -166,7 +166,7 @@ def _right(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 def _picked(logits: np.ndarray, rule: DecisionRule) -> int | None:
     """Place of the character that the pick names; None for none of these."""
-    return picked(*pick_probabilities(rule.identity_logit(logits, np.ones(len(logits), np.int64))))
+    return rule.pick(rule.pair_logit(logits), rule.point())[2]
 
 
 def run(bench: Bench) -> dict[str, Any]:

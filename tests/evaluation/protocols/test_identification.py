@@ -4,16 +4,20 @@ pytest tests/evaluation/test_identification.py
 """
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from siamese.calibration import DecisionRule, OperatingPoint, Rate
 from siamese.data.people import photos_of
 from siamese.errors import InputError
 from siamese.evaluation.protocols import identification
 from tests.evaluation.toys import comparison, people
 
 LOGITS = identification.mean_embedding(comparison())
+RATE = Rate(0, 0, 0.0, 1.0)
+RULE = DecisionRule((OperatingPoint("careful", 0.0, RATE, RATE, "nothing"),), -2.0)
 
 
 def test_mean_embedding_is_what_it_says() -> None:
@@ -85,7 +89,7 @@ def test_a_query_without_a_face_is_an_error() -> None:
     vectors[:] = np.nan
     found = identification.one_shot(LOGITS, vectors, identities, 5, 1, trials=20)
     assert found.correct.value == 0
-    counts = identification.pick_counts(LOGITS, vectors, identities, 5, 1, trials=20)
+    counts = identification.pick_counts(LOGITS, vectors, identities, 5, 1, RULE, trials=20)
     assert (counts.none.value, counts.stranger_named.value) == (1, 0)
 
 
@@ -97,7 +101,7 @@ def test_too_few_people_are_said() -> None:
 def test_pick_names_the_right_one_and_no_stranger() -> None:
     easy = people(30, 3, noise=0.02)
     logits = identification.mean_embedding(comparison(bias=3.0))
-    found = identification.pick_counts(logits, *easy, 5, 1, trials=200)
+    found = identification.pick_counts(logits, *easy, 5, 1, RULE, trials=200)
     assert found.right_name.value == 1
     assert found.stranger_named.value < 0.2
     total = found.right_name.errors + found.wrong_name.errors + found.none.errors
@@ -106,10 +110,25 @@ def test_pick_names_the_right_one_and_no_stranger() -> None:
 
 def test_a_prior_for_none_makes_the_pick_silent() -> None:
     data = people(30, 3, noise=0.5)
-    shy = identification.pick_counts(LOGITS, *data, 5, 1, none_prior=0.999, trials=300)
-    bold = identification.pick_counts(LOGITS, *data, 5, 1, none_prior=0.001, trials=300)
+    shy = identification.pick_counts(LOGITS, *data, 5, 1, RULE, none_prior=0.999, trials=300)
+    bold = identification.pick_counts(LOGITS, *data, 5, 1, RULE, none_prior=0.001, trials=300)
     assert shy.none.value > bold.none.value
     assert shy.stranger_named.value < bold.stranger_named.value
+
+
+def test_a_more_careful_point_names_fewer_and_never_somebody_else() -> None:
+    data, point = people(30, 3, noise=0.5), RULE.default
+    found = [
+        identification.pick_counts(
+            LOGITS, *data, 5, 1, replace(RULE, operating_points=(replace(point, threshold=limit),))
+        )
+        for limit in (-9.0, 2.0, 3.0)
+    ]
+    for fewer, more in itertools.pairwise(reversed(found)):
+        assert fewer.stranger_named.errors <= more.stranger_named.errors
+        assert fewer.right_name.errors <= more.right_name.errors
+        assert fewer.none.errors >= more.none.errors
+    assert found[0].none.errors < found[2].none.errors
 
 
 def test_open_set_by_hand() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from gradio.data_classes import FileData, ListFiles
 
+from siamese.answers import Proposals
 from tests import app_server, pictures
 from ui import words
 from ui.photo import Upload
@@ -22,7 +23,7 @@ from ui.tabs.pick import PickTab
 from ui.visit import Member, Problem, Shown, Support, gallery, look, person_of
 
 PORTRAIT = Upload("portrait.png", pictures.encoded(pictures.portrait()))
-BALANCED = ("balanced", 50.0)
+BALANCED = ("balanced", 50.0, "anybody")
 
 
 def photos(*names: str) -> list[Upload]:
@@ -138,7 +139,7 @@ def test_each_visit_has_photos_of_its_own(visit: Visit) -> None:
 
 def test_a_button_of_a_photo_that_is_gone_changes_nothing() -> None:
     support = Support()
-    assert support.add(members("anna.jpg", "carl.jpg"), 9)
+    assert support.add(app_server.verifier(), members("anna.jpg", "carl.jpg"), 9)
     first, second = support.members
     support.remove(first)
     support.remove(first)
@@ -154,11 +155,11 @@ def test_photos_that_are_not_used_are_counted(visit: Visit) -> None:
     broken = [Member("?", Shown("a.txt", problem=Problem("unreadable_image", "no")))]
     portrait = look(app_server.verifier(), PORTRAIT)
     assert "not used" not in answer(portrait) + answer(None)
-    visit.support.add(broken, 9)
+    visit.support.add(app_server.verifier(), broken, 9)
     for query in (None, Shown("wall.jpg"), portrait):
         assert "1 of the 3 photos of people was not used" in answer(query)
     assert '<section class="answer' in answer(portrait)
-    visit.support.add(broken, 9)
+    visit.support.add(app_server.verifier(), broken, 9)
     assert "2 of the 4 photos of people were not used" in answer(portrait)
     for key in list(visit.support.members)[:2]:
         visit.support.remove(key)
@@ -169,7 +170,7 @@ def test_photos_that_are_not_used_are_counted(visit: Visit) -> None:
 def test_photos_of_the_same_name_are_one_person() -> None:
     support = Support()
     broken = Member("anna b", Shown("letter.txt", problem=Problem("unreadable_image", "no")))
-    support.add([*members("anna_b.jpg", "carl.png", "x"), broken], 9)
+    support.add(app_server.verifier(), [*members("anna_b.jpg", "carl.png", "x"), broken], 9)
     support.rename(list(support.members)[2], "anna b", "")
     people = gallery(support.members.values(), "weights")
     assert {name: len(rows) for name, rows in people.photos.items()} == {"anna b": 2, "carl": 1}
@@ -182,3 +183,24 @@ def test_files_of_one_name_are_people_of_their_own_until_named_alike(visit: Visi
     assert visit.people[2:] == ["image", "image 2", "image 3"]
     visit.press("image.png", do="rename", value="image")
     assert visit.people[2:] == ["image", "image", "image 3"]
+
+
+def test_people_are_joined_and_parted_with_one_press(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the network proposes; names that have changed since, or were made up, do nothing."""
+    visit.go_on(visit.add("image.jpg", "bo.jpg"))
+    verifier = app_server.verifier()
+
+    def press(do: str, value: str) -> list[str]:
+        event: Any = SimpleNamespace(_data={"do": do, "value": value})
+        assert visit.tab._try(visit.support, event)[-2] is visit.support
+        return visit.people
+
+    proposed = Proposals((("carl", "image"),), {})
+    monkeypatch.setattr(verifier, "proposals", lambda _: proposed)
+    assert press("merge", "nobody") == ["anna", "carl", "image", "bo"]
+    assert press("merge", "carl") == ["anna", "carl", "carl", "bo"]
+    proposed = Proposals((), {"carl": ((0,), (1,))})
+    assert press("part", "anna") == ["anna", "carl", "carl", "bo"]
+    assert press("part", "carl") == ["anna", "carl", "carl 2", "bo"]
