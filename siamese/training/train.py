@@ -28,13 +28,13 @@ from siamese.data.split import Split, training_pictures
 from siamese.errors import CheckpointError, InputError
 from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
+from siamese.evaluation.protocols.conditions import Conditions
 from siamese.network import Siamese
 from siamese.training.batches import RelatedBatches, ShuffledBatches, centroids_of
 from siamese.training.loop import STATE, Batches, Data, run_stage, wanted_device
 from siamese.training.objectives import Distillation, VerificationObjective
 from siamese.training.provenance import made_by
 from siamese.training.stage import StageOptions, Wanted, augmentation_for, settled
-from siamese.training.validation import Validation
 
 HEAD_PEOPLE = 500  # whose pairs give the head its first scale
 
@@ -69,9 +69,9 @@ def train(options: StageOptions, folder: Path) -> bool:
         objective, batches = _distillation(network, pictures, options)
     else:
         objective, batches = _verification(network, pictures, data, options, split, reference)
-    validation = Validation.load(options.data, options.unlabelled, config, split, options.cache)
+    held_out = Conditions.load(options.data, options.unlabelled, config, split, options.cache)
     record = _record(options, split, pictures, parent, hashes, teacher, identity)
-    stage = (objective, network, data, batches, schedule, folder, validation)
+    stage = (objective, network, data, batches, schedule, folder, held_out and held_out.log_row)
     if not run_stage(*stage, options.device, identity, options.compiled):
         return False
     trained = dataclasses.replace(config, training=(*config.training, record))

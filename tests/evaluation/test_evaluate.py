@@ -39,6 +39,7 @@ from siamese.training.calibrate import REPORTED_ON, calibrate
 from siamese.verifier import Verifier
 from tests import small_checkpoints
 from tests.evaluation import world
+from tests.evaluation.toys import check_folder
 from tests.pictures import corners, encoded, portrait
 from tests.reference import write_reference
 
@@ -290,7 +291,7 @@ def test_the_audit_finds_nothing_wrong_until_there_is(
     found = measured["protocols"]["audit"]
     assert found["changed_files"] == found["stages_of_other_pictures"] == []
     assert found["look_alikes"]["training_pictures"] == 80
-    assert audit.check_folder(place.calibrated) == []
+    assert check_folder(place.calibrated) == []
     path = place.calibrated / checkpoint.METRICS
     before = path.read_text()
     try:
@@ -298,7 +299,7 @@ def test_the_audit_finds_nothing_wrong_until_there_is(
         changed["weights_sha256"] = "0" * 64
         changed["protocols"]["lfw"]["operating_points"]["balanced"]["threshold"] += 1
         path.write_text(json.dumps(changed))
-        wrong = audit.check_folder(place.calibrated)
+        wrong = check_folder(place.calibrated)
     finally:
         path.write_text(before)
     assert len(wrong) == 2 and "other weights" in wrong[0] and "balanced" in wrong[1]

@@ -29,6 +29,7 @@ from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.protocol import Protocol
 from siamese.evaluation.protocols.audit import named_files
+from siamese.evaluation.protocols.identification import first_of_family
 from siamese.evaluation.protocols.worse_photos import blurred, relit, smaller
 from siamese.faces.alignment import TEMPLATE
 from siamese.network import Siamese
@@ -191,6 +192,20 @@ class Conditions:
             hits = int(np.count_nonzero(found >= threshold))
             report["children"] = metrics.rate(hits, len(found)).to_dict()
         return report
+
+    def log_row(self, network: Siamese) -> dict[str, float]:
+        """The columns of a training's log; for alphabets also how often one picture suffices.
+
+        Pictures are embedded alone, as in training: half the time.
+        """
+        plain = network.with_mirror(False)
+        found = columns(self.measure(plain))
+        if self.within:
+            shown, vectors = self.main, embed_pixels(plain, self.main.crops)
+            logits = Comparison.of(plain).matrix(vectors, vectors)
+            first = first_of_family(logits, shown.people, shown.families)
+            found["validation_one_shot"] = float(np.mean(first))
+        return found
 
     def _spoiled(self, window: Window, vectors: np.ndarray, network: Siamese) -> dict[str, Any]:
         """Some crops untouched, then spoiled in each way, against all untouched ones."""
