@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from markupsafe import Markup
 
 from siamese import Gallery, ImageError, SiameseError, Verifier
 from ui import words
 from ui.html import about, cards, numbers, rankings
 from ui.html.sketch import SIDE, Sketch, mark, sheet
+from ui.html.templates import macros
 from ui.photo import take
 from ui.server.fields import event_data
 from ui.tabs import alphabets
@@ -20,11 +20,7 @@ from ui.visit import Problem
 
 ANY_PRIOR = 5  # per cent: as much as for each of the twenty characters
 MAX_DRAWING = 400_000  # characters of a data URL; a drawing of ours has a tenth of it
-_CHARACTERS = Markup('<div class="characters" role="group" aria-label="{label}">{all}</div>')
-_CHARACTER = Markup(
-    '<button type="button" data-do="show" data-row="{row}" data-key="character-{row}"'
-    ' title="{title}"><img src="{picture}" alt="{title}"><span>{number}</span></button>'
-)
+_HTML = macros("drawings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +92,7 @@ class AnyTab:
 
     def _shown(self, alphabet: str) -> str:
         """The characters of an alphabet, to be looked at and pressed."""
-        found = Markup("").join(
-            _CHARACTER.format(
-                row=row,
-                title=words.DRAW_FOR_ME.format(name=character.name),
-                picture=character.picture,
-                number=row + 1,
-            )
-            for row, character in enumerate(self._alphabets[alphabet])
-        )
-        label = words.CHARACTERS.format(alphabet=alphabet)
-        return str(_CHARACTERS.format(label=label, all=found))
+        return str(_HTML.characters(alphabet, self._alphabets[alphabet]))
 
     def _draw(
         self, old: Drawing | None, alphabet: str, point: str, prior: float, event: gr.EventData
