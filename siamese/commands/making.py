@@ -197,38 +197,19 @@ def train(options: argparse.Namespace) -> int:
     from siamese.training.stage import StageOptions, Wanted
     from siamese.training.train import train as run
 
-    schedule = Schedule(
-        pictures=options.pictures,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        weight_decay=options.weight_decay,
-        seed=options.seed,
-    )
-    wanted = Wanted(
-        options.backbone,
-        options.image_size,
-        options.embedding_size,
-        options.drawings,
-        options.split,
-    )
-    stage = StageOptions(
-        objective=options.objective,
-        data=tuple(options.data),
-        schedule=schedule,
-        unlabelled=tuple(options.unlabelled),
-        teacher=options.teacher,
-        emphasis=tuple((name, float(factor)) for name, factor in options.emphasis),
-        distillation=options.distillation,
-        init=options.init,
-        wanted=wanted,
-        turns=options.turns,
-        group=options.group,
-        kin=options.kin,
-        per_person=options.per_person,
-        device=options.device,
-        compiled=options.compile,
-        cache=_cache(options),
-    )
+    said = vars(options) | {
+        "data": tuple(options.data),
+        "unlabelled": tuple(options.unlabelled),
+        "emphasis": tuple((name, float(factor)) for name, factor in options.emphasis),
+        "compiled": options.compile,
+        "cache": _cache(options),
+    }
+
+    def chosen(kind: Any) -> Any:
+        return kind(**{name: said[name] for name in kind.__slots__ if name in said})
+
+    said |= {"schedule": chosen(Schedule), "wanted": chosen(Wanted)}
+    stage = chosen(StageOptions)
     if run(stage, out):
         print(f"trained: {out}")
     return SAME

@@ -73,15 +73,11 @@ class Page(gr.Blocks):
 def handlers() -> dict[type[Exception], Callable[[Request, Any], Response]]:
     """For the server: what to answer where Gradio's own routes raise an error of these kinds."""
     return {
-        RequestValidationError: _malformed,
+        RequestValidationError: lambda *_: guard.refuse(400, words.MALFORMED),
         HTTPException: _objected,
         TypeError: _misnamed,
         KeyError: _misnamed,
     }
-
-
-def _malformed(request: Request, error: RequestValidationError) -> Response:
-    return guard.refuse(400, words.MALFORMED)
 
 
 def _objected(request: Request, error: HTTPException) -> Response:

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from siamese import Gallery, ImageError, SiameseError, Verifier
+from siamese import ImageError, SiameseError, Verifier
 from ui import words
 from ui.html import about, cards, numbers, rankings
 from ui.html.sketch import SIDE, Sketch, mark, sheet
@@ -13,7 +13,6 @@ from ui.html.templates import macros
 from ui.photo import take
 from ui.server.fields import event_data
 from ui.tabs import alphabets
-from ui.tabs.alphabets import Character
 from ui.tabs.components import Panel
 from ui.tabs.options import follow, options, settling
 from ui.visit import Problem
@@ -44,7 +43,8 @@ class AnyTab:
         self._verifier = verifier
         self._alphabets = alphabets.read()
         self._galleries = {
-            name: self._embedded(characters) for name, characters in self._alphabets.items()
+            name: verifier.gallery({one.name: one.support for one in characters})[0]
+            for name, characters in self._alphabets.items()
         }
         first = next(iter(self._alphabets))
         self._drawing = gr.State(Drawing(), time_to_live=60 * minutes)
@@ -85,10 +85,6 @@ class AnyTab:
         self._support.act(self._show, inputs, [self._sketch, *drawn], **how)
         self._alphabet.input(self._turn_to, inputs, [self._support, self._answer], **how)
         follow([self._point, self._prior], self._settle, inputs, self._answer)
-
-    def _embedded(self, characters: tuple[Character, ...]) -> Gallery:
-        support = {character.name: character.support for character in characters}
-        return self._verifier.gallery(support)[0]
 
     def _shown(self, alphabet: str) -> str:
         """The characters of an alphabet, to be looked at and pressed."""

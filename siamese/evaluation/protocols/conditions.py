@@ -103,6 +103,10 @@ class LabelledCrops:
             people.numbers([_collection(picture, split) for picture in pictures]),
         )
 
+    def some(self, rows: np.ndarray) -> "LabelledCrops":
+        """Those of these row numbers."""
+        return LabelledCrops(*(getattr(self, name)[rows] for name in self.__slots__))
+
     def pairs(self, other: "LabelledCrops", related: bool) -> tuple[np.ndarray, np.ndarray]:
         """Which pairs are genuine and which impostors of one collection: bool (N, M), (N, M).
 
@@ -210,7 +214,7 @@ class Conditions:
     def _spoiled(self, window: Window, vectors: np.ndarray, network: Siamese) -> dict[str, Any]:
         """Some crops untouched, then spoiled in each way, against all untouched ones."""
         rows = np.arange(0, len(vectors), SPOILED)
-        some = LabelledCrops(*(values[rows] for values in _fields(self.main)))
+        some = self.main.some(rows)
         genuine, impostor = some.pairs(self.main, self.within)
         genuine[np.arange(len(rows)), rows] = False  # a picture and its own spoiled copy
         report: dict[str, Any] = {}
@@ -295,10 +299,6 @@ def _reported(
     if not (genuine.any() and impostor.any()):
         return {}
     return {name: metrics.curve_report(Scores(logits[genuine], logits[impostor]))}
-
-
-def _fields(shown: LabelledCrops) -> tuple[np.ndarray, ...]:
-    return shown.crops, shown.people, shown.families, shown.collections
 
 
 def _collection(picture: Picture, split: Split) -> str:
