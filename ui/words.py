@@ -313,17 +313,6 @@ API_ANSWERS = {
         " none_probability, margin, unusable (photos that were left out, and why), checkpoint."
     ),
 }
-API_ABOUT = (
-    "A call has two steps: POST the parameters by their names, then GET the answer by the event_id"
-    " that came back. A photo is a data URL, or a file that was sent to /gradio_api/upload. An"
-    " error is one sentence, with a stable code as its title."
-)
-API_UPLOAD = "Upload photos; each is deleted as soon as a call has read it."
-API_FETCH = "The answer is fetched from /gradio_api/call/{name}/{{event_id}}."
-API_EVENTS = (
-    "Server-sent events. The last one is “complete”, whose data is a JSON array with one {kind}, or"
-    " “error”, whose data is a Refusal."
-)
 API_WRONG = "“{parameter}” has to be {wanted}."
 API_WANTED = {
     "photo": "a data URL or the description of an uploaded file",

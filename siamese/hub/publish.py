@@ -34,8 +34,8 @@ ROOT = Path(__file__).resolve().parents[2]  # of the app: app.py, README.md, sia
 SPACE_FILES = ("app.py", "requirements.txt", "README.md", "LICENSE")
 SPACE_FOLDERS = ("siamese", "ui", "weights", "examples")
 SPACE_KINDS = {
-    ".py", ".css", ".js", ".html", ".j2", ".jinja", ".svg", ".png", ".webp", ".json", ".md",
-    ".safetensors",
+    ".py", ".css", ".js", ".html", ".j2", ".jinja", ".svg", ".png", ".webp", ".json", ".yaml",
+    ".md", ".safetensors",
 }  # fmt: skip
 LEFT_OUT = (
     "siamese/__main__.py", "siamese/commands/", "siamese/data/", "siamese/evaluation/",
