@@ -7,8 +7,8 @@ out or deserves a look, and why.
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 from tqdm import tqdm
@@ -21,8 +21,7 @@ from siamese.photos import load, photos_below
 QUALITY = 92  # of the WebP; the crops are read many times and stored once
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a photo: "aligned", "several faces", "no face", "unreadable", "nobody's"."""
 
     photo: str
@@ -47,12 +46,8 @@ def align(source: Path, out: Path) -> list[Outcome]:
     out.mkdir(parents=True, exist_ok=True)
     with (out / "report.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["photo", "outcome", "detail"])
-        writer.writerows(
-            (found.photo, found.outcome, found.detail)
-            for found in outcomes
-            if found.outcome != "aligned"
-        )
+        writer.writerow(Outcome._fields)
+        writer.writerows(found for found in outcomes if found.outcome != "aligned")
     return outcomes
 
 

@@ -49,6 +49,10 @@ class Place:
     device: str | None = None  # see `run_stage`
     compiled: bool = False
 
+    def paths(self, names: Sequence[str]) -> tuple[Path, ...]:
+        """Those of files that a recipe names."""
+        return tuple(self.data / name for name in names)
+
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Files(Value):
@@ -98,9 +102,9 @@ class Stage(Value):
         schedule = {name: said.pop(name) for name in list(said) if name in Schedule.__slots__}
         return StageOptions(
             objective,
-            tuple(place.data / name for name in files.people),
+            place.paths(files.people),
             Schedule(**schedule),
-            unlabelled=tuple(place.data / name for name in files.unlabelled),
+            unlabelled=place.paths(files.unlabelled),
             teacher=place.data / files.teacher if files.teacher else None,
             emphasis=emphasis,
             init=init,
@@ -192,11 +196,9 @@ def make(recipe: Recipe, place: Place, out: Path) -> None:
 
 def _check_files(recipe: Recipe, data: Path) -> None:
     files = recipe.files
-    names = [*files.people, *files.unlabelled, *recipe.calibrate.unlabelled]
-    names += [files.teacher] if files.teacher else []
-    if recipe.parent:
-        names.append(recipe.parent.path)
-    missing = [name for name in names if not (data / name).exists()]
+    one = (files.teacher, recipe.parent and recipe.parent.path)
+    names = [*files.people, *files.unlabelled, *recipe.calibrate.unlabelled, *one]
+    missing = [name for name in names if name and not (data / name).exists()]
     if missing:
         raise InputError(f"The recipe needs {', '.join(missing)} in {data}.")
 
@@ -259,26 +261,14 @@ def _averaged(stages: Sequence[Path], shares: Sequence[float], folder: Path) -> 
 
 def _calibrate(recipe: Recipe, mean: Path, place: Place, out: Path) -> None:
     said = adapter(Recipe).dump_python(recipe, mode="json", exclude_none=True)
-    origin = {
-        "recipe": said,
-        "parent_sha256": checkpoints.load_folder(mean).sha256,
-    }
+    origin = {"recipe": said, "parent_sha256": checkpoints.load_folder(mean).sha256}
     known = _loaded(out)
     if known and origin.items() <= known.config.calibration.items():
         return
-    calibrate(
-        mean,
-        [place.data / name for name in recipe.files.people],
-        place.data / recipe.files.teacher if recipe.files.teacher else None,
-        out,
-        place.cache,
-        license=recipe.calibrate.license,
-        license_reason=recipe.calibrate.license_reason,
-        mirrored=recipe.calibrate.mirrored,
-        unlabelled=[place.data / name for name in recipe.calibrate.unlabelled],
-        bases=recipe.calibrate.bases,
-        origin=origin,
-    )
+    sources, teacher = place.paths(recipe.files.people), recipe.files.teacher
+    options = recipe.calibrate.to_dict() | {"unlabelled": place.paths(recipe.calibrate.unlabelled)}
+    found = place.data / teacher if teacher else None
+    calibrate(mean, sources, found, out, place.cache, origin=origin, **options)
 
 
 def _evaluate(recipe: Recipe, place: Place, out: Path) -> None:
