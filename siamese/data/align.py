@@ -1,7 +1,7 @@
 """Raw photos of people -> a training folder of aligned crops: `python -m siamese align`.
 
 In: IDENTITY/photo.jpg, any format and size. Out: IDENTITY/photo.webp, cut as `pixels.STORED` says,
-which is what `pixels.read_stored` expects; and report.csv with a line for each photo that was left
+which is what `Collection.read` expects; and report.csv with a line for each photo that was left
 out or deserves a look, and why.
 """
 

@@ -23,7 +23,7 @@ from siamese.data import people
 from siamese.data.collection import Collection
 from siamese.data.pairs import draw_pairs
 from siamese.data.people import Picture, numbers
-from siamese.data.pixels import CACHE, embed_stored
+from siamese.data.pixels import CACHE
 from siamese.data.reference import Reference
 from siamese.data.split import Split, training_pictures
 from siamese.errors import CheckpointError, InputError
@@ -195,10 +195,10 @@ def _verification(network: Siamese, found: Collection, stage: _Stage) -> tuple[n
         plain = network.with_mirror(False)  # as training embeds
         rows = _some_people(named) if reference else np.arange(len(named))
         pixels = found.pixels[: len(named)][rows]
-        embeddings = embed_stored(plain, pixels, found.window, "look-alikes")
-        some = tuple(named[row] for row in rows)
-        _start_head(network, Collection(some, stage.split, vectors=embeddings))
-        centroids = centroids_of(named, reference.of(named) if reference else embeddings)
+        some = Collection(tuple(named[row] for row in rows), stage.split, pixels, found.window)
+        some = some.embedded(plain, "look-alikes")
+        _start_head(network, some)
+        centroids = centroids_of(named, reference.of(named) if reference else some.vectors)
     batches = RelatedBatches(
         named,
         centroids,
