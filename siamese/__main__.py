@@ -7,9 +7,9 @@ Answers go to stdout, everything else to stderr. Exit codes, for scripts:
     2  an input that cannot be used, or a wrong command line
     3  uncertain
     4  none of these
-   70  a defect of the program
+   70  an error in the program itself
   130  stopped by Ctrl-C
-  141  whoever read the answer went away, as `head` does: what a shell calls a broken pipe
+  141  the program that read the answer has ended, as `head` does: a broken pipe
 
 What a command needs is imported when it runs, so that `verify` does not wait for the trainer.
 """

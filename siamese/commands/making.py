@@ -48,10 +48,10 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar=("SOURCE", "FACTOR"),
-        help="draw the people of this source so much more often",
+        help="draw the people of this source this many times as often",
     )
     parser.add_argument(
-        "--distillation", type=float, default=1.0, help="weight of the teacher beside the pairs"
+        "--distillation", type=float, default=1.0, help="weight of the teacher's part in the loss"
     )
     parser.add_argument("--init", type=Path, help="start from this checkpoint")
     parser.add_argument("--pictures", type=count, help="how many to show in total")
@@ -88,7 +88,9 @@ def add(commands: Any) -> None:
         " default: that of --init, else people",
     )
     parser.add_argument(
-        "--turns", action="store_true", help="pictures turned by quarters, as further classes"
+        "--turns",
+        action="store_true",
+        help="also show pictures turned by quarters, as classes of their own",
     )
     parser.add_argument("--group", type=count, default=4, help="people who meet in a batch")
     parser.add_argument(
@@ -188,11 +190,11 @@ def train(options: argparse.Namespace) -> int:
     """Run one stage of training, or all stages of a recipe."""
     out = options.out or options.folder
     if out is None or (options.out and options.folder):
-        raise InputError("Say once which folder to write: --out FOLDER.")
+        raise InputError("Name the folder to write, once: --out FOLDER.")
     if options.recipe:
         return _recipe(options, out)
     if options.pictures is None:
-        raise InputError("Say with --pictures how many to show in total.")
+        raise InputError("Give --pictures, the number to show in total.")
     from siamese.training.loop import Schedule
     from siamese.training.stage import StageOptions, Wanted
     from siamese.training.train import train as run
@@ -219,7 +221,7 @@ WITH_RECIPE = {"folder", "out", "recipe", "data", "cache", "device", "compile"}
 
 
 def _recipe(options: argparse.Namespace, out: Path) -> int:
-    from siamese.training.recipe import Place, make, read_recipe
+    from siamese.training.recipe import Workspace, make, read_recipe
 
     for name, value in vars(options).items():
         if name not in WITH_RECIPE and value != options.parser.get_default(name):
@@ -227,8 +229,8 @@ def _recipe(options: argparse.Namespace, out: Path) -> int:
     (data, *others) = options.data
     if others:
         raise InputError("With --recipe, --data is one folder: that of the files it names.")
-    place = Place(data, _cache(options), options.device, options.compile)
-    make(read_recipe(options.recipe), place, out)
+    workspace = Workspace(data, _cache(options), options.device, options.compile)
+    make(read_recipe(options.recipe), workspace, out)
     print(f"made: {out}")
     return SAME
 

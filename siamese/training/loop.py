@@ -1,4 +1,4 @@
-"""One stage of training: batches in, a trained network out; resumable to the bit.
+"""One stage of training: batches in, a trained network out; resumable bit for bit.
 
 Everything random is a function of (seed, step). The state on disk is the network, the optimiser
 and the step; a stage that was killed goes on from there and ends with the same weights.

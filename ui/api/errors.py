@@ -86,7 +86,7 @@ def _objected(request: Request, error: HTTPException) -> Response:
 
 
 def _misnamed(request: Request, error: TypeError | KeyError) -> Response:
-    """A parameter or an endpoint that there is none of; any other error of the kind is a bug."""
+    """An unknown parameter or endpoint; any other error of the kind is a bug."""
     if _BY_NAME not in request.url.path:
         raise error
     if isinstance(error, KeyError):

@@ -2,7 +2,7 @@
 
 Gradio fetches any web address that a payload names as a file, serves uploads to whoever knows their
 path, has pages about its visitors, can write what a page shows to disk, and sets no limit to what
-one visitor may send. Nothing of that is wanted here.
+one visitor may send. None of that is wanted here.
 """
 
 import asyncio
