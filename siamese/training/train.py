@@ -144,7 +144,7 @@ def train(options: StageOptions, folder: Path) -> bool:
         batches,
         options.schedule,
         folder,
-        held_out and held_out.log_row,
+        held_out.log_row if held_out else None,
         options.device,
         stage.identity,
         options.compiled,
