@@ -35,7 +35,12 @@ def add(commands: Any) -> None:
         help="learn the embeddings of a teacher, or which pairs show the same person",
     )
     sources: dict[str, Any] = {"type": Path, "nargs": "+", "metavar": "FOLDER_OR_ZIP"}
-    parser.add_argument("--data", required=True, help="people: IDENTITY/picture.webp", **sources)
+    parser.add_argument(
+        "--data",
+        required=True,
+        help="people: IDENTITY/picture.webp; about 150 if they are to calibrate too",
+        **sources,
+    )
     parser.add_argument(
         "--unlabelled", default=[], help="pictures of nobody in particular", **sources
     )
@@ -123,7 +128,13 @@ def add(commands: Any) -> None:
     parser = command(commands, calibrate)
     parser.add_argument("checkpoint", type=Path, help="a trained checkpoint folder")
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
-    parser.add_argument("--data", required=True, help="the sources it was trained on", **sources)
+    parser.add_argument(
+        "--data",
+        required=True,
+        help="the sources it was trained on, which kept people aside for this, or another set of"
+        " at least 10 people with two pictures or more",
+        **sources,
+    )
     parser.add_argument(
         "--teacher", type=Path, help="the reference network: labels it contradicts are left out"
     )

@@ -257,7 +257,9 @@ class Bench:
     @cached_property
     def reporting(self) -> Collection:
         """Calibration people of the half that reports, as labelled."""
-        pictures = calibration_pictures(self.sources(), Part.CALIBRATION)
+        calibration = self.checkpoint.config.calibration
+        strangers = calibration.get("sources_of_strangers", ())
+        pictures = calibration_pictures(self.sources(), Part.CALIBRATION, strangers=strangers)
         return self.embedded([picture for picture in pictures if not fits(picture.identity)])
 
     def sources(self) -> list[Path]:

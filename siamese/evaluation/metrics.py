@@ -20,6 +20,7 @@ from siamese.errors import InputError
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
+PEOPLE_DRAWS = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,10 +99,14 @@ def rate(errors: int, trials: int) -> Rate:
     """
     if not 0 <= errors <= trials:
         raise InputError(f"{errors} errors in {trials} trials is not a rate.")
+    return Rate(int(errors), int(trials), *_interval(errors, trials))
+
+
+def _interval(errors: float, trials: int) -> tuple[float, float]:
     tail = (1 - CONFIDENCE) / 2
     low = float(beta.ppf(tail, errors, trials - errors + 1)) if errors else 0.0
     high = float(beta.ppf(1 - tail, errors + 1, trials - errors)) if errors < trials else 1.0
-    return Rate(int(errors), int(trials), low, high)
+    return low, high
 
 
 def clustered_rate(hits: np.ndarray, clusters: Sequence[Hashable], seed: int = 0) -> Rate:
@@ -119,6 +124,29 @@ def clustered_rate(hits: np.ndarray, clusters: Sequence[Hashable], seed: int = 0
         len(trials), np.full(len(trials), 1 / len(trials)), RESAMPLES
     )
     return widened(exact, (drawn @ errors) / (drawn @ trials))
+
+
+def rate_among(hits: np.ndarray, people: np.ndarray) -> Rate:
+    """The rate of `hits`, bool (N,), over pairs of these `people`, int (N, 2).
+
+    The interval is the widest of three: the exact one over pairs, the same with all pairs of the
+    same two people counted as one, and a bootstrap over people.
+    """
+    exact = rate(int(np.count_nonzero(hits)), len(hits))
+    apart, of = np.unique(np.sort(people, axis=1), axis=0, return_inverse=True)
+    errors, trials = np.bincount(of.ravel(), hits), np.bincount(of.ravel())
+    again = [(float(w @ errors), float(w @ trials)) for w in redrawn(apart)]
+    found = widened(exact, np.array([wrong / max(1.0, drawn) for wrong, drawn in again]))
+    low, high = _interval(exact.value * len(apart), len(apart))
+    return Rate(exact.errors, exact.trials, min(found.low, low), max(found.high, high))
+
+
+def redrawn(people: np.ndarray) -> list[np.ndarray]:
+    """How often each pair of `people`, int (N, 2), counts in each of many draws of the people."""
+    count = int(people.max()) + 1
+    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), PEOPLE_DRAWS)
+    one = people[:, 0] == people[:, 1]
+    return [np.where(one, d[people[:, 0]], d[people[:, 0]] * d[people[:, 1]]) for d in drawn]
 
 
 def widened(exact: Rate, resampled: np.ndarray) -> Rate:

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import hashlib
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from siamese import checkpoint
 from siamese.checkpoint import Checkpoint, CheckpointConfig
@@ -25,7 +27,7 @@ from siamese.data.pairs import draw_pairs
 from siamese.data.people import Picture, numbers
 from siamese.data.pixels import CACHE
 from siamese.data.reference import Reference
-from siamese.data.split import Split, training_pictures
+from siamese.data.split import Split, outlook, training_pictures
 from siamese.errors import CheckpointError, InputError
 from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
@@ -130,6 +132,8 @@ def train(options: StageOptions, folder: Path) -> bool:
     network = stage.parent.network if stage.parent else Siamese(config.network)
     learned_from = (options.data, options.unlabelled)
     pictures = training_pictures(*learned_from, split, stage.reference, options.turns)
+    if expected := outlook(people.list_people(options.data), split):
+        tqdm.write(expected, file=sys.stderr)
     folder.mkdir(parents=True, exist_ok=True)
     found = Collection.read(pictures, config, options.cache, split)
     data = Data(found.pixels, numbers(found.identities), found.window, stage.reference)

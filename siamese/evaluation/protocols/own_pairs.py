@@ -18,7 +18,6 @@ from siamese.evaluation.verification import Pair
 
 PAIR_SCORES, REPORT, PLOTS = "pair_scores.csv", "report.html", "pairs"
 MEASURED_ON = "pairs of one's own"
-RESAMPLES = 200
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell
 SINGLE: dict[str, Callable[[DecisionRule, Scores], float]] = {
     "auc": lambda _, scores: metrics.auc(scores),
@@ -60,7 +59,7 @@ def intervals(
     """
     known = ~np.isnan(scores)
     drawn: dict[str, list[float]] = {name: [] for name in SINGLE}
-    for weights in _weights(people[known]):
+    for weights in metrics.redrawn(people[known]):
         times = np.repeat(np.arange(len(weights)), weights)
         taken = same[known][times]
         if taken.all() or not taken.any():
@@ -107,18 +106,7 @@ def _right(
 ) -> dict[str, Any]:
     """The share of right decisions, a pair without a score being an error."""
     hits = ~np.isnan(scores) & ((scores >= threshold) == same)
-    exact = metrics.rate(int(hits.sum()), len(hits))
-    drawn = [float(hits @ weights / max(1, weights.sum())) for weights in _weights(people)]
-    return dict(metrics.widened(exact, np.array(drawn)).to_dict())
-
-
-def _weights(people: np.ndarray) -> list[np.ndarray]:
-    """How often each pair counts in each draw of the people: RESAMPLES of int64 (N,)."""
-    count = int(people.max()) + 1
-    random = np.random.default_rng(0)
-    drawn = random.multinomial(count, np.full(count, 1 / count), RESAMPLES)
-    one = people[:, 0] == people[:, 1]
-    return [np.where(one, d[people[:, 0]], d[people[:, 0]] * d[people[:, 1]]) for d in drawn]
+    return dict(metrics.rate_among(hits, people).to_dict())
 
 
 PROTOCOLS = (Protocol("pairs", run, (PAIR_LIST,), published=False),)
