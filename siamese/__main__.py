@@ -26,6 +26,8 @@ from siamese.commands import answers, galleries, making, publishing
 from siamese.commands.options import INPUT_ERROR, OWN_ERROR, READER_GONE, STOPPED, Command
 from siamese.errors import SiameseError
 
+EXTRAS = {"onnx": "export", "sklearn": "group"}  # what brings a package; all others: "train"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; errors become one sentence on stderr."""
@@ -59,7 +61,8 @@ def _run(options: argparse.Namespace) -> int:
             raise
         print(
             f"error: `{options.parser.prog}` needs {error.name}, which is not installed; please run"
-            ' `pip install ".[train]"` in a checkout of the repository.',
+            f' `pip install ".[{EXTRAS.get(str(error.name), "train")}]"` in a checkout of the'
+            " repository.",
             file=sys.stderr,
         )
         return INPUT_ERROR
