@@ -5,10 +5,10 @@ else a program needs to feed it (how a face is aligned) and to read it (threshol
 for galleries of its own) is JSON in the file's metadata.
 """
 
-import io
 import json
 import warnings
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -29,6 +29,9 @@ DESCRIPTION = (
 
 class Graph(nn.Module):
     """What the file computes: uint8 (N, S, S, C) -> embeddings (N, D), logits (N, N)."""
+
+    weights: Tensor
+    cohort: Tensor
 
     def __init__(self, network: Siamese) -> None:
         super().__init__()
@@ -75,9 +78,9 @@ def export(checkpoint: Checkpoint, out: Path) -> None:
         raise InputError(f"{out} does not end in .onnx; the network is written as an ONNX file.")
     described = describe(checkpoint)
     size, channels = checkpoint.config.network.image_size, checkpoint.config.network.channels
-    file = io.BytesIO()
-    with warnings.catch_warnings():  # of a newer exporter, which needs two more packages
-        warnings.simplefilter("ignore")
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a newer exporter, which needs two more packages
+        file = Path(folder) / "plain.onnx"
         torch.onnx.export(
             Graph(checkpoint.network).eval(),
             (torch.zeros(2, size, size, channels, dtype=torch.uint8),),
@@ -88,7 +91,7 @@ def export(checkpoint: Checkpoint, out: Path) -> None:
             opset_version=OPSET,
             dynamo=False,
         )
-    model = onnx.load_from_string(file.getvalue())
+        model = onnx.load(file)
     model.doc_string, model.producer_name = DESCRIPTION, "siamese"
     onnx.helper.set_model_props(model, {name: json.dumps(said) for name, said in described.items()})
     onnx.checker.check_model(model)
@@ -105,7 +108,7 @@ def describe(checkpoint: Checkpoint) -> dict[str, Any]:
             "format": "uint8, N x height x width x channels, RGB or grey",
             "size": config.network.image_size,
             "template": TEMPLATE,
-            "landmarks": "eye, eye, nose, two corners of the mouth; the left one in the photo first",
+            "landmarks": "eye, eye, nose, corners of the mouth; the left one in the photo first",
             "window": config.window,
             "method": "the least-squares similarity that takes the landmarks to the template; the"
             " window of the template, resized to the crop. Without a detector: the whole picture.",

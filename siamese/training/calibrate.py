@@ -99,8 +99,10 @@ def calibrate(
     few = not make_halves(kept)
     found = Collection.read(kept, raw.config, cache, split).embedded(raw.network)
     fitting_on = found if few else found.of(fits)
-    others = split.of(people.list_people(data), Part.VALIDATION)
-    validation = Collection.read(others, raw.config, cache, split).embedded(raw.network)
+    others = [] if few else split.of(people.list_people(data), Part.VALIDATION)
+    validation = found.of(lambda _: False)
+    if others:
+        validation = Collection.read(others, raw.config, cache, split).embedded(raw.network)
     alike = None
     if unlabelled:
         raw, alike = _with_cohort(raw, unlabelled, cache)
