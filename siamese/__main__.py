@@ -7,9 +7,9 @@ Answers go to stdout, everything else to stderr. Exit codes, for scripts:
     2  an input that cannot be used, or a wrong command line
     3  uncertain; somebody, but too unlike to be named
     4  none of these
-   70  a defect of the program
+   70  an error in the program itself
   130  stopped by Ctrl-C
-  141  whoever read the answer went away, as `head` does: what a shell calls a broken pipe
+  141  the program that read the answer has ended, as `head` does: a broken pipe
 
 What a command needs is imported when it runs, so that `verify` does not wait for the trainer.
 """
@@ -25,6 +25,8 @@ from siamese import __version__
 from siamese.commands import answers, galleries, making, publishing
 from siamese.commands.options import INPUT_ERROR, OWN_ERROR, READER_GONE, STOPPED, Command
 from siamese.errors import SiameseError
+
+EXTRAS = {"onnx": "export", "sklearn": "group"}  # what brings a package; all others: "train"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,7 +61,8 @@ def _run(options: argparse.Namespace) -> int:
             raise
         print(
             f"error: `{options.parser.prog}` needs {error.name}, which is not installed; please run"
-            ' `pip install ".[train]"` in a checkout of the repository.',
+            f' `pip install ".[{EXTRAS.get(str(error.name), "train")}]"` in a checkout of the'
+            " repository.",
             file=sys.stderr,
         )
         return INPUT_ERROR

@@ -4,7 +4,7 @@
     ├── ImageError        a picture that cannot be read
     ├── NoFaceError       a picture without a face
     ├── InputError        a wrong parameter, an empty support set, ...
-    └── CheckpointError   a checkpoint that cannot be trusted or had
+    └── CheckpointError   a checkpoint that is missing or cannot be trusted
 
 Every message is one clear sentence for the person who gave the input: which input, what is wrong
 with it, what to do. `code` is the stable name of the kind, for programs.

@@ -63,15 +63,11 @@ def influence(crop: np.ndarray, score: Score, fillings: Sequence[Filling] = FILL
     masks = patches(crop.shape[0])
     whole = float(score(crop[None])[0])
     falls = [
-        whole - _scores(score, cover(crop, masks[start : start + BATCH], filling(crop)))
+        whole - np.asarray(score(cover(crop, masks[start : start + BATCH], filling(crop))), float)
         for filling in fillings
         for start in range(0, len(masks), BATCH)
     ]
     return np.concatenate(falls).reshape(len(fillings), CELLS, CELLS).mean(0).astype(np.float32)
-
-
-def _scores(score: Score, crops: np.ndarray) -> np.ndarray:
-    return np.asarray(score(crops), np.float64)
 
 
 def patches(side: int) -> np.ndarray:

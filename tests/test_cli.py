@@ -22,7 +22,7 @@ from tests.test_verifier import tiny
 ROOT = Path(__file__).parent.parent
 COMMANDS = (
     "verify", "pick", "explain", "gallery", "align", "train", "average", "calibrate",
-    "evaluate", "publish", "publish-space", "convert",
+    "evaluate", "publish", "publish-space", "export", "convert",
 )  # fmt: skip
 
 

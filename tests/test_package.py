@@ -121,7 +121,12 @@ def test_what_is_missing_for_training_is_named(bin_folder: Path, tmp_path: Path)
     words = ["train", "out", "--data", "people", "--pictures", "9"]
     found = run(tmp_path, bin_folder / "siamese", *words, path=tmp_path)
     assert (found.returncode, len(found.stderr.splitlines())) == (2, 1)
-    assert "`siamese train` needs accelerate" in found.stderr
+    assert "`siamese train` needs accelerate" in found.stderr and '".[train]"' in found.stderr
+    (tmp_path / "onnx.py").write_text("raise ModuleNotFoundError('no', name='onnx')")
+    found = run(
+        tmp_path, bin_folder / "siamese", "export", ROOT / "weights", "x.onnx", path=tmp_path
+    )
+    assert found.returncode == 2 and '".[export]"' in found.stderr
 
 
 def test_weights_name_no_commit_of_another_repository(tmp_path: Path) -> None:
@@ -177,11 +182,13 @@ def test_the_extras_include_each_other_as_the_files_do() -> None:
 def test_every_import_of_the_package_is_declared() -> None:
     """Not merely installed because something else needs it."""
     declared = set(by_name(PROJECT["dependencies"]))
-    for_training = declared | set(by_name(EXTRAS["train"]))
+    extras = {"data": "train", "evaluation": "train", "training": "train"} | {
+        "grouping": "group", "export.py": "export",
+    }  # fmt: skip
     owners = packages_distributions()
     for path in (ROOT / "siamese").rglob("*.py"):
         wing = path.relative_to(ROOT / "siamese").parts[0]
-        allowed = for_training if wing in ("data", "evaluation", "training") else declared
+        allowed = declared | set(by_name(EXTRAS[extras[wing]] if wing in extras else ()))
         for module in imported(path):
             names = {canonicalize_name(name) for name in owners.get(module, [])}
             assert names & allowed, f"{path.name} imports {module}"

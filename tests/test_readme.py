@@ -160,7 +160,7 @@ def test_what_contributing_names_is_there() -> None:
         ("siamese/backbones.py", "BACKBONES"),
         ("tests/test_network.py", "SMALL"),
         ("siamese/evaluation/protocols/__init__.py", "PROTOCOLS"),
-        ("siamese/faces/quality.py", "CHECKS"),
+        ("siamese/faces/quality.py", "MESSAGES"),
     ):
         assert f"`{word}`" in text and f"\n{word}" in (ROOT / file).read_text(), word
 

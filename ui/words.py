@@ -30,10 +30,8 @@ BUTTONS = {
 }
 NO_PICTURE = "There is no picture on the clipboard. Copy one first, or choose a file."
 ALL_TAKEN = "All photos are there. Press “Another photo” at the one you want to change, then paste."
-OFFLINE = (
-    "The network is gone. What is on the page stays; what you do now waits or has to be repeated."
-)
-ONLINE = "The network is back."
+OFFLINE = "You are offline. What is on the page stays; what you do now waits or has to be repeated."
+ONLINE = "You are online again."
 DROP_MANY = "Drop photos of the people to choose from, or click to choose them"
 ANOTHER_PHOTO = "Another photo"
 MORE_FACES = "Find more faces"
@@ -357,17 +355,6 @@ API_ANSWERS = {
         " seems to be one person, and who several), checkpoint."
     ),
 }
-API_ABOUT = (
-    "A call has two steps: POST the parameters by their names, then GET the answer by the event_id"
-    " that came back. A photo is a data URL, or a file that was sent to /gradio_api/upload. An"
-    " error is one sentence, with a stable code as its title."
-)
-API_UPLOAD = "Upload photos; each is deleted as soon as a call has read it."
-API_FETCH = "The answer is fetched from /gradio_api/call/{name}/{{event_id}}."
-API_EVENTS = (
-    "Server-sent events. The last one is “complete”, whose data is a JSON array with one {kind}, or"
-    " “error”, whose data is a Refusal."
-)
 API_WRONG = "“{parameter}” has to be {wanted}."
 API_WANTED = {
     "photo": "a data URL or the description of an uploaded file",
@@ -399,28 +386,28 @@ UPLOAD_TOO_LARGE = (
 )
 TOO_MANY_FILES = "At most {limit} files may come in one upload; please send fewer at once."
 BAD_UPLOAD = (
-    "This is no complete upload of photos; please send them again, each as a part named files."
+    "This is not a complete upload of photos; please send them again, each as a part named files."
 )
 DISK_FULL = "There is no room for photos on the server's disk; please try again later."
 TOO_SLOW = "The request took longer than {seconds} seconds to arrive; please send smaller photos."
 TOO_LONG = (
-    "This takes longer than the {seconds} seconds that one request may; please send fewer or"
+    "This takes longer than the {seconds} seconds that one request is given; please send fewer or"
     " smaller photos."
 )
-GONE = "The upload was given up before it was complete."
+GONE = "The upload was cancelled before it was complete."
 BUSY = "Too many requests are waiting; please try again in a minute."
 TOO_MANY_PARTS = "The request has too many values; please send fewer."
 FOREIGN = (
-    "This server does not answer by this name or to this page; its owner can allow it: {variable}."
+    "This server does not answer to this name or this page; its owner can allow it: {variable}."
 )
 NOT_FOUND = "There is nothing at this address."
 NO_ANSWER = (
-    "There is no answer of this number: it was fetched already, is too old, or was never asked for;"
-    " please ask again."
+    "There is no answer with this number: it was fetched already, is too old, or was never asked"
+    " for; please ask again."
 )
 NO_NAMES = "There are {photos} support photos but {names} names; give one name for each photo."
 TOO_MANY_SUPPORT = "At most {limit} support photos are accepted in one request; there are {photos}."
-UNKNOWN_TOOL = "There is no tool of the name “{name}”; there are verify and pick."
+UNKNOWN_TOOL = "There is no tool called “{name}”; there are verify and pick."
 TOO_FEW_VALUES = "This call takes {wanted} values, of which {given} came."
 MALFORMED = "The request is not the JSON that this address takes; see /gradio_api/openapi.json."
 NO_DRAWING = "This is larger than the sheet; please draw on it, or pick a character beside it."

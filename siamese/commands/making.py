@@ -35,7 +35,12 @@ def add(commands: Any) -> None:
         help="learn the embeddings of a teacher, or which pairs show the same person",
     )
     sources: dict[str, Any] = {"type": Path, "nargs": "+", "metavar": "FOLDER_OR_ZIP"}
-    parser.add_argument("--data", required=True, help="people: IDENTITY/picture.webp", **sources)
+    parser.add_argument(
+        "--data",
+        required=True,
+        help="people: IDENTITY/picture.webp; about 150 if they are to calibrate too",
+        **sources,
+    )
     parser.add_argument(
         "--unlabelled", default=[], help="pictures of nobody in particular", **sources
     )
@@ -48,10 +53,10 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar=("SOURCE", "FACTOR"),
-        help="draw the people of this source so much more often",
+        help="draw the people of this source this many times as often",
     )
     parser.add_argument(
-        "--distillation", type=float, default=1.0, help="weight of the teacher beside the pairs"
+        "--distillation", type=float, default=1.0, help="weight of the teacher's part in the loss"
     )
     parser.add_argument("--init", type=Path, help="start from this checkpoint")
     parser.add_argument("--pictures", type=count, help="how many to show in total")
@@ -88,7 +93,9 @@ def add(commands: Any) -> None:
         " default: that of --init, else people",
     )
     parser.add_argument(
-        "--turns", action="store_true", help="pictures turned by quarters, as further classes"
+        "--turns",
+        action="store_true",
+        help="also show pictures turned by quarters, as classes of their own",
     )
     parser.add_argument("--group", type=count, default=4, help="people who meet in a batch")
     parser.add_argument(
@@ -121,7 +128,13 @@ def add(commands: Any) -> None:
     parser = command(commands, calibrate)
     parser.add_argument("checkpoint", type=Path, help="a trained checkpoint folder")
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
-    parser.add_argument("--data", required=True, help="the sources it was trained on", **sources)
+    parser.add_argument(
+        "--data",
+        required=True,
+        help="the sources it was trained on, which kept people aside for this, or another set of"
+        " at least 10 people with two pictures or more",
+        **sources,
+    )
     parser.add_argument(
         "--teacher", type=Path, help="the reference network: labels it contradicts are left out"
     )
@@ -188,47 +201,28 @@ def train(options: argparse.Namespace) -> int:
     """Run one stage of training, or all stages of a recipe."""
     out = options.out or options.folder
     if out is None or (options.out and options.folder):
-        raise InputError("Say once which folder to write: --out FOLDER.")
+        raise InputError("Name the folder to write, once: --out FOLDER.")
     if options.recipe:
         return _recipe(options, out)
     if options.pictures is None:
-        raise InputError("Say with --pictures how many to show in total.")
+        raise InputError("Give --pictures, the number to show in total.")
     from siamese.training.loop import Schedule
     from siamese.training.stage import StageOptions, Wanted
     from siamese.training.train import train as run
 
-    schedule = Schedule(
-        pictures=options.pictures,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        weight_decay=options.weight_decay,
-        seed=options.seed,
-    )
-    wanted = Wanted(
-        options.backbone,
-        options.image_size,
-        options.embedding_size,
-        options.drawings,
-        options.split,
-    )
-    stage = StageOptions(
-        objective=options.objective,
-        data=tuple(options.data),
-        schedule=schedule,
-        unlabelled=tuple(options.unlabelled),
-        teacher=options.teacher,
-        emphasis=tuple((name, float(factor)) for name, factor in options.emphasis),
-        distillation=options.distillation,
-        init=options.init,
-        wanted=wanted,
-        turns=options.turns,
-        group=options.group,
-        kin=options.kin,
-        per_person=options.per_person,
-        device=options.device,
-        compiled=options.compile,
-        cache=_cache(options),
-    )
+    said = vars(options) | {
+        "data": tuple(options.data),
+        "unlabelled": tuple(options.unlabelled),
+        "emphasis": tuple((name, float(factor)) for name, factor in options.emphasis),
+        "compiled": options.compile,
+        "cache": _cache(options),
+    }
+
+    def chosen(kind: Any) -> Any:
+        return kind(**{name: said[name] for name in kind.__slots__ if name in said})
+
+    said |= {"schedule": chosen(Schedule), "wanted": chosen(Wanted)}
+    stage = chosen(StageOptions)
     if run(stage, out):
         print(f"trained: {out}")
     return SAME
@@ -238,7 +232,7 @@ WITH_RECIPE = {"folder", "out", "recipe", "data", "cache", "device", "compile"}
 
 
 def _recipe(options: argparse.Namespace, out: Path) -> int:
-    from siamese.training.recipe import Place, make, read_recipe
+    from siamese.training.recipe import Workspace, make, read_recipe
 
     for name, value in vars(options).items():
         if name not in WITH_RECIPE and value != options.parser.get_default(name):
@@ -246,8 +240,8 @@ def _recipe(options: argparse.Namespace, out: Path) -> int:
     (data, *others) = options.data
     if others:
         raise InputError("With --recipe, --data is one folder: that of the files it names.")
-    place = Place(data, _cache(options), options.device, options.compile)
-    make(read_recipe(options.recipe), place, out)
+    workspace = Workspace(data, _cache(options), options.device, options.compile)
+    make(read_recipe(options.recipe), workspace, out)
     print(f"made: {out}")
     return SAME
 

@@ -1,4 +1,4 @@
-"""Subcommands that publish: publish, publish-space; and convert, for what others published."""
+"""Subcommands that publish: publish, publish-space, export; and convert, of what others did."""
 
 import argparse
 import sys
@@ -29,6 +29,10 @@ def add(commands: Any) -> None:
         help="owner/name@revision to answer with; default: as before, at first the embedded one",
     )
     shared(parser)
+
+    parser = command(commands, export)
+    parser.add_argument("folder", type=Path, help="a calibrated checkpoint")
+    parser.add_argument("out", type=Path, help="the .onnx file to write")
 
     parser = command(commands, convert)
     parser.add_argument("source", type=Path, help="the pickle, or a folder with one")
@@ -77,6 +81,16 @@ def publish_space(options: argparse.Namespace) -> int:
     )
     _print_files(done)
     print(done.url if done.commit else f"nothing was sent; it would go to {done.url}")
+    return SAME
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a checkpoint as one ONNX file, calibration and all, for any language."""
+    from siamese import checkpoint
+    from siamese.export import export as run
+
+    run(checkpoint.load_folder(options.folder), options.out)
+    print(f"exported: {options.out}")
     return SAME
 
 

@@ -1,14 +1,14 @@
 """Raw photos of people -> a training folder of aligned crops: `python -m siamese align`.
 
 In: IDENTITY/photo.jpg, any format and size. Out: IDENTITY/photo.webp, cut as `pixels.STORED` says,
-which is what `pixels.read_stored` expects; and report.csv with a line for each photo that was left
+which is what `Collection.read` expects; and report.csv with a line for each photo that was left
 out or deserves a look, and why.
 """
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 from tqdm import tqdm
@@ -21,8 +21,7 @@ from siamese.photos import load, photos_below
 QUALITY = 92  # of the WebP; the crops are read many times and stored once
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a photo: "aligned", "several faces", "no face", "unreadable", "nobody's"."""
 
     photo: str
@@ -47,12 +46,8 @@ def align(source: Path, out: Path) -> list[Outcome]:
     out.mkdir(parents=True, exist_ok=True)
     with (out / "report.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["photo", "outcome", "detail"])
-        writer.writerows(
-            (found.photo, found.outcome, found.detail)
-            for found in outcomes
-            if found.outcome != "aligned"
-        )
+        writer.writerow(Outcome._fields)
+        writer.writerows(found for found in outcomes if found.outcome != "aligned")
     return outcomes
 
 

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from siamese.checkpoint import CheckpointConfig
 from siamese.data.people import Picture, numbers
-from siamese.data.pixels import embed_stored, plain, read_stored, stored_window
+from siamese.data.pixels import STORED, plain, read_pixels
 from siamese.data.split import PEOPLE, Split
-from siamese.network import Siamese
+from siamese.network import Siamese, ready
 
 BATCH = 256  # pictures cut out at a time
+EMBEDDED = 128  # pictures embedded at a time
 SLICE = 4096  # pictures decoded at a time where they are not kept: about 270 MB
 Window = tuple[float, float, float, float]
 
@@ -48,9 +50,16 @@ class Collection:
         cache: Path,
         split: Split = PEOPLE,
     ) -> "Collection":
-        """Decoded as a network of this kind takes them; kept in `cache` for the next time."""
-        pixels = read_stored(pictures, config, cache)
-        return cls(tuple(pictures), split, pixels, stored_window(config))
+        """Decoded as a network of this kind takes them; kept in `cache` for the next time.
+
+        That is as aligned crops with their margin, or as whole pictures.
+        """
+        network, whole = config.network, config.detector == "none"
+        side = network.image_size if whole else STORED.size
+        pixels = read_pixels(pictures, side, network.channels, cache, whole)
+        (left, top, _, _), (x0, y0, x1, y1) = STORED.window, config.window
+        window = (x0 - left, y0 - top, x1 - left, y1 - top)
+        return cls(tuple(pictures), split, pixels, _all_of(side) if whole else window)
 
     @classmethod
     def named(cls, identities: Sequence[str], sources: Sequence[str] = ()) -> "Collection":
@@ -77,10 +86,18 @@ class Collection:
         """A number for each of `sources`: int64 (N,)."""
         return numbers([f"from {source}" for source in self.sources])
 
+    @torch.inference_mode()
     def embedded(self, network: Siamese, title: str = "embedding") -> "Collection":
-        """With embeddings of the canonical crops; a `title` shows progress."""
-        vectors = embed_stored(network, self.pixels, self.window, title)
-        return dataclasses.replace(self, vectors=vectors)
+        """With embeddings of the canonical crops, as the product would embed them."""
+        network = ready(network)
+        found: list[np.ndarray] = []
+        device = network.head.weight.device
+        for start in tqdm(range(0, len(self.pixels), EMBEDDED), title):
+            stored = torch.from_numpy(np.array(self.pixels[start : start + EMBEDDED]))
+            pictures = plain(stored, self.window, network.config.image_size)
+            inputs = pictures.to(device).contiguous(memory_format=torch.channels_last)
+            found.append(network.embed(inputs).cpu().numpy())
+        return dataclasses.replace(self, vectors=np.concatenate(found))
 
     def crops(self, size: int) -> np.ndarray:
         """The canonical crops: uint8 (N, size, size, C)."""
@@ -89,7 +106,7 @@ class Collection:
     def whole(self) -> np.ndarray:
         """The pictures with their margin: uint8 (N, S, S, C)."""
         side = self.pixels.shape[-1]
-        return _crops(self.pixels, (0.0, 0.0, float(side), float(side)), side)
+        return _crops(self.pixels, _all_of(side), side)
 
     def where(self, chosen: np.ndarray) -> "Collection":
         """Those chosen by bool (N,) or row numbers, with their embeddings, but no pixels."""
@@ -112,6 +129,10 @@ def embed_once(
             some = Collection.read(pictures[start : start + SLICE], config, Path(folder))
             found.append(some.embedded(network).vectors)
     return np.concatenate(found)
+
+
+def _all_of(side: int) -> Window:
+    return 0.0, 0.0, float(side), float(side)
 
 
 def _crops(stored: np.ndarray, window: Window, size: int) -> np.ndarray:

@@ -12,9 +12,9 @@ import numpy as np
 
 from siamese.data.collection import Collection
 from siamese.data.people import family, numbers, photos_of
+from siamese.data.split import MIN_CALIBRATION
 from siamese.errors import InputError
 
-MIN_PEOPLE = 20  # in one half, with two pictures or more; fewer make a fit of nothing
 GENUINE_PER_PERSON = 20  # so that nobody with a hundred pictures speaks for all
 IMPOSTOR_PAIRS = 200_000  # FMR 0.1 % then rests on 200 errors
 
@@ -58,10 +58,10 @@ def genuine_pairs(
     """Rows of genuine pairs, at most `per_person` of each: int64 (G, 2); see `draw_pairs`."""
     photos = photos_of(collection.identities)
     people = [rows for rows in photos.values() if len(rows) > 1]
-    if len(people) < MIN_PEOPLE:
+    if len(people) < MIN_CALIBRATION:
         raise InputError(
-            f"Calibration needs {MIN_PEOPLE} people with two pictures or more in each half;"
-            f" there are {len(people)}."
+            f"Genuine pairs need at least {MIN_CALIBRATION} people with two pictures or more; there"
+            f" are {len(people)}."
         )
     return np.concatenate([_pairs_within(rows, per_person, random) for rows in people])
 

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from siamese.checkpoint import file_sha256
 from siamese.errors import InputError
 from siamese.grouping import photos_of as photos_of
 from siamese.photos import files_below, is_hidden
@@ -127,8 +128,7 @@ def fingerprint(source: Path) -> str:
     if source.is_dir():
         listing = "\n".join(f"{fingerprint(source / name)} {name}" for name in _names(source))
         return hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
-    with source.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(source)
 
 
 def _identity(name: str) -> str:

@@ -14,12 +14,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from siamese.checkpoint import CheckpointConfig
 from siamese.data.people import Picture, fingerprint
 from siamese.errors import InputError
 from siamese.faces.alignment import Alignment
 from siamese.faces.whole_picture import plain_crop
-from siamese.network import Siamese, ready
 from siamese.photos import load
 
 
@@ -167,43 +165,6 @@ def _in_threads(
 
 # How aligned crops are stored: the 112 x 112 template, px for px, with 8 px on every side.
 STORED = Alignment(size=128, window=(-8, -8, 120, 120))
-
-
-def read_stored(pictures: Sequence[Picture], config: CheckpointConfig, cache: Path) -> np.ndarray:
-    """Pixels for a network of this kind: aligned crops with their margin, or whole pictures."""
-    network, whole = config.network, config.detector == "none"
-    side = network.image_size if whole else STORED.size
-    return read_pixels(pictures, side, network.channels, cache, whole)
-
-
-def stored_window(config: CheckpointConfig) -> tuple[float, float, float, float]:
-    """The canonical crop in the coordinates of a stored crop (`read_stored`)."""
-    if config.detector == "none":
-        side = float(config.network.image_size)
-        return 0.0, 0.0, side, side
-    (left, top, _, _), (x0, y0, x1, y1) = STORED.window, config.window
-    return x0 - left, y0 - top, x1 - left, y1 - top
-
-
-@torch.inference_mode()
-def embed_stored(
-    network: Siamese,
-    pixels: np.ndarray,
-    window: tuple[float, float, float, float],
-    title: str = "",
-    batch_size: int = 128,
-) -> np.ndarray:
-    """Embed stored crops (uint8 (N, C + 1, H, W)) as the product would: float32 (N, D)."""
-    network = ready(network)
-    device = next(network.parameters()).device
-    starts = range(0, len(pixels), batch_size)
-    found = []
-    for start in tqdm(starts, title, disable=not title):
-        stored = torch.from_numpy(np.array(pixels[start : start + batch_size]))
-        pictures = plain(stored, window, network.config.image_size)
-        inputs = pictures.to(device).contiguous(memory_format=torch.channels_last)
-        found.append(network.embed(inputs).cpu().numpy())
-    return np.concatenate(found)
 
 
 CACHE = Path.home() / ".cache" / "siamese"

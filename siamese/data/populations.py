@@ -51,19 +51,21 @@ def labels_of(name: str) -> Labels | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alike:
-    """Impostor pairs: row numbers int64 (N, 2), and the units that are independent, int64 (N, 2).
-
-    A unit is a family, or else a picture; the two of a pair are the same in a family.
-    """
+    """Impostor pairs: row numbers int64 (N, 2), and numbers from 0 of the people, int64 (N, 2)."""
 
     rows: np.ndarray
-    units: np.ndarray
+    people: np.ndarray
+
+    @classmethod
+    def of(cls, rows: np.ndarray, pictures: Sequence[Picture]) -> "Alike":
+        """Pairs of pictures; those without an identity each show another person."""
+        who = numbers([picture.identity or picture.name for picture in pictures])
+        return cls(rows, np.unique(who[rows], return_inverse=True)[1].reshape(rows.shape))
 
 
 def relatives(pictures: Sequence[Picture]) -> Alike:
     """Pairs of two members of one family, of each two `EACH` at most."""
     identities = [picture.identity for picture in pictures]
-    families = numbers([family(who) for who in identities])
     people = photos_of(identities)
     members: dict[str, list[np.ndarray]] = {}
     for who, rows in people.items():
@@ -75,7 +77,7 @@ def relatives(pictures: Sequence[Picture]) -> Alike:
         for other in kin[place + 1 :]
     ]
     rows = np.concatenate([np.empty((0, 2), np.int64), *found])
-    return Alike(rows, families[rows])
+    return Alike.of(rows, pictures)
 
 
 def children(pictures: Sequence[Picture]) -> Alike:
@@ -110,7 +112,7 @@ def _of_one_age(
     kinds = numbers(["/".join(of) for *_, of in ours])
     near = np.abs(ages[:, None] - ages) <= OF_ONE_AGE[population]
     pairs = rows[np.argwhere(np.triu(near & (kinds[:, None] == kinds), 1))]
-    return Alike(pairs, pairs)
+    return Alike.of(pairs, pictures)
 
 
 def _some(pairs: np.ndarray) -> np.ndarray:

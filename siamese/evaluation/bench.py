@@ -19,13 +19,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from siamese.calibration import DecisionRule
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.data import people
 from siamese.data.collection import Collection
 from siamese.data.people import Part, Picture
 from siamese.data.split import PEOPLE, Split, calibration_pictures, fits
-from siamese.errors import CheckpointError, ImageError
+from siamese.errors import ImageError
 from siamese.evaluation import verification
 from siamese.evaluation.comparison import Comparison, Embeddings
 from siamese.evaluation.metrics import Scores
@@ -208,14 +207,9 @@ class Bench:
         cache: Path,
         own_pairs: PairSource | None = None,
     ) -> None:
-        if checkpoint.config.decision is None:
-            raise CheckpointError(
-                f"The network in {checkpoint.origin} has not been calibrated; run"
-                " `python -m siamese calibrate` on it first."
-            )
         self.checkpoint, self.data, self.out, self.cache = checkpoint, data, out, cache
         self.own_pairs = own_pairs or PairSource()
-        self.rule: DecisionRule = checkpoint.config.decision
+        self.rule = checkpoint.rule
         self.compare = Comparison.of(checkpoint.network)
 
     @cached_property
@@ -275,7 +269,9 @@ class Bench:
     @cached_property
     def reporting(self) -> Collection:
         """Calibration people of the half that reports, as labelled."""
-        pictures = calibration_pictures(self.sources(), Part.CALIBRATION)
+        calibration = self.checkpoint.config.calibration
+        strangers = calibration.get("sources_of_strangers", ())
+        pictures = calibration_pictures(self.sources(), Part.CALIBRATION, strangers=strangers)
         return self.embedded([picture for picture in pictures if not fits(picture.identity)])
 
     def sources(self) -> list[Path]:

@@ -17,13 +17,15 @@ from sklearn.linear_model import LogisticRegression
 
 from siamese.calibration import BALANCED, CAREFUL, LN10, VERY_CAREFUL, Bounds
 from siamese.data.collection import Collection
-from siamese.data.pairs import MIN_PEOPLE, _strangers
+from siamese.data.pairs import _strangers
 from siamese.data.people import photos_of
+from siamese.data.split import MIN_CALIBRATION
 from siamese.errors import InputError
 from siamese.evaluation import metrics
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.metrics import Scores
 
+POINTS = (CAREFUL, VERY_CAREFUL, BALANCED)
 MOST_PHOTOS = 8  # "4 and more" is fitted on 4 to 8
 BOUND_STEP = 0.01  # between two thresholds at which bounds are tried, log10 of a likelihood ratio
 
@@ -42,6 +44,12 @@ class Platt:
     scale: float
     offset: float
 
+    def of(self, scores: Scores) -> Scores:
+        """Scores after the correction."""
+        return Scores(
+            self.scale * scores.genuine + self.offset, self.scale * scores.impostor + self.offset
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -51,19 +59,27 @@ class Thresholds:
     different_below: float
 
 
-def fit_platt(scores: Scores) -> Platt:
+def fit_platt(scores: Scores, people: int | None = None) -> Platt:
     """The affine map of the logit with the greatest likelihood, both kinds weighing the same.
 
-    Raises InputError where the kinds do not overlap (any steeper map would be better still) or
-    where higher scores do not mean "same".
+    Where few `people` say so, with Platt's own prior (1999, "Probabilistic outputs for support
+    vector machines", section 2.2): of n and one more pair of a kind, one more shows the other. n is
+    the number of people here, since all pairs of one person say much the same.
+
+    Raises InputError where, without that prior, the kinds do not overlap (any steeper map would be
+    better still), or where higher scores do not mean "same".
     """
-    if scores.genuine.min() > scores.impostor.max():
+    if people is None and scores.genuine.min() > scores.impostor.max():
         raise InputError(
             "The scores of genuine and impostor pairs do not overlap, so there is nothing to fit a"
             " probability to; calibrate on more people."
         )
     logits, same = scores.labelled()
     weights = np.where(same, 0.5 / len(scores.genuine), 0.5 / len(scores.impostor)) * len(logits)
+    if people is not None:
+        doubt = 1 / (people + 2)
+        logits, same = np.tile(logits, 2), np.concatenate([same, ~same])
+        weights = np.concatenate([weights * (1 - doubt), weights * doubt])
     centre, spread = float(np.average(logits, weights=weights)), float(logits.std())
     if spread == 0:
         raise InputError("All scores are equal, so there is nothing to fit a probability to.")
@@ -92,7 +108,7 @@ def fit_thresholds(scores: Scores) -> Thresholds:
     return Thresholds({name: max(logit, 0.0) for name, logit in points.items()}, edge)
 
 
-def fit_bounds(scores: Scores) -> Bounds:
+def fit_bounds(scores: Scores, people: int | None = None) -> Bounds:
     """The empirical lower and upper bound of a likelihood ratio (ELUB), from calibrated logits.
 
     Vergeer, van Es, de Jongh, Alberink and Stoel, "Numerical likelihood ratios outputted by LR
@@ -100,15 +116,21 @@ def fit_bounds(scores: Scores) -> Bounds:
     (2016) 482-491. Somebody who acts wherever the ratio is above a threshold t bears the cost of
     genuine pairs missed plus t times that of impostor pairs accepted, one more misleading pair of
     each kind being counted than was seen. Beyond the bounds the system costs more than saying
-    "1" of every pair, which costs min(1, t).
+    "1" of every pair, which costs min(1, t). Where few `people` say so, they are counted in place
+    of their genuine pairs, and pairs of them in place of the impostor pairs.
     """
     genuine, impostor = np.sort(scores.genuine) / LN10, np.sort(scores.impostor) / LN10
-    lowest = max(min(genuine[0], impostor[0]), -np.log10(len(genuine) + 1), -9)
-    highest = min(max(genuine[-1], impostor[-1]), np.log10(len(impostor) + 1), 9)
+    counts = (people, people * (people - 1) // 2) if people else (len(genuine), len(impostor))
+    lowest = max(min(genuine[0], impostor[0]), -np.log10(counts[0] + 1), -9)
+    highest = min(max(genuine[-1], impostor[-1]), np.log10(counts[1] + 1), 9)
     first, last = min(0, int(lowest // BOUND_STEP)), max(0, int(highest // BOUND_STEP) + 1)
     steps = np.linspace(first * BOUND_STEP, last * BOUND_STEP, last - first + 1)
-    missed = (np.searchsorted(genuine, steps, side="right") + 1) / (len(genuine) + 1)
-    accepted = 1 - np.searchsorted(impostor, steps, side="right") / (len(impostor) + 1)
+    shares = [
+        np.searchsorted(kind, steps, side="right") / len(kind) * count
+        for kind, count in zip((genuine, impostor), counts, strict=True)
+    ]
+    missed = (shares[0] + 1) / (counts[0] + 1)
+    accepted = 1 - shares[1] / (counts[1] + 1)
     worse = missed + 10**steps * accepted > np.minimum(1, 10**steps)
     low = np.max(steps[worse & (steps <= 0)] + BOUND_STEP, initial=steps[0])
     high = np.min(steps[worse & (steps >= 0)] - BOUND_STEP, initial=steps[-1])
@@ -134,10 +156,10 @@ def support_scores(
     out of the support, and as often by one of a stranger, of the same source and another family.
     """
     owners = [rows for rows in photos_of(people.identities).values() if len(rows) > photos]
-    if len(owners) < MIN_PEOPLE:
+    if len(owners) < MIN_CALIBRATION:
         raise InputError(
-            f"Calibrating {photos} photos of an identity needs {MIN_PEOPLE} people with"
-            f" {photos + 1} pictures in each half; there are {len(owners)}."
+            f"Calibrating {photos} photos of an identity needs {MIN_CALIBRATION} people with"
+            f" {photos + 1} pictures; there are {len(owners)}."
         )
     random = np.random.default_rng([seed, photos])
     drawn = np.array([random.permutation(rows)[: photos + 1] for rows in owners * draws])

@@ -20,7 +20,7 @@ from siamese.errors import InputError
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
-RESAMPLES_OF_PAIRS = 200
+PEOPLE_DRAWS = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,10 +99,14 @@ def rate(errors: int, trials: int) -> Rate:
     """
     if not 0 <= errors <= trials:
         raise InputError(f"{errors} errors in {trials} trials is not a rate.")
+    return Rate(int(errors), int(trials), *_interval(errors, trials))
+
+
+def _interval(errors: float, trials: int) -> tuple[float, float]:
     tail = (1 - CONFIDENCE) / 2
     low = float(beta.ppf(tail, errors, trials - errors + 1)) if errors else 0.0
     high = float(beta.ppf(1 - tail, errors + 1, trials - errors)) if errors < trials else 1.0
-    return Rate(int(errors), int(trials), low, high)
+    return low, high
 
 
 def clustered_rate(hits: np.ndarray, clusters: Sequence[Hashable], seed: int = 0) -> Rate:
@@ -122,29 +126,27 @@ def clustered_rate(hits: np.ndarray, clusters: Sequence[Hashable], seed: int = 0
     return widened(exact, (drawn @ errors) / (drawn @ trials))
 
 
-def paired_rate(hits: np.ndarray, units: np.ndarray) -> Rate:
-    """The rate of `hits`, bool (N,), of pairs that share people, pictures or families.
+def rate_among(hits: np.ndarray, people: np.ndarray) -> Rate:
+    """The rate of `hits`, bool (N,), over pairs of these `people`, int (N, 2).
 
-    `units`, int (N, 2), are whose each pair is. The interval is the wider of the exact one over
-    pairs and a bootstrap over the units.
+    The interval is the widest of three: the exact one over pairs, the same with all pairs of the
+    same two people counted as one, and a bootstrap over people.
     """
     exact = rate(int(np.count_nonzero(hits)), len(hits))
-    drawn = [float(hits @ times / max(1, times.sum())) for times in pair_weights(units)]
-    return widened(exact, np.array(drawn))
+    apart, of = np.unique(np.sort(people, axis=1), axis=0, return_inverse=True)
+    errors, trials = np.bincount(of.ravel(), hits), np.bincount(of.ravel())
+    again = [(float(w @ errors), float(w @ trials)) for w in redrawn(apart)]
+    found = widened(exact, np.array([wrong / max(1.0, drawn) for wrong, drawn in again]))
+    low, high = _interval(exact.value * len(apart), len(apart))
+    return Rate(exact.errors, exact.trials, min(found.low, low), max(found.high, high))
 
 
-def pair_weights(units: np.ndarray) -> Iterator[np.ndarray]:
-    """How often each pair counts in each draw of the units: `RESAMPLES_OF_PAIRS` of int64 (N,).
-
-    As often as both of its `units`, int (N, 2), were drawn; one that is of one unit, as often as
-    that one.
-    """
-    numbers, places = np.unique(units, return_inverse=True)
-    first, second = places.reshape(units.shape).T
-    share = np.full(len(numbers), 1 / len(numbers))
-    drawn = np.random.default_rng(0).multinomial(len(numbers), share, RESAMPLES_OF_PAIRS)
-    for times in drawn:
-        yield np.where(first == second, times[first], times[first] * times[second])
+def redrawn(people: np.ndarray) -> Iterator[np.ndarray]:
+    """How often each pair of `people`, int (N, 2), counts in each of many draws of the people."""
+    count = int(people.max()) + 1
+    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), PEOPLE_DRAWS)
+    one = people[:, 0] == people[:, 1]
+    return (np.where(one, d[people[:, 0]], d[people[:, 0]] * d[people[:, 1]]) for d in drawn)
 
 
 def widened(exact: Rate, resampled: np.ndarray) -> Rate:

@@ -32,6 +32,8 @@ class Protocol:
         if self.sources and not sources_in(data, config):
             named = ", ".join(sources_of(config)) or "config.json names none"
             lacking.append(f"a source that the checkpoint was calibrated on ({named})")
+        if self.sources and config.calibration.get("cross_validated"):
+            lacking.append("calibration people who report only: they were so few that all fitted")
         return lacking
 
     def files(self, data: Path, config: CheckpointConfig) -> list[str]:

@@ -4,14 +4,14 @@ Pure functions of score arrays, beside the parser of LFW's list of pairs. A scor
 a pair one of whose photos had no face.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from siamese.calibration import DecisionRule, FalseMatchCurve, OperatingPoint
+from siamese.calibration import DecisionRule, FalseMatchCurve, OperatingPoint, Rate
 from siamese.errors import InputError
 from siamese.evaluation import metrics
 from siamese.evaluation.metrics import Scores
@@ -141,12 +141,12 @@ def measured_point(
 ) -> OperatingPoint:
     """An operating point with its FMR and FNMR as measured on these scores.
 
-    `units` (I, 2) are what impostor pairs share, where they do: see `metrics.paired_rate`.
+    `units` (I, 2) are what impostor pairs share, where they do: see `metrics.rate_among`.
     """
     if units is None:
         fmr = metrics.false_match_rate(scores.impostor, threshold)
     else:
-        fmr = metrics.paired_rate(scores.impostor >= threshold, units)
+        fmr = metrics.rate_among(scores.impostor >= threshold, units)
     fnmr = metrics.false_non_match_rate(scores.genuine, threshold)
     return OperatingPoint(name, threshold, fmr, fnmr, on)
 
@@ -159,10 +159,13 @@ def points_report(
     return {point.name: point.to_dict() for point in points}
 
 
-def false_match_curve(impostor: np.ndarray, on: str) -> FalseMatchCurve:
+def false_match_curve(
+    impostor: np.ndarray, on: str, count: Callable[[np.ndarray], Rate] | None = None
+) -> FalseMatchCurve:
     """How many impostor scores (N,) lie at or above each of about a hundred levels.
 
-    A level for each of the highest scores, then one for every 5 % more: far less than the 95 %
+    `count` makes a rate of which of them do, bool (N,); by default all pairs are independent. A
+    level for each of the highest scores, then one for every 5 % more: far less than the 95 %
     interval is wide. Levels have four decimals, rounded down, and are counted at that value.
     """
     ordered = np.sort(np.asarray(impostor, np.float64))
@@ -175,7 +178,7 @@ def false_match_curve(impostor: np.ndarray, on: str) -> FalseMatchCurve:
     rounded.add(float(np.floor(ordered[-1] * 1e4 + 1) / 1e4))  # above all of them
     levels: dict[int, tuple[float, int, float, float]] = {}
     for level in sorted(rounded):
-        found = metrics.false_match_rate(ordered, level)
+        found = count(impostor >= level) if count else metrics.false_match_rate(ordered, level)
         levels.setdefault(found.errors, (level, found.errors, found.low, found.high))
     return FalseMatchCurve(on, len(ordered), tuple(levels.values()))
 

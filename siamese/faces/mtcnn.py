@@ -159,14 +159,11 @@ def _run(
     if not len(boxes):
         # The networks cannot take an empty batch, but their outputs have a shape.
         return tuple(part[:0].double().numpy() for part in network(torch.zeros(1, 3, side, side)))
-    pieces = [_piece(image, box, side) for box in boxes]
+    pieces = [
+        image.resize((side, side), Image.Resampling.BOX, tuple(box)) for box in boxes.tolist()
+    ]
     outputs = [network(_as_tensor(pieces[i : i + _CHUNK])) for i in range(0, len(pieces), _CHUNK)]
     return tuple(torch.cat(part).double().numpy() for part in zip(*outputs, strict=True))
-
-
-def _piece(image: Image.Image, box: np.ndarray, side: int) -> Image.Image:
-    """The box, which lies inside the picture, at side x side px."""
-    return image.resize((side, side), Image.Resampling.BOX, tuple(box.tolist()))
 
 
 def _as_tensor(pictures: Sequence[Image.Image]) -> Tensor:

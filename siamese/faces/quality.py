@@ -8,7 +8,7 @@ all of them do on LFW, where none was fitted but when a photo is looked at turne
 (`warnings`). The tables stand in the model card.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -64,6 +64,22 @@ class QualityWarning(Value):
     message: str
 
 
+MESSAGES: dict[Flag, str] = {
+    Flag.SEVERAL_FACES: "{faces} faces were found; the largest near the centre is used unless you"
+    " choose.",
+    Flag.SMALL_FACE: "The face is only {width:.0f} pixels wide; use a larger or closer photo.",
+    Flag.BLURRED: "The face is blurred; use a photo in focus, taken with a steady hand.",
+    Flag.TOO_DARK: "The face is too dark; use a photo with light on the face.",
+    Flag.TOO_BRIGHT: "The face is too bright; use a photo with softer light or less exposure.",
+    Flag.TURNED_AWAY: "The face is turned to the side; use a photo taken from the front.",
+    Flag.CUT_OFF: "{outside:.0f} % of the face is outside the photo; use one that shows all of it.",
+    Flag.COVERED: "An eye or the mouth seems to be covered; use a photo that shows the whole face.",
+    Flag.LOW_SCORE: "This may not be a face, or it is hidden in part; try a clearer photo.",
+    Flag.TURNED: "The photo was turned by {turned} degrees to find the face; if that is wrong, turn"
+    " it upright before.",
+}
+
+
 def warnings_for(face: Face, num_faces: int, size: Size) -> tuple[QualityWarning, ...]:
     """The warnings for the chosen face of a photo of `size` that shows `num_faces` faces.
 
@@ -71,9 +87,21 @@ def warnings_for(face: Face, num_faces: int, size: Size) -> tuple[QualityWarning
     """
     if not face.landmarks:
         return ()
-    found = [(flag, check(face, size)) for flag, check in CHECKS.items()]
-    several = (Flag.SEVERAL_FACES, _several_faces(num_faces))
-    return tuple(QualityWarning(flag, message) for flag, message in [several, *found] if message)
+    wide, beyond, bright = width(face.landmarks), outside(face.landmarks, size), light(face.crop)
+    due = {
+        Flag.SEVERAL_FACES: num_faces > 1,
+        Flag.SMALL_FACE: wide < SMALL_FACE,
+        Flag.BLURRED: sharpness(face.crop) < BLURRED,
+        Flag.TOO_DARK: bright < TOO_DARK,
+        Flag.TOO_BRIGHT: bright > TOO_BRIGHT,
+        Flag.TURNED_AWAY: abs(nose_offset(face.landmarks)) > TURNED_AWAY,
+        Flag.CUT_OFF: beyond > CUT_OFF,
+        Flag.COVERED: detail(face.crop) < COVERED,
+        Flag.LOW_SCORE: face.score < LOW_SCORE,
+        Flag.TURNED: face.turned != 0,
+    }
+    found = {"faces": num_faces, "width": wide, "outside": 100 * beyond, "turned": face.turned}
+    return tuple(QualityWarning(flag, MESSAGES[flag].format(**found)) for flag in due if due[flag])
 
 
 def width(landmarks: Sequence[Point]) -> float:
@@ -138,84 +166,6 @@ def outside(landmarks: Sequence[Point], size: Size) -> float:
     inside = (points.real >= 0) & (points.real <= size[0])
     inside &= (points.imag >= 0) & (points.imag <= size[1])
     return float(1 - inside.mean())
-
-
-def _several_faces(num_faces: int) -> str:
-    if num_faces < 2:
-        return ""
-    return f"{num_faces} faces were found; the largest near the centre is used unless you choose."
-
-
-def _small_face(face: Face, size: Size) -> str:
-    found = width(face.landmarks)
-    if found >= SMALL_FACE:
-        return ""
-    return f"The face is only {found:.0f} pixels wide; use a larger or closer photo."
-
-
-def _blurred(face: Face, size: Size) -> str:
-    if sharpness(face.crop) >= BLURRED:
-        return ""
-    return "The face is blurred; use a photo in focus, taken with a steady hand."
-
-
-def _too_dark(face: Face, size: Size) -> str:
-    if light(face.crop) >= TOO_DARK:
-        return ""
-    return "The face is too dark; use a photo with light on the face."
-
-
-def _too_bright(face: Face, size: Size) -> str:
-    if light(face.crop) <= TOO_BRIGHT:
-        return ""
-    return "The face is too bright; use a photo with softer light or less exposure."
-
-
-def _turned_away(face: Face, size: Size) -> str:
-    if abs(nose_offset(face.landmarks)) <= TURNED_AWAY:
-        return ""
-    return "The face is turned to the side; use a photo taken from the front."
-
-
-def _cut_off(face: Face, size: Size) -> str:
-    share = outside(face.landmarks, size)
-    if share <= CUT_OFF:
-        return ""
-    return f"{100 * share:.0f} % of the face is outside the photo; use one that shows all of it."
-
-
-def _covered(face: Face, size: Size) -> str:
-    if detail(face.crop) >= COVERED:
-        return ""
-    return "An eye or the mouth seems to be covered; use a photo that shows the whole face."
-
-
-def _low_score(face: Face, size: Size) -> str:
-    if face.score >= LOW_SCORE:
-        return ""
-    return "This may not be a face, or it is hidden in part; try a clearer photo."
-
-
-def _turned(face: Face, size: Size) -> str:
-    if not face.turned:
-        return ""
-    return (
-        f"The photo was turned by {face.turned} degrees to find the face; if that is wrong, turn it"
-        " upright before."
-    )
-
-
-CHECKS: dict[Flag, Callable[[Face, Size], str]] = {
-    Flag.SMALL_FACE: _small_face,
-    Flag.BLURRED: _blurred,
-    Flag.TOO_DARK: _too_dark,
-    Flag.TOO_BRIGHT: _too_bright,
-    Flag.TURNED_AWAY: _turned_away,
-    Flag.CUT_OFF: _cut_off,
-    Flag.COVERED: _covered,
-    Flag.LOW_SCORE: _low_score,
-    Flag.TURNED: _turned,
-}
 
 
 def _upright(landmarks: Sequence[Point]) -> np.ndarray:

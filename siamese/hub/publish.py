@@ -34,8 +34,8 @@ ROOT = Path(__file__).resolve().parents[2]  # of the app: app.py, README.md, sia
 SPACE_FILES = ("app.py", "requirements.txt", "README.md", "LICENSE")
 SPACE_FOLDERS = ("siamese", "ui", "weights", "examples")
 SPACE_KINDS = {
-    ".py", ".css", ".js", ".html", ".j2", ".jinja", ".svg", ".png", ".webp", ".json", ".md",
-    ".safetensors",
+    ".py", ".css", ".js", ".html", ".j2", ".jinja", ".svg", ".png", ".webp", ".json", ".yaml",
+    ".md", ".safetensors",
 }  # fmt: skip
 LEFT_OUT = (
     "siamese/__main__.py", "siamese/commands/", "siamese/data/", "siamese/evaluation/",
@@ -78,11 +78,7 @@ def publish(
     hub = hub or Hub()
     _check_target(repo, revision, create_pr)
     checkpoint = checkpoints.load_folder(folder)
-    if checkpoint.config.decision is None:
-        raise CheckpointError(
-            f"The network in {folder} has not been calibrated, so it could not verify anything; run"
-            " `python -m siamese calibrate` on it first."
-        )
+    _ = checkpoint.rule  # CheckpointError where it was never calibrated
     files = checkpoint_files(folder, checkpoint, repo)
     url = f"{hub.url}/{repo}"
     if dry_run:
@@ -174,8 +170,7 @@ def publish_space(
         reference = parse(checkpoint)
         fetched = hub.fetch(reference)
         loaded = checkpoints.load_folder(fetched.folder, fetched.origin, reference.sha256)
-        if loaded.config.decision is None:
-            raise CheckpointError(f"{checkpoint} has not been calibrated; no Space can use it.")
+        _ = loaded.rule
     url = f"{hub.url}/spaces/{repo}"
     if dry_run:
         return Published(url, _sizes(files), None)

@@ -1,8 +1,9 @@
 """`python -m siamese calibrate`: make the sigmoid a probability, and fit the thresholds.
 
 The calibration people of the given sources, whom no training stage has used, are split by a hash:
-one half fits, the other half reports. The Platt correction is folded into the linear layer and the
-checkpoint is saved; what config.json keeps of the fit is provenance, no answer depends on it.
+one half fits, the other half reports. Where they are too few for that, all of them fit, and what
+is reported is cross-validated by person. The Platt correction is folded into the linear layer and
+the checkpoint is saved; what config.json keeps of the fit is provenance, no answer depends on it.
 """
 
 import dataclasses
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from siamese import checkpoint as checkpoints
-from siamese.calibration import DecisionRule
+from siamese.calibration import DecisionRule, OperatingPoint
 from siamese.checkpoint import Checkpoint
 from siamese.data import people
 from siamese.data.collection import Collection
@@ -23,12 +24,21 @@ from siamese.data.people import Part
 from siamese.data.pixels import CACHE
 from siamese.data.populations import labels_of
 from siamese.data.reference import Reference
-from siamese.data.split import calibration_pictures, fits, split_of
+from siamese.data.split import (
+    all_calibration_pictures,
+    check_enough,
+    fits,
+    make_halves,
+    split_of,
+    strangers_in,
+)
 from siamese.data.targets import contradicted_names
 from siamese.errors import InputError
-from siamese.evaluation import fitting
+from siamese.evaluation import fitting, metrics
 from siamese.evaluation.comparison import Comparison
+from siamese.evaluation.cross_validation import cross_validate
 from siamese.evaluation.fitting import SupportMethod
+from siamese.evaluation.metrics import Scores
 from siamese.evaluation.verification import false_match_curve, measured_point
 from siamese.network import Siamese
 from siamese.training.cohort import (
@@ -43,6 +53,7 @@ from siamese.training.populations import fit_populations
 from siamese.training.provenance import made_by
 
 REPORTED_ON = "calibration people, the half that reports"
+CROSS_VALIDATED = "calibration people, cross-validated by person"
 RUNTIME_METHOD = SupportMethod.MEAN_EMBEDDING  # what `Gallery.means` does
 
 
@@ -80,36 +91,46 @@ def calibrate(
     if bases is not None:
         raw = _with(raw, raw.network.in_bases(bases))
     split = split_of(raw.config)
-    pictures = calibration_pictures(data, Part.CALIBRATION, split)
+    hashes = {source: people.fingerprint(source) for source in data}
+    strangers = strangers_in(hashes, raw.config)
+    pictures = all_calibration_pictures(data, split, strangers)
     reference = Reference(teacher, cache) if teacher else None
     excluded = contradicted_names(pictures, reference)
     kept = [picture for picture in pictures if picture.name not in excluded]
+    check_enough(kept)
+    few = not make_halves(kept)
     found = Collection.read(kept, raw.config, cache, split).embedded(raw.network)
-    others = calibration_pictures(data, Part.VALIDATION, split)
-    validation = Collection.read(others, raw.config, cache, split).embedded(raw.network)
+    fitting_on = found if few else found.of(fits)
+    others = [] if few else split.of(people.list_people(data), Part.VALIDATION)
+    validation = found.of(lambda _: False)
+    if others:
+        validation = Collection.read(others, raw.config, cache, split).embedded(raw.network)
     alike = aged = None
     if unlabelled:
         raw, alike, aged = _with_cohort(raw, unlabelled, cache)
     # The linear layer as rounded to 16 bits: thresholds must fit that one. Not in `out` yet, whose
     # rule may be all that is left where there turn out to be too few people.
     with tempfile.TemporaryDirectory() as rounded:
-        fit = _fold(raw, found.of(fits), alike, Path(rounded))
+        fit = _fold(raw, fitting_on, alike, few, Path(rounded))
         folded = checkpoints.load_folder(Path(rounded))
     compare = Comparison.of(folded.network)
-    rule, losses = _decision(compare, found, validation)
-    rule = dataclasses.replace(rule, populations=fit_populations(compare, found, aged))
+    rule = (_crossed_decision if few else _decision)(compare, found)
+    if not few:
+        rule = dataclasses.replace(rule, populations=fit_populations(compare, found, aged))
     provenance = {
         **(origin or {}),
         **made_by(),
         "split": split.name,
-        **_counts(found.of(fits)),
-        "sources": {source.name: people.fingerprint(source) for source in data},
+        **_counts(fitting_on),
+        "cross_validated": few,
+        "sources": {source.name: sha256 for source, sha256 in hashes.items()},
+        "sources_of_strangers": strangers,
         "cohort_sources": {source.name: people.fingerprint(source) for source in unlabelled},
         "teacher_sha256": reference.sha256 if reference else None,
         "excluded": sorted(excluded),
         "fit": dataclasses.asdict(fit),
         "support_method": RUNTIME_METHOD.value,
-        "support_log_loss_on_validation": losses,
+        "support_log_loss_on_validation": _support_losses(compare, fitting_on, validation),
     }
     config = dataclasses.replace(folded.config, decision=rule, calibration=provenance)
     if license:
@@ -143,11 +164,15 @@ def _with_cohort(
     return _with(raw, network), alike, shown
 
 
-def _fold(raw: Checkpoint, found: Collection, alike: np.ndarray | None, out: Path) -> Fit:
+def _fold(
+    raw: Checkpoint, found: Collection, alike: np.ndarray | None, few: bool, out: Path
+) -> Fit:
     """Fit the probability, fold it into the network, and save that in `out`."""
     pairs, compare = draw_pairs(found), Comparison.of(raw.network)
     if alike is None:
-        platt = fitting.fit_platt(compare.scores(pairs, found.vectors))
+        people = len(set(found.identities)) if few else None
+        scores = compare.scores(pairs.distinct() if few else pairs, found.vectors)
+        platt = fitting.fit_platt(scores, people)
         fit = Fit(platt.scale, platt.offset, 0.0)
     else:
         fit = fit_relative(compare, pairs, found.vectors, alike)
@@ -157,11 +182,9 @@ def _fold(raw: Checkpoint, found: Collection, alike: np.ndarray | None, out: Pat
     return fit
 
 
-def _decision(
-    compare: Comparison, calibration: Collection, validation: Collection
-) -> tuple[DecisionRule, dict[str, float]]:
-    """The decision rule, and the log loss on validation people of both ways with several photos."""
-    fit, report = calibration.of(fits), calibration.of(lambda who: not fits(who))
+def _decision(compare: Comparison, found: Collection) -> DecisionRule:
+    """The decision rule of the half that fits, with the rates of the half that reports."""
+    fit, report = found.of(fits), found.of(lambda who: not fits(who))
     pairs = draw_pairs(fit)
     thresholds = fitting.fit_thresholds(compare.scores(pairs, fit.vectors))
     measured = compare.scores(draw_pairs(report).distinct(), report.vectors)
@@ -169,19 +192,57 @@ def _decision(
         measured_point(name, threshold, measured, REPORTED_ON)
         for name, threshold in thresholds.points.items()
     )
-    scales, losses = {}, {}
-    for method in SupportMethod:
-        scales[method] = fitting.fit_support(compare, fit, method)
-        losses[method.value] = fitting.support_loss(compare, validation, method, scales[method])
-    rule = DecisionRule(
+    return DecisionRule(
         points,
         thresholds.different_below,
-        scales[RUNTIME_METHOD],
+        fitting.fit_support(compare, fit, RUNTIME_METHOD),
         false_match_curve(measured.impostor, REPORTED_ON),
         fitting.fit_bounds(compare.scores(pairs.distinct(), fit.vectors)),
     )
-    known = {name: loss for name, loss in losses.items() if np.isfinite(loss)}
-    return rule, known
+
+
+def _crossed_decision(compare: Comparison, found: Collection) -> DecisionRule:
+    """The decision rule of all people, with cross-validated rates and bounds."""
+    pairs = draw_pairs(found).distinct()
+    scores = compare.scores(pairs, found.vectors)
+    genuine, impostor = cross_validate(
+        (scores.genuine, pairs.genuine), (scores.impostor, pairs.impostor), found.identities
+    )
+    thresholds = fitting.fit_thresholds(scores)
+    points = tuple(
+        OperatingPoint(
+            name,
+            threshold,
+            metrics.rate_among(impostor.matches(name), impostor.people),
+            metrics.rate_among(~genuine.matches(name), genuine.people),
+            CROSS_VALIDATED,
+        )
+        for name, threshold in thresholds.points.items()
+    )
+    return DecisionRule(
+        points,
+        thresholds.different_below,
+        fitting.fit_support(compare, found, RUNTIME_METHOD),
+        false_match_curve(
+            impostor.logits,
+            CROSS_VALIDATED,
+            lambda hits: metrics.rate_among(hits, impostor.people),
+        ),
+        fitting.fit_bounds(Scores(genuine.logits, impostor.logits), len(set(found.identities))),
+    )
+
+
+def _support_losses(
+    compare: Comparison, fit: Collection, validation: Collection
+) -> dict[str, float]:
+    """The log loss on validation people of both ways with several photos, where it is known."""
+    losses = {
+        method.value: fitting.support_loss(
+            compare, validation, method, fitting.fit_support(compare, fit, method)
+        )
+        for method in SupportMethod
+    }
+    return {name: loss for name, loss in losses.items() if np.isfinite(loss)}
 
 
 def _counts(found: Collection) -> dict[str, Any]:

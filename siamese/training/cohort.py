@@ -98,10 +98,11 @@ def fit_relative(
     """
     isolation = compare.isolation(vectors)
     scores = compare.scores(pairs, vectors)
+    beside = compare.isolation(alike.reshape(-1, alike.shape[-1]))
     kinds = [
         np.stack([scores.genuine, isolation[pairs.genuine].mean(axis=1)], axis=1),
         np.stack([scores.impostor, isolation[pairs.impostor].mean(axis=1)], axis=1),
-        np.stack([compare(*alike.swapaxes(0, 1)), _isolation_of(compare, alike)], axis=1),
+        np.stack([compare(*alike.swapaxes(0, 1)), beside.reshape(-1, 2).mean(axis=1)], axis=1),
     ]
     shares = (0.5, 0.5 * (1 - SHARE), 0.5 * SHARE)
     terms = np.concatenate(kinds)
@@ -120,8 +121,3 @@ def fit_relative(
     offset = float(regression.intercept_[0]) - float(slope @ centre)
     relative = float(np.clip(slope[1] / slope[0], 0.0, MOST))
     return Fit(float(slope[0]), offset, relative)
-
-
-def _isolation_of(compare: Comparison, pairs: np.ndarray) -> np.ndarray:
-    """The mean isolation of both faces of pairs (N, 2, D): (N,)."""
-    return compare.isolation(pairs.reshape(-1, pairs.shape[-1])).reshape(-1, 2).mean(axis=1)

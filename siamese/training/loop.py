@@ -1,4 +1,4 @@
-"""One stage of training: batches in, a trained network out; resumable to the bit.
+"""One stage of training: batches in, a trained network out; resumable bit for bit.
 
 Everything random is a function of (seed, step). The state on disk is the network, the optimiser
 and the step; a stage that was killed goes on from there and ends with the same weights.
@@ -162,7 +162,10 @@ def run_stage(
     _check_sharing(accelerator, schedule, first)
     data = data.on(accelerator.device)
     if compiled:
-        _compile(network, data)
+        # In place, so that names of tensors stay as they are.
+        network.backbone.compile()
+        if isinstance(data.teacher, nn.Module):
+            data.teacher.compile()
     wrapped, optimizer = accelerator.prepare(objective, optimizer)
     log = _Log(folder / "log.csv", first) if accelerator.is_main_process else None
     steps = range(first, schedule.steps)
@@ -219,13 +222,6 @@ def _accelerator(device: str | None) -> Accelerator:
     # Distillation leaves the head alone, which data parallelism has to be told to expect.
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(mixed_precision=_precision(cpu), cpu=cpu, kwargs_handlers=[unused])
-
-
-def _compile(network: Siamese, data: Data) -> None:
-    """Have both networks compiled in place, so that names of tensors stay as they are."""
-    network.backbone.compile()
-    if isinstance(data.teacher, nn.Module):
-        data.teacher.compile()
 
 
 def _check_sharing(accelerator: Accelerator, schedule: Schedule, first: int) -> None:

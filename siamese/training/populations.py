@@ -32,10 +32,10 @@ MIN_PAIRS = 1000  # of different people, in each half: the rate of 0.1 % rests o
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counted:
-    """Calibrated logits of pairs, and the units of the impostor pairs (see `data.populations`)."""
+    """Calibrated logits of pairs, and the people of the impostor pairs (see `Alike`)."""
 
     scores: Scores
-    units: np.ndarray
+    people: np.ndarray
 
 
 def fit_populations(
@@ -87,7 +87,7 @@ def _population(
         platt.scale,
         platt.offset,
         tuple(
-            measured_point(point, threshold, measured, on, report.units)
+            measured_point(point, threshold, measured, on, report.people)
             for point, threshold in thresholds.points.items()
         ),
         thresholds.different_below,
@@ -114,5 +114,5 @@ def _counted(name: str, compare: Comparison, people: Collection, shown: Collecti
             compare(*people.vectors[genuine].swapaxes(0, 1)),
             compare(*shown.vectors[alike.rows].swapaxes(0, 1)),
         ),
-        alike.units,
+        alike.people,
     )

@@ -4,8 +4,8 @@
 
 A parent known by its hash, or a distillation, or both; siamese stages that start from there; their
 mean; calibration; evaluation. Each stage has a folder below OUT/stages, and OUT holds the finished
-checkpoint. Given again, a command that was killed leaves alone what is finished, takes up what is
-not, and ends with the same weights. config.json tells the stages with their hashes, and the recipe.
+checkpoint. Run again, a command that was killed skips what is finished, resumes what is not, and
+ends with the same weights. config.json has the recipe, and the stages with their hashes.
 """
 
 import json
@@ -41,13 +41,17 @@ from siamese.values import STRICT, Value, adapter, complaint
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a recipe is followed: nothing that the weights depend on."""
+class Workspace:
+    """Where and on what a recipe is run; the weights depend on none of it."""
 
     data: Path  # the folder of everything that a recipe names
     cache: Path = CACHE
     device: str | None = None  # see `run_stage`
     compiled: bool = False
+
+    def paths(self, names: Sequence[str]) -> tuple[Path, ...]:
+        """Those of files that a recipe names."""
+        return tuple(self.data / name for name in names)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -91,22 +95,24 @@ class Stage(Value):
     kin: int | None = None
     per_person: int | None = None
 
-    def options(self, objective: str, init: Path, files: Files, place: Place) -> StageOptions:
+    def options(
+        self, objective: str, init: Path, files: Files, workspace: Workspace
+    ) -> StageOptions:
         """The same in the trainer's words."""
         said = {name: value for name, value in self.to_dict().items() if value is not None}
         emphasis = tuple(said.pop("emphasis", {}).items())
         schedule = {name: said.pop(name) for name in list(said) if name in Schedule.__slots__}
         return StageOptions(
             objective,
-            tuple(place.data / name for name in files.people),
+            workspace.paths(files.people),
             Schedule(**schedule),
-            unlabelled=tuple(place.data / name for name in files.unlabelled),
-            teacher=place.data / files.teacher if files.teacher else None,
+            unlabelled=workspace.paths(files.unlabelled),
+            teacher=workspace.data / files.teacher if files.teacher else None,
             emphasis=emphasis,
             init=init,
-            cache=place.cache,
-            device=place.device,
-            compiled=place.compiled,
+            cache=workspace.cache,
+            device=workspace.device,
+            compiled=workspace.compiled,
             **said,
         )
 
@@ -152,11 +158,11 @@ def read_recipe(path: Path) -> Recipe:
         content["siamese"] = [common | stage for stage in content.get("siamese", [])]
         recipe: Recipe = adapter(Recipe).validate_json(json.dumps(content, default=str))
     except ValidationError as error:
-        raise InputError(f"{path} is no recipe: {complaint(error, 'it')}.") from error
+        raise InputError(f"{path} is not a recipe: {complaint(error, 'it')}.") from error
     except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is no recipe: {error}.") from error
+        raise InputError(f"{path} is not a recipe: {error}.") from error
     if recipe.parent is None and recipe.distill is None:
-        raise InputError(f"{path} begins with nothing: it needs [parent] or [distill].")
+        raise InputError(f"{path} has nothing to start from; it needs [parent] or [distill].")
     count = len(recipe.siamese)
     if recipe.shares and (not count or len(recipe.shares) not in (count, count + 1)):
         raise InputError(
@@ -166,7 +172,7 @@ def read_recipe(path: Path) -> Recipe:
     return recipe
 
 
-def make(recipe: Recipe, place: Place, out: Path) -> None:
+def make(recipe: Recipe, workspace: Workspace, out: Path) -> None:
     """Go through the stages of a recipe, or through what is left of them.
 
     InputError, before anything is trained, where a file is missing or has another hash, or where
@@ -174,29 +180,29 @@ def make(recipe: Recipe, place: Place, out: Path) -> None:
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("A recipe runs in one process; torchrun takes its stages one by one.")
-    _check_files(recipe, place.data)
-    made = _begun(recipe, place.data, out / "stages" / "parent")
+    _check_files(recipe, workspace.data)
+    made = _begun(recipe, workspace.data, out / "stages" / "parent")
     if recipe.distill:
-        made = _trained(recipe.distill, "distill", made, recipe, place, out / "stages" / "distill")
+        made = _trained(
+            recipe.distill, "distill", made, recipe, workspace, out / "stages" / "distill"
+        )
     stages = [
-        _trained(stage, "verify", made, recipe, place, out / "stages" / f"siamese-{number}")
+        _trained(stage, "verify", made, recipe, workspace, out / "stages" / f"siamese-{number}")
         for number, stage in enumerate(recipe.siamese, 1)
     ] or [made]
     averaged = [*stages, made] if len(recipe.shares) > len(stages) else stages
     mean = _averaged(averaged, recipe.shares, out / "stages" / "mean")
-    _calibrate(recipe, mean, place, out)
+    _calibrate(recipe, mean, workspace, out)
     if (stages[0] / "log.csv").exists():
         shutil.copy(stages[0] / "log.csv", out)  # for the plot of the report
-    _evaluate(recipe, place, out)
+    _evaluate(recipe, workspace, out)
 
 
 def _check_files(recipe: Recipe, data: Path) -> None:
     files = recipe.files
-    names = [*files.people, *files.unlabelled, *recipe.calibrate.unlabelled]
-    names += [files.teacher] if files.teacher else []
-    if recipe.parent:
-        names.append(recipe.parent.path)
-    missing = [name for name in names if not (data / name).exists()]
+    one = (files.teacher, recipe.parent and recipe.parent.path)
+    names = [*files.people, *files.unlabelled, *recipe.calibrate.unlabelled, *one]
+    missing = [name for name in names if name and not (data / name).exists()]
     if missing:
         raise InputError(f"The recipe needs {', '.join(missing)} in {data}.")
 
@@ -238,9 +244,9 @@ def _start(recipe: Recipe, record: Mapping[str, Any], twin: Path | None, folder:
 
 
 def _trained(
-    stage: Stage, objective: str, init: Path, recipe: Recipe, place: Place, folder: Path
+    stage: Stage, objective: str, init: Path, recipe: Recipe, workspace: Workspace, folder: Path
 ) -> Path:
-    train(stage.options(objective, init, recipe.files, place), folder)
+    train(stage.options(objective, init, recipe.files, workspace), folder)
     return folder
 
 
@@ -257,40 +263,30 @@ def _averaged(stages: Sequence[Path], shares: Sequence[float], folder: Path) -> 
     return folder
 
 
-def _calibrate(recipe: Recipe, mean: Path, place: Place, out: Path) -> None:
+def _calibrate(recipe: Recipe, mean: Path, workspace: Workspace, out: Path) -> None:
     said = adapter(Recipe).dump_python(recipe, mode="json", exclude_none=True)
-    origin = {
-        "recipe": said,
-        "parent_sha256": checkpoints.load_folder(mean).sha256,
-    }
+    origin = {"recipe": said, "parent_sha256": checkpoints.load_folder(mean).sha256}
     known = _loaded(out)
     if known and origin.items() <= known.config.calibration.items():
         return
-    calibrate(
-        mean,
-        [place.data / name for name in recipe.files.people],
-        place.data / recipe.files.teacher if recipe.files.teacher else None,
-        out,
-        place.cache,
-        license=recipe.calibrate.license,
-        license_reason=recipe.calibrate.license_reason,
-        mirrored=recipe.calibrate.mirrored,
-        unlabelled=[place.data / name for name in recipe.calibrate.unlabelled],
-        bases=recipe.calibrate.bases,
-        origin=origin,
-    )
+    sources, teacher = workspace.paths(recipe.files.people), recipe.files.teacher
+    options = recipe.calibrate.to_dict() | {
+        "unlabelled": workspace.paths(recipe.calibrate.unlabelled)
+    }
+    found = workspace.data / teacher if teacher else None
+    calibrate(mean, sources, found, out, workspace.cache, origin=origin, **options)
 
 
-def _evaluate(recipe: Recipe, place: Place, out: Path) -> None:
+def _evaluate(recipe: Recipe, workspace: Workspace, out: Path) -> None:
     """Run the protocols whose results are not there yet."""
     made = checkpoints.load_folder(out)
-    wanted = evaluate.choose(recipe.protocols or None, place.data, made.config, write_card=True)
+    wanted = evaluate.choose(recipe.protocols or None, workspace.data, made.config, write_card=True)
     before = read_metrics(out)
     known = before["protocols"] if before and before["weights_sha256"] == made.sha256 else {}
     left = [name for name in wanted if name not in known]
     if left or not (out / checkpoints.CARD).exists():
         protocols = left or wanted[-1:]
-        evaluate.evaluate(out, place.data, None, protocols, place.cache, write_card=True)
+        evaluate.evaluate(out, workspace.data, None, protocols, workspace.cache, write_card=True)
 
 
 def _loaded(folder: Path) -> Checkpoint | None:

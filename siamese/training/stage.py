@@ -1,7 +1,8 @@
 """What a stage is told, and what it goes on from: the checkpoint given as `init`, or nothing.
 
-A stage is told little more than its schedule; the rest comes from its parent. What is said all the
-same must agree with it: a drawing mirrored, or held-out people trained on, would go unnoticed.
+A stage needs little more than its schedule; the rest comes from its parent. Whatever is given all
+the same must agree with that: drawings that are mirrored, or held-out people that are trained on,
+would go unnoticed.
 """
 
 from dataclasses import asdict, dataclass, field, replace
@@ -18,7 +19,7 @@ from siamese.training.loop import Schedule
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What was said of the network and its pictures; None where nothing was said."""
+    """What was asked for of the network and its pictures; None leaves it as it is or as usual."""
 
     backbone: str | None = None
     image_size: int | None = None  # px

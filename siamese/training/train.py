@@ -8,35 +8,111 @@ import contextlib
 import dataclasses
 import hashlib
 import os
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from siamese import checkpoint
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.data import people
 from siamese.data.collection import Collection
 from siamese.data.pairs import draw_pairs
-from siamese.data.people import Picture
-from siamese.data.pixels import CACHE, embed_stored, read_stored, stored_window
+from siamese.data.people import Picture, numbers
+from siamese.data.pixels import CACHE
 from siamese.data.reference import Reference
-from siamese.data.split import Split, training_pictures
+from siamese.data.split import Split, outlook, training_pictures
 from siamese.errors import CheckpointError, InputError
 from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
+from siamese.evaluation.protocols.conditions import Conditions
 from siamese.network import Siamese
 from siamese.training.batches import RelatedBatches, ShuffledBatches, centroids_of
 from siamese.training.loop import STATE, Batches, Data, run_stage, wanted_device
 from siamese.training.objectives import Distillation, VerificationObjective
 from siamese.training.provenance import made_by
 from siamese.training.stage import StageOptions, Wanted, augmentation_for, settled
-from siamese.training.validation import Validation
 
 HEAD_PEOPLE = 500  # whose pairs give the head its first scale
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """A stage as it was settled: what it is told, goes on from, and learns from."""
+
+    options: StageOptions  # the augmentation of its schedule included
+    parent: Checkpoint | None
+    config: CheckpointConfig
+    split: Split
+    reference: Reference | None
+    hashes: Mapping[Path, str]  # SHA-256 of every source
+
+    @classmethod
+    def of(cls, options: StageOptions) -> "_Stage":
+        """InputError with what is missing, or contradicts `options.init`."""
+        parent = checkpoint.load_folder(options.init) if options.init else None
+        config, split = settled(options.wanted, parent.config if parent else None)
+        schedule = dataclasses.replace(options.schedule, augmentation=augmentation_for(config))
+        options = dataclasses.replace(options, schedule=schedule)
+        return cls(options, parent, config, split, _reference(options, config), _hashes(options))
+
+    @property
+    def teacher_sha256(self) -> str | None:
+        return self.reference.sha256 if self.reference else None
+
+    @property
+    def parent_sha256(self) -> str | None:
+        return self.parent.sha256 if self.parent else None
+
+    @property
+    def identity(self) -> str:
+        """All that the weights of the stage depend on; where its files lie is nothing of that."""
+        sources = (self.options.data, self.options.unlabelled)
+        contents = [[self.hashes[path] for path in paths] for paths in sources]
+        config = self.config
+        start = (config.network, config.detector, config.window, self.parent_sha256)
+        elsewhere: dict[str, Any] = {"init": None, "teacher": None, "cache": CACHE, "device": None}
+        rest = dataclasses.replace(
+            self.options, data=(), unlabelled=(), wanted=Wanted(), compiled=False, **elsewhere
+        )
+        return repr((rest, start, self.split.name, contents, self.teacher_sha256))
+
+    @property
+    def sha256(self) -> str:
+        """Of the identity."""
+        return hashlib.sha256(self.identity.encode()).hexdigest()
+
+    def is_finished(self, folder: Path) -> bool:
+        """Whether the checkpoint in `folder` is what this stage ends with."""
+        with contextlib.suppress(CheckpointError):
+            training = checkpoint.load_folder(folder).config.training
+            return bool(training) and training[-1].get("stage_sha256") == self.sha256
+        return False
+
+    def record(self, pictures: Sequence[Picture]) -> dict[str, Any]:
+        """What config.json says of it."""
+        schedule = dataclasses.asdict(self.options.schedule)
+        return {
+            "objective": self.options.objective,
+            "distillation": self.options.distillation,
+            "emphasis": dict(self.options.emphasis),
+            "teacher_sha256": self.teacher_sha256,
+            "split": self.split.name,
+            "processes": int(os.environ.get("WORLD_SIZE", "1")),
+            "schedule": {k: v for k, v in schedule.items() if not k.endswith("_every")},
+            "people": len({p.identity for p in pictures if p.identity}),
+            "pictures": len(pictures),
+            "sources": {source.name: sha256 for source, sha256 in self.hashes.items()},
+            "parent_sha256": self.parent_sha256,
+            "stage_sha256": self.sha256,
+            **made_by(),
+        }
 
 
 def train(options: StageOptions, folder: Path) -> bool:
@@ -48,36 +124,40 @@ def train(options: StageOptions, folder: Path) -> bool:
     Raises InputError with what is missing or contradicts `options.init`, before anything is
     trained.
     """
-    parent = checkpoint.load_folder(options.init).bare() if options.init else None
-    config, split = settled(options.wanted, parent.config if parent else None)
-    schedule = dataclasses.replace(options.schedule, augmentation=augmentation_for(config))
-    options = dataclasses.replace(options, schedule=schedule)
-    torch.manual_seed(schedule.seed)
-    network = parent.network if parent else Siamese(config.network)
-    reference = _reference(options, config)
-    hashes = _hashes(options)
-    teacher = reference.sha256 if reference else None
-    identity = _identity(options, config, split, parent, hashes, teacher)
-    if _finished(folder, identity):
+    stage = _Stage.of(options)
+    options, config, split = stage.options, stage.config, stage.split
+    if stage.is_finished(folder):
         return os.environ.get("RANK", "0") == "0"
-    pictures = training_pictures(options.data, options.unlabelled, split, reference, options.turns)
+    torch.manual_seed(options.schedule.seed)
+    network = stage.parent.network if stage.parent else Siamese(config.network)
+    learned_from = (options.data, options.unlabelled)
+    pictures = training_pictures(*learned_from, split, stage.reference, options.turns)
+    if expected := outlook(people.list_people(options.data), split):
+        tqdm.write(expected, file=sys.stderr)
     folder.mkdir(parents=True, exist_ok=True)
-    pixels, window = read_stored(pictures, config, options.cache), stored_window(config)
-    identities = people.numbers([picture.identity for picture in pictures])
-    data = Data(pixels, identities, window, reference)
-    if options.objective == "distill":
-        objective, batches = _distillation(network, pictures, options)
-    else:
-        objective, batches = _verification(network, pictures, data, options, split, reference)
-    validation = Validation.load(options.data, options.unlabelled, config, split, options.cache)
-    record = _record(options, split, pictures, parent, hashes, teacher, identity)
-    stage = (objective, network, data, batches, schedule, folder, validation)
-    if not run_stage(*stage, options.device, identity, options.compiled):
-        return False
-    trained = dataclasses.replace(config, training=(*config.training, record))
-    checkpoint.save(folder, network, trained)
-    (folder / STATE).unlink(missing_ok=True)
-    return True
+    found = Collection.read(pictures, config, options.cache, split)
+    data = Data(found.pixels, numbers(found.identities), found.window, stage.reference)
+    make = _distillation if options.objective == "distill" else _verification
+    objective, batches = make(network, found, stage)
+    held_out = Conditions.load(*learned_from, config, split, options.cache)
+    training = (*config.training, stage.record(pictures))
+    is_first = run_stage(
+        objective,
+        network,
+        data,
+        batches,
+        options.schedule,
+        folder,
+        held_out.log_row if held_out else None,
+        options.device,
+        stage.identity,
+        options.compiled,
+    )
+    if is_first:
+        trained = dataclasses.replace(config, decision=None, calibration={}, training=training)
+        checkpoint.save(folder, network, trained)
+        (folder / STATE).unlink(missing_ok=True)
+    return is_first
 
 
 def _reference(options: StageOptions, config: CheckpointConfig) -> Reference | None:
@@ -106,51 +186,33 @@ def _hashes(options: StageOptions) -> dict[Path, str]:
     return {source: people.fingerprint(source) for source in sources}
 
 
-def _finished(folder: Path, identity: str) -> bool:
-    """Whether the checkpoint in `folder` is what the stage of this identity ends with."""
-    with contextlib.suppress(CheckpointError):
-        training = checkpoint.load_folder(folder).config.training
-        return bool(training) and training[-1].get("stage_sha256") == _digest(identity)
-    return False
+def _distillation(network: Siamese, found: Collection, stage: _Stage) -> tuple[nn.Module, Batches]:
+    schedule, factors = stage.options.schedule, dict(stage.options.emphasis)
+    emphasis = np.array([factors.get(Path(it.source).name, 1.0) for it in found.pictures])
+    return Distillation(network), ShuffledBatches(emphasis, schedule.batch_size, schedule.seed)
 
 
-def _distillation(
-    network: Siamese, pictures: Sequence[Picture], options: StageOptions
-) -> tuple[nn.Module, Batches]:
-    factors = dict(options.emphasis)
-    emphasis = np.array([factors.get(Path(picture.source).name, 1.0) for picture in pictures])
-    batches = ShuffledBatches(emphasis, options.schedule.batch_size, options.schedule.seed)
-    return Distillation(network), batches
-
-
-def _verification(
-    network: Siamese,
-    pictures: Sequence[Picture],
-    data: Data,
-    options: StageOptions,
-    split: Split,
-    reference: Reference | None,
-) -> tuple[nn.Module, Batches]:
-    named = [picture for picture in pictures if picture.identity]
-    pixels = np.asarray(data.pixels)[: len(named)]  # the labelled pictures come first
-    schedule, centroids = options.schedule, None
+def _verification(network: Siamese, found: Collection, stage: _Stage) -> tuple[nn.Module, Batches]:
+    options, reference, centroids = stage.options, stage.reference, None
+    named = [picture for picture in found.pictures if picture.identity]  # these come first
     if options.init:  # a fresh network's idea of who looks alike is worth nothing
         plain = network.with_mirror(False)  # as training embeds
         rows = _some_people(named) if reference else np.arange(len(named))
-        embeddings = embed_stored(plain, pixels[rows], data.window, "look-alikes")
-        some = tuple(named[row] for row in rows)
-        _start_head(network, Collection(some, split, vectors=embeddings))
-        centroids = centroids_of(named, reference.of(named) if reference else embeddings)
+        pixels = found.pixels[: len(named)][rows]
+        some = Collection(tuple(named[row] for row in rows), stage.split, pixels, found.window)
+        some = some.embedded(plain, "look-alikes")
+        _start_head(network, some)
+        centroids = centroids_of(named, reference.of(named) if reference else some.vectors)
     batches = RelatedBatches(
         named,
         centroids,
-        schedule.batch_size,
-        schedule.seed,
+        options.schedule.batch_size,
+        options.schedule.seed,
         options.per_person,
         options.group,
         options.kin,
-        split.family,
-        nameless=len(pictures) - len(named),
+        stage.split.family,
+        nameless=len(found.pictures) - len(named),
         emphasis=dict(options.emphasis),
     )
     weight = options.distillation if reference else 0.0
@@ -173,60 +235,3 @@ def _start_head(network: Siamese, people: Collection) -> None:
         pairs = draw_pairs(people, impostors=None)
         platt = fitting.fit_platt(Comparison.of(network).scores(pairs, people.vectors))
         network.fold(platt.scale, platt.offset)
-
-
-def _identity(
-    options: StageOptions,
-    config: CheckpointConfig,
-    split: Split,
-    parent: Checkpoint | None,
-    hashes: Mapping[Path, str],
-    teacher: str | None,
-) -> str:
-    """All that the weights of a stage depend on; where its files lie is nothing of that."""
-    contents = [[hashes[path] for path in paths] for paths in (options.data, options.unlabelled)]
-    start = (config.network, config.detector, config.window, parent and parent.sha256)
-    rest = dataclasses.replace(
-        options,
-        data=(),
-        unlabelled=(),
-        init=None,
-        teacher=None,
-        wanted=Wanted(),
-        cache=CACHE,
-        device=None,
-        compiled=False,
-    )
-    return repr((rest, start, split.name, contents, teacher))
-
-
-def _digest(identity: str) -> str:
-    return hashlib.sha256(identity.encode()).hexdigest()
-
-
-def _record(
-    options: StageOptions,
-    split: Split,
-    pictures: Sequence[Picture],
-    parent: Checkpoint | None,
-    hashes: Mapping[Path, str],
-    teacher: str | None,
-    identity: str,
-) -> dict[str, Any]:
-    """What config.json says of this stage."""
-    schedule = dataclasses.asdict(options.schedule)
-    return {
-        "objective": options.objective,
-        "distillation": options.distillation,
-        "emphasis": dict(options.emphasis),
-        "teacher_sha256": teacher,
-        "split": split.name,
-        "processes": int(os.environ.get("WORLD_SIZE", "1")),
-        "schedule": {k: v for k, v in schedule.items() if not k.endswith("_every")},
-        "people": len({p.identity for p in pictures if p.identity}),
-        "pictures": len(pictures),
-        "sources": {source.name: sha256 for source, sha256 in hashes.items()},
-        "parent_sha256": parent.sha256 if parent else None,
-        "stage_sha256": _digest(identity),
-        **made_by(),
-    }

@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+from siamese.checkpoint import CheckpointConfig
 from siamese.data import people
 from siamese.data.collection import Collection
 from siamese.data.people import Part, Picture
@@ -12,7 +13,10 @@ from siamese.data.split import (
     HELD_OUT_DRAWERS,
     PEOPLE,
     VALIDATION_ALPHABETS,
+    outlook,
+    strangers_in,
 )
+from siamese.network import NetworkConfig
 
 
 def picture(alphabet: str, drawer: int, character: int = 1) -> Picture:
@@ -60,3 +64,19 @@ def test_people_are_split_as_ever() -> None:
     assert PEOPLE.family("F0001_MID1") == "F0001"
     assert Collection((someone,), PEOPLE).sources == ["people.zip"]
     assert Collection((picture("Korean", 1),), ALPHABETS).sources == ["Korean"]
+
+
+def test_a_source_is_of_strangers_unless_its_name_or_content_was_trained_on() -> None:
+    config = CheckpointConfig(NetworkConfig(), training=({"sources": {"a.zip": "1"}}, {}))
+    hashes = {Path("x/a.zip"): "9", Path("x/copy.zip"): "1", Path("x/b.zip"): "2"}
+    assert strangers_in(hashes, config) == ["b.zip"]
+
+
+def test_what_a_calibration_will_have_is_said_beforehand() -> None:
+    def said(count: int) -> str:
+        pictures = [Picture("s", f"{w}/{n}.png", f"p{w}") for w in range(count) for n in (1, 2)]
+        return outlook(pictures, PEOPLE) or ""
+
+    assert said(70).startswith("Of these 70 people, 8 ") and "about 150 in all" in said(70)
+    assert "cross-validated" in said(200) and "about 600" in said(200)
+    assert said(600) == ""

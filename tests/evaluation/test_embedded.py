@@ -11,7 +11,8 @@ import pytest
 from siamese import checkpoint
 from siamese.evaluation import card
 from siamese.evaluation.metrics_file import read_metrics
-from siamese.evaluation.protocols import audit, explanations, unusual_photos
+from siamese.evaluation.protocols import explanations, unusual_photos
+from tests.evaluation.toys import check_folder
 
 FOLDERS = (checkpoint.EMBEDDED, checkpoint.DRAWINGS)
 
@@ -25,7 +26,7 @@ def shipped() -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_weights_config_metrics_and_card_are_of_one_network(folder: Path) -> None:
-    assert audit.check_folder(folder) == []
+    assert check_folder(folder) == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -37,10 +37,11 @@ from siamese.evaluation.protocols.unusual_photos import upright_face
 from siamese.faces.detector import FaceDetector
 from siamese.network import NetworkConfig, Siamese
 from siamese.training import populations
-from siamese.training.calibrate import REPORTED_ON, calibrate
+from siamese.training.calibrate import CROSS_VALIDATED, REPORTED_ON, calibrate
 from siamese.verifier import Verifier
 from tests import small_checkpoints
 from tests.evaluation import world
+from tests.evaluation.toys import check_folder
 from tests.pictures import corners, encoded, portrait
 from tests.reference import write_reference
 
@@ -159,21 +160,41 @@ def test_too_few_people_are_said_before_anything_is_written(place: Place, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-def test_too_few_people_who_report_leave_the_old_rule(place: Place, tmp_path: Path) -> None:
-    """In place, with enough people to fit on: what was there stays, byte for byte."""
+def test_too_few_people_leave_the_old_rule(place: Place, tmp_path: Path) -> None:
+    """In place: what was there stays, byte for byte."""
     shutil.copytree(place.calibrated, tmp_path / "made")
-    known = world.people_of(Part.CALIBRATION, 60, "F{:04d}")
-    fit = [who for who in known if fits(who)][:22]
-    report_on = [who for who in known if not fits(who)][:5]
-    people = [*fit, *report_on, *world.people_of(Part.VALIDATION, 2, "F{:04d}")]
-    names = {f"{who}/{number}.webp": (who, number) for who in people for number in (1, 2)}
+    names = {
+        f"few{who}/{number}.webp": (f"few{who}", number) for who in range(9) for number in (1, 2)
+    }
     world.write_zip(tmp_path / "few.zip", names, 128)
     before = small_checkpoints.files(tmp_path / "made")
-    with pytest.raises(InputError, match="in each half; there are 5"):
+    with pytest.raises(InputError, match=r"10 people .* there are 9\. .* 150 in all"):
         calibrate(
             tmp_path / "made", [tmp_path / "few.zip"], None, tmp_path / "made", tmp_path / "cache"
         )
     assert small_checkpoints.files(tmp_path / "made") == before
+
+
+def test_ten_people_of_another_set_are_cross_validated(place: Place, tmp_path: Path) -> None:
+    """All of them calibrate, whatever part the split would put them in; intervals are wide."""
+    names = {
+        f"own{who}/{number}.webp": (f"own{who}", number) for who in range(10) for number in range(4)
+    }
+    world.write_zip(tmp_path / "own.zip", names, 128)
+    source = [tmp_path / "own.zip"]
+    found = calibrate(place.raw, source, None, tmp_path / "made", tmp_path / "cache")
+    record, rule = found.config.calibration, found.rule
+    assert (record["cross_validated"], record["people"], record["pictures"]) == (True, 10, 40)
+    assert record["sources_of_strangers"] == ["own.zip"]
+    for point in rule.operating_points:
+        assert point.measured_on == CROSS_VALIDATED
+        assert (point.fnmr.trials, point.fmr.trials) == (10 * 6, 45 * 16)
+        exact = rate(point.fmr.errors, point.fmr.trials)
+        assert point.fmr.low <= exact.low and point.fmr.high > max(exact.high, 1 / 45)
+    assert rule.bounds is not None
+    assert rule.bounds.log10_high <= np.log10(46) and rule.bounds.log10_low >= -np.log10(11)
+    missing = protocols.PROTOCOLS["calibration_people"].missing(tmp_path, found.config)
+    assert len(missing) == 1 and "all fitted" in missing[0]
 
 
 def test_a_reason_for_no_licence_is_refused(place: Place, tmp_path: Path) -> None:
@@ -319,7 +340,7 @@ def test_the_audit_finds_nothing_wrong_until_there_is(
     found = measured["protocols"]["audit"]
     assert found["changed_files"] == found["stages_of_other_pictures"] == []
     assert found["look_alikes"]["training_pictures"] == 80
-    assert audit.check_folder(place.calibrated) == []
+    assert check_folder(place.calibrated) == []
     path = place.calibrated / checkpoint.METRICS
     before = path.read_text()
     try:
@@ -327,7 +348,7 @@ def test_the_audit_finds_nothing_wrong_until_there_is(
         changed["weights_sha256"] = "0" * 64
         changed["protocols"]["lfw"]["operating_points"]["balanced"]["threshold"] += 1
         path.write_text(json.dumps(changed))
-        wrong = audit.check_folder(place.calibrated)
+        wrong = check_folder(place.calibrated)
     finally:
         path.write_text(before)
     assert len(wrong) == 2 and "other weights" in wrong[0] and "balanced" in wrong[1]

@@ -19,6 +19,7 @@ from siamese.data.targets import contradicted
 from siamese.errors import InputError
 from siamese.evaluation import fitting, metrics
 from siamese.evaluation.comparison import Comparison
+from siamese.evaluation.cross_validation import cross_validate
 from siamese.evaluation.fitting import SupportMethod
 from siamese.evaluation.metrics import Scores
 from tests.evaluation.toys import collection, comparison, people
@@ -225,7 +226,7 @@ def test_too_few_people_fall_back_or_are_said() -> None:
     known = collection(30, 3)
     scales = fitting.fit_support(comparison(), known, SupportMethod.MEAN_LOGIT)
     assert scales[2] == scales[3] == scales[1]
-    with pytest.raises(InputError, match="needs 20 people with 4 pictures"):
+    with pytest.raises(InputError, match="needs 10 people with 4 pictures"):
         fitting.support_scores(comparison(), known, 3, SupportMethod.MEAN_LOGIT)
     with pytest.raises(InputError, match="there are 3"):
         draw_pairs(Collection.named(["a", "a", "b", "b", "c", "c"]))
@@ -261,3 +262,48 @@ def test_the_halves_never_move() -> None:
     fitted = ["F0006_MID1", "F0013_MID1", "F0039_MID1", "9", "46", "49"]
     reports = ["F0011_MID1", "F0023_MID1", "F0029_MID1", "F0068_MID1", "50"]
     assert [fits(name) for name in fitted + reports] == [True] * 6 + [False] * 5
+
+
+def test_no_pair_is_judged_by_a_fit_that_saw_its_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every pair is judged once; who is judged took no part in that fit, nor did a relative."""
+    identities = [f"F{i // 8}_MID{i // 4 % 2}" for i in range(96)]  # 12 families of 2, 4 pictures
+    vectors, _ = people(24, 4)
+    found = dataclasses.replace(Collection.named(identities), vectors=vectors)
+    pairs = draw_pairs(found, impostors=3000).distinct()
+    scores = comparison().scores(pairs, vectors)
+    fitted: list[set[float]] = []
+    real = fitting.fit_platt
+
+    def watched(known: Scores, count: int | None = None) -> fitting.Platt:
+        fitted.append({*known.genuine.tolist(), *known.impostor.tolist()})
+        return real(known, count)
+
+    monkeypatch.setattr(fitting, "fit_platt", watched)
+    genuine, impostor = cross_validate(
+        (scores.genuine, pairs.genuine), (scores.impostor, pairs.impostor), identities
+    )
+    assert np.isfinite(genuine.logits).all() and np.isfinite(impostor.logits).all()
+    assert len(fitted) == 15 and len({frozenset(seen) for seen in fitted}) == 15
+    for score in [*scores.genuine[:20].tolist(), *scores.impostor[:50].tolist()]:
+        assert sum(score in seen for seen in fitted) < 15
+    auc = metrics.auc(Scores(genuine.logits, impostor.logits))
+    assert auc == pytest.approx(metrics.auc(scores), abs=0.02)
+
+
+def test_few_people_make_a_fit_less_sure() -> None:
+    """Scores far apart have a fit all the same, as sure as so many people allow."""
+    apart = Scores(np.linspace(5, 6, 40), np.linspace(-6, -5, 300))
+    said = {count: fitting.fit_platt(apart, count).of(apart).genuine.mean() for count in (10, 100)}
+    assert said[10] == pytest.approx(np.log(11), abs=0.1)
+    assert said[100] == pytest.approx(np.log(101), abs=0.1)
+    few, all_pairs = fitting.fit_bounds(apart, 10), fitting.fit_bounds(apart)
+    assert few.log10_high < all_pairs.log10_high and few.log10_low > all_pairs.log10_low
+
+
+def test_pairs_of_the_same_two_people_count_little() -> None:
+    """A hundred pairs of each of 45 twos of people: no error is no proof of a rate under 1 %."""
+    twos = np.array([(a, b) for a in range(10) for b in range(a)]).repeat(100, axis=0)
+    none = metrics.rate_among(np.zeros(4500, bool), twos)
+    assert none.value == 0 and 0.06 < none.high < 0.09  # 1 - 0.025 ** (1 / 45)
+    one = metrics.rate_among((twos == (1, 0)).all(axis=1), twos)
+    assert one.value == pytest.approx(1 / 45) and one.low < 0.002 and one.high > 0.1

@@ -83,5 +83,6 @@ def raw_checkpoint(folder: Path) -> None:
     """A network that nobody trained, which tells textures apart well enough."""
     torch.manual_seed(0)
     network = Siamese(NetworkConfig(image_size=32, embedding_size=32)).eval()
-    config = CheckpointConfig(network.config, detector="none")
+    training = ({"sources": {"train_fiw.zip": "of no matter"}},)
+    config = CheckpointConfig(network.config, detector="none", training=training)
     checkpoint.save(folder, network, config)

@@ -22,7 +22,6 @@ from siamese.training.augment import Augmentation, draw
 from siamese.training.batches import RelatedBatches, ShuffledBatches, nearest_people
 from siamese.training.loop import Batches, Data, Schedule, parameter_groups, run_stage
 from siamese.training.objectives import Batch, Distillation, VerificationObjective
-from siamese.training.validation import Validation
 
 CALM = Augmentation(rotation=0, scale=0, colour=0, low_resolution=0, jpeg=0, erase=0, grey=0)
 SCHEDULE = Schedule(
@@ -328,7 +327,7 @@ def test_validation_rates_against_a_slow_count_of_every_pair() -> None:
     everybody = LabelledCrops(
         crops, data.identities, data.identities, np.zeros_like(data.identities)
     )
-    found = Validation(Conditions(everybody, within=False, window=None))(network)
+    found = Conditions(everybody, within=False, window=None).log_row(network)
     assert found["validation_tar_1"] == pytest.approx(np.mean(scores[same] >= limit))
     rates = [(np.mean(impostor >= t), np.mean(scores[same] < t)) for t in (*impostor, np.inf)]
     matched, missed = min(rates, key=lambda pair: abs(pair[0] - pair[1]))

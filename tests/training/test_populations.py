@@ -107,7 +107,7 @@ def test_pairs_are_those_of_a_slow_loop(calibration: Collection, aged: Collectio
     who = [picture.identity for picture in calibration.pictures]
     assert all(who[i] != who[j] and family(who[i]) == family(who[j]) for i, j in kin.rows)
     assert len(kin.rows) == 150 * 3 * 18, f"of 36 pairs of two relatives no more than {EACH}"
-    assert len(np.unique(kin.units)) == 150 and (kin.units[:, 0] == kin.units[:, 1]).all()
+    assert len(np.unique(kin.people)) == 450 and (kin.people[:, 0] != kin.people[:, 1]).all()
 
 
 def test_each_population_keeps_the_rate_that_its_point_is_named_for(rule: DecisionRule) -> None:
@@ -185,7 +185,7 @@ def test_intervals_allow_for_what_pairs_share() -> None:
     """One picture that matches everybody is one fact, not sixty."""
     rows = np.argwhere(np.triu(np.ones((60, 60)), 1))
     hits = (rows == 0).any(axis=1)
-    found, exact = metrics.paired_rate(hits, rows), metrics.rate(int(hits.sum()), len(hits))
+    found, exact = metrics.rate_among(hits, rows), metrics.rate(int(hits.sum()), len(hits))
     assert (found.errors, found.trials) == (exact.errors, exact.trials)
     assert found.high - found.low > 2 * (exact.high - exact.low)
 

@@ -19,7 +19,7 @@ from siamese.data.people import Part
 from siamese.errors import InputError
 from siamese.network import NetworkConfig, Siamese
 from siamese.training import calibrate, loop
-from siamese.training.recipe import Place, Recipe, make, read_recipe
+from siamese.training.recipe import Recipe, Workspace, make, read_recipe
 from tests.conftest import REPOSITORY
 from tests.evaluation import world
 from tests.reference import write_reference
@@ -172,7 +172,7 @@ def test_the_record_tells_the_stages_with_their_hashes_and_the_recipe(
     [
         (("a die", 'a die"\nsize = 3\n#'), "parent.size is unknown to this program"),
         (("pictures = 96", 'pictures = "many"'), "distill.pictures should be a valid integer"),
-        (("[files]", "[files"), "is no recipe"),
+        (("[files]", "[files"), "is not a recipe"),
         (("[parent]", "[elsewhere]"), "elsewhere is unknown"),
         (("[files]", "shares = [1]\n[files]"), "has 1 shares for 2 siamese stages"),
     ],
@@ -200,7 +200,7 @@ def test_what_cannot_be_followed_is_said_before_anything_is_trained(
     path = tmp_path / "recipe.toml"
     path.write_text((data / "recipe.toml").read_text().replace(*change))
     with pytest.raises(InputError, match=message):
-        make(read_recipe(path), Place(data, data / "cache"), tmp_path / "out")
+        make(read_recipe(path), Workspace(data, data / "cache"), tmp_path / "out")
     assert not list(tmp_path.rglob(loop.STATE))
 
 

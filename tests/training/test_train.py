@@ -241,8 +241,8 @@ def test_who_stands_in_two_sources_under_two_names_is_left_out(world: Path, tmp_
         (["--teacher", "x", "--drawings", "--pictures", "32"], "knows aligned faces only"),
         (["--init", "nowhere", "--pictures", "32"], "nowhere"),
         (["--emphasis", "poses.zip", "2", "--pictures", "32"], "poses.zip, which is none of the"),
-        ([], "Say with --pictures"),
-        (["--out", "x", "--pictures", "32"], "Say once which folder"),
+        ([], "Give --pictures"),
+        (["--out", "x", "--pictures", "32"], "Name the folder to write, once"),
         (["--device", "cuda", "--pictures", "32"], "no CUDA device"),
     ],
 )

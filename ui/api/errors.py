@@ -73,15 +73,11 @@ class Page(gr.Blocks):
 def handlers() -> dict[type[Exception], Callable[[Request, Any], Response]]:
     """For the server: what to answer where Gradio's own routes raise an error of these kinds."""
     return {
-        RequestValidationError: _malformed,
+        RequestValidationError: lambda *_: guard.refuse(400, words.MALFORMED),
         HTTPException: _objected,
         TypeError: _misnamed,
         KeyError: _misnamed,
     }
-
-
-def _malformed(request: Request, error: RequestValidationError) -> Response:
-    return guard.refuse(400, words.MALFORMED)
 
 
 def _objected(request: Request, error: HTTPException) -> Response:
@@ -90,7 +86,7 @@ def _objected(request: Request, error: HTTPException) -> Response:
 
 
 def _misnamed(request: Request, error: TypeError | KeyError) -> Response:
-    """A parameter or an endpoint that there is none of; any other error of the kind is a bug."""
+    """An unknown parameter or endpoint; any other error of the kind is a bug."""
     if _BY_NAME not in request.url.path:
         raise error
     if isinstance(error, KeyError):

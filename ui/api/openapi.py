@@ -1,11 +1,14 @@
 """The API as an OpenAPI document, in place of Gradio's own.
 
 That one names no required parameter, drops every description, has types that OpenAPI does not know
-and says nothing of errors.
+and says nothing of errors. What does not depend on the answers stands in openapi.yaml.
 """
 
+from pathlib import Path
+from string import Template
 from typing import Any
 
+import yaml
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from starlette.requests import Request
@@ -20,33 +23,8 @@ _ANSWERS: dict[str, TypeAdapter[Any]] = {
     "pick": TypeAdapter(Pick),
 }
 _MODE: JsonSchemaMode = "serialization"
-_REFUSAL = {
-    "description": "The reason why there is no answer.",
-    "type": "object",
-    "properties": {
-        "error": {"type": "string", "description": "One sentence for the person who asked."},
-        "title": {
-            "type": "string",
-            "description": "Its stable code.",
-            "enum": ["unreadable_image", "no_face", "bad_input", "error"],
-        },
-    },
-    "required": ["error", "title"],
-}
-_FILE = {
-    "description": "An uploaded file.",
-    "type": "object",
-    "properties": {
-        "path": {"type": "string", "description": "What POST /gradio_api/upload answered."},
-        "orig_name": {"type": "string", "description": "What to call the photo in messages."},
-        "meta": {
-            "type": "object",
-            "properties": {"_type": {"const": "gradio.FileData"}},
-            "required": ["_type"],
-        },
-    },
-    "required": ["path", "meta"],
-}
+# The document without what is said elsewhere; and the part that each call has.
+_FRAME, _CALL = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8").split("---", 1)
 
 
 class _Answers(GenerateJsonSchema):
@@ -102,63 +80,27 @@ def document(endpoints: dict[str, Any]) -> dict[str, Any]:
         ref_template="#/components/schemas/{model}",
         schema_generator=_Answers,
     )
-    paths: dict[str, Any] = {"/gradio_api/upload": {"post": _upload()}}
-    for path, endpoint in endpoints.items():
-        name = path.strip("/")
-        paths[f"/gradio_api/call/v2/{name}"] = {"post": _ask(name, endpoint)}
-        paths[f"/gradio_api/call/{name}/{{event_id}}"] = {"get": _fetch(name)}
+    found: dict[str, Any] = yaml.safe_load(_FRAME)
+    found["info"] |= {"title": words.TITLE, "version": str(SCHEMA_VERSION)}
     # Names of decisions and warnings stand where they are used.
     schemas = {name: schema for name, schema in answers["$defs"].items() if "enum" not in schema}
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": words.TITLE,
-            "description": words.API_ABOUT,
-            "version": str(SCHEMA_VERSION),
-        },
-        "paths": paths,
-        "components": {"schemas": {**schemas, "File": _FILE, "Refusal": _REFUSAL}},
-    }
+    found["components"]["schemas"] |= schemas
+    for path, endpoint in endpoints.items():
+        found["paths"] |= _call(path.strip("/"), endpoint)
+    return found
 
 
-def _upload() -> dict[str, Any]:
-    body = {
-        "type": "object",
-        "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-        "required": ["files"],
-    }
-    return {
-        "summary": words.API_UPLOAD,
-        "operationId": "upload",
-        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": body}}},
-        "responses": {
-            "200": _json(
-                "The paths of the files, to name them by.",
-                {"type": "array", "items": {"type": "string"}},
-            )
-        },
-    }
-
-
-def _ask(name: str, endpoint: dict[str, Any]) -> dict[str, Any]:
+def _call(name: str, endpoint: dict[str, Any]) -> dict[str, Any]:
+    """The addresses of one call: where it is asked, and where its answer is fetched."""
+    said, kind = words.API[name], {"verify": "Verification", "pick": "Pick"}[name]
+    summary = said.split(". ")[0] + "."
+    text = Template(_CALL).substitute(name=name, kind=kind, summary=summary, description=said)
+    found: dict[str, Any] = yaml.safe_load(text)
     photo = {"anyOf": [{"$ref": "#/components/schemas/File"}, {"type": "string"}]}
-    body = parameters_schema(name, endpoint["parameters"], photo, words.PHOTO_FOR_API)
-    started = {
-        "type": "object",
-        "properties": {"event_id": {"type": "string"}},
-        "required": ["event_id"],
-    }
-    return {
-        "summary": words.API[name].split(". ")[0] + ".",
-        "description": f"{words.API[name]} {words.API_FETCH.format(name=name)}",
-        "operationId": name,
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": {
-            "200": _json("The call waits or runs.", started),
-            "400": _refused("The request itself makes no sense."),
-            "413": _refused("The request is too large."),
-        },
-    }
+    schema = parameters_schema(name, endpoint["parameters"], photo, words.PHOTO_FOR_API)
+    content = found[f"/gradio_api/call/v2/{name}"]["post"]["requestBody"]["content"]
+    content["application/json"]["schema"] = schema
+    return found
 
 
 def parameters_schema(
@@ -190,28 +132,3 @@ def parameters_schema(
 
 def _is_photo(schema: dict[str, Any]) -> bool:
     return any("meta" in kind.get("properties", {}) for kind in schema.get("anyOf", []))
-
-
-def _fetch(name: str) -> dict[str, Any]:
-    kind = {"verify": "Verification", "pick": "Pick"}[name]
-    return {
-        "summary": f"Fetch the answer to a call of {name}.",
-        "operationId": f"{name}_answer",
-        "parameters": [
-            {"name": "event_id", "in": "path", "required": True, "schema": {"type": "string"}}
-        ],
-        "responses": {
-            "200": {
-                "description": words.API_EVENTS.format(kind=kind),
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
-            }
-        },
-    }
-
-
-def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
-def _refused(description: str) -> dict[str, Any]:
-    return _json(description, {"$ref": "#/components/schemas/Refusal"})

@@ -1,52 +1,19 @@
 """HTML for the answer on two photos: verdict, probability on its scale, all pairs of faces."""
 
 import math
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
 from siamese import Decision, Verification
 from siamese.answers import Explanation
-from siamese.calibration import ANYBODY, LN10, REASONS, DecisionRule
-from siamese.faces.detector import Face
-from ui import draw, words
+from siamese.calibration import ANYBODY, LN10, REASONS, DecisionRule, Judgement
+from ui import words
 from ui.html import details, numbers, why
+from ui.html.templates import macros
 
-_VERDICT = Markup(
-    '<section class="answer {tone}" aria-label="{verdict}" data-say="{say}">'
-    '<div class="faces">{first}<span class="sign" aria-hidden="true">{sign}</span>{second}</div>'
-    '<div class="verdict"><h2 tabindex="-1" data-key="verdict">{verdict}</h2>'
-    '<p class="number"><b>{percent}</b> {unit}</p><p class="lead">{lead}</p>{searched}{among}</div>'
-    "{warnings}{joined}{scale}{why}{matrix}{more}</section>"
-)
-_SCALE = Markup(
-    '<div class="scale"><div role="img" aria-label="{label}"><div class="track">'
-    '<div class="zone different" style="width:{low}%"></div>'
-    '<div class="zone uncertain" style="left:{low}%;width:{band}%"></div>'
-    '<div class="zone same" style="left:{high}%;right:0"></div>'
-    '<div class="here" style="left:{here}%"></div>'
-    '<span class="this" style="--at:{here}%">{this}</span></div>'
-    '<div class="ticks">{ticks}</div></div><ul class="legend">{legend}</ul></div>'
-)
-_MATRIX = Markup(
-    '<div class="matrix"><h3>{title}</h3><div class="wide" tabindex="0" role="region"'
-    ' aria-label="{title}"><table><thead><tr><td></td>{head}</tr></thead>'
-    "<tbody>{body}</tbody></table></div></div>"
-)
-_JOINED = Markup(
-    '<div class="joined" role="group" aria-label="{label}"><p>{label}</p>{pairs}</div>'
-)
-_PAIR = Markup(
-    '<button type="button" data-do="pair" data-row="{row}" data-column="{column}"'
-    ' data-key="joined-{row}-{column}" aria-pressed="{pressed}" aria-label="{label}">'
-    '<img src="{first}" alt=""><b aria-hidden="true">{numbers[0]}</b><i aria-hidden="true"></i>'
-    '<b aria-hidden="true">{numbers[1]}</b><img src="{second}" alt=""></button>'
-)
-_CELL = Markup(
-    '<td class="{decision}{current}"><button type="button" data-do="pair" data-row="{row}"'
-    ' data-column="{column}" data-key="pair-{row}-{column}" aria-pressed="{pressed}">{percent}'
-    ' <span aria-hidden="true">{sign}</span><span class="unseen"> {verdict}</span></button></td>'
-)
+_HTML = macros("answers")
 
 
 def verification(
@@ -63,32 +30,30 @@ def verification(
     rule = rule.among(found.population)
     logits = _known(None if matrix is None else rule.pair_logit(matrix), found)
     tone = shown(found.decision, found.probability)
-    percent = numbers.percent(found.probability)
-    answer = _VERDICT.format(
-        tone=tone,
-        verdict=words.VERDICTS[tone],
-        first=details.crop(found.first),
-        second=details.crop(found.second),
-        sign=words.SIGNS[tone],
-        say=words.SAY_VERDICT.format(verdict=words.VERDICTS[tone], percent=percent),
-        percent=percent,
-        unit=words.PROBABILITY_OF_SAME,
-        lead=_lead(found),
-        searched=_searched(found),
-        among=details.among(found),
-        scale=_scale(found, rule),
-        warnings=details.warnings(found.photos, found.cautions),
-        joined=_joined(logits, found, rule),
-        why=details.asked(
-            "why",
-            words.WHY,
-            words.EXPLAINING,
-            None if explanation is None else why.explanation(explanation),
-        ),
-        matrix=_all_faces(logits, found, rule),
-        more=_more(found, tone),
+    verdict, percent = words.VERDICTS[tone], numbers.percent(found.probability)
+    answer = {
+        "tone": tone,
+        "verdict": verdict,
+        "first": details.crop(found.first),
+        "second": details.crop(found.second),
+        "say": words.SAY_VERDICT.format(verdict=verdict, percent=percent),
+        "percent": percent,
+        "lead": _lead(found),
+        "which": _which(found),
+        "among": details.among(found),
+    }
+    reasons = None if explanation is None else why.explanation(explanation)
+    return str(
+        _HTML.verification(
+            answer,
+            details.warnings(found.photos, found.cautions),
+            _joined(logits, found, rule),
+            _scale(found, rule),
+            details.asked("why", words.WHY, words.EXPLAINING, reasons),
+            _all_faces(logits, found, rule),
+            _more(found, tone),
+        )
     )
-    return str(answer)
 
 
 def shown(decision: Decision, probability: float) -> str:
@@ -139,11 +104,6 @@ def _which(found: Verification) -> str:
         if counts[place] > 1
     ]
     return words.SEARCHED.format(count=found.comparisons, which=words.AND.join(which))
-
-
-def _searched(found: Verification) -> Markup:
-    which = _which(found)
-    return Markup('<p class="searched">{}</p>').format(which) if which else Markup("")
 
 
 def searched(found: Verification) -> str:
@@ -218,29 +178,20 @@ def _joined(logits: np.ndarray | None, found: Verification, rule: DecisionRule) 
         at: rule.judge(float(logits[at]), found.operating_point, found.prior, logits.size)
         for at in matches(logits)
     }
-    same = {
-        at: one.probability
-        for at, one in judged.items()
-        if shown(one.decision, one.probability) == "same"
+    pairs = [_pair(*at, one, found) for at, one in judged.items()]
+    same = [pair for pair in pairs if pair["tone"] == "same"]
+    return Markup(_HTML.joined(same, found) if len(same) > 1 else "")
+
+
+def _pair(row: int, column: int, judged: Judgement, found: Verification) -> dict[str, Any]:
+    """What is shown of a face of the first photo and one of the second."""
+    return {
+        "row": row,
+        "column": column,
+        "current": (row, column) == (found.first.chosen, found.second.chosen),
+        "percent": numbers.percent(judged.probability),
+        "tone": shown(judged.decision, judged.probability),
     }
-    if len(same) < 2:
-        return Markup("")
-    pairs = Markup("").join(_pair(*at, share, found) for at, share in same.items())
-    return _JOINED.format(label=words.JOINED, pairs=pairs)
-
-
-def _pair(row: int, column: int, share: float, found: Verification) -> Markup:
-    percent = numbers.percent(share)
-    current = (row, column) == (found.first.chosen, found.second.chosen)
-    return _PAIR.format(
-        row=row,
-        column=column,
-        pressed="true" if current else "false",
-        label=words.JOINED_PAIR.format(first=row + 1, second=column + 1, percent=percent),
-        first=draw.crop(found.first.faces[row]),
-        second=draw.crop(found.second.faces[column]),
-        numbers=(row + 1, column + 1),
-    )
 
 
 def _all_faces(logits: np.ndarray | None, found: Verification, rule: DecisionRule) -> Markup:
@@ -264,61 +215,21 @@ def _scale(found: Verification, rule: DecisionRule) -> Markup:
     start, end = numbers.position(low), numbers.position(high)
     label = words.SCALE_LABEL if low < high else words.SCALE_LABEL_NO_BAND
     zones = [zone for zone in words.ZONES if zone != "uncertain" or end > start]
-    return _SCALE.format(
-        label=label.format(
-            different=numbers.at_prior(low, prior),
-            same=numbers.at_prior(high, prior),
-            here=numbers.percent(found.probability),
-        ),
-        low=start,
-        band=round(end - start, 2),
-        high=end,
-        here=numbers.position(here),
-        this=words.THIS_PAIR.format(percent=numbers.percent(found.probability)),
-        ticks=Markup("").join(
-            Markup('<span style="--at:{}%">{}</span>').format(left, name)
-            for left, name in numbers.ticks(prior)
-        ),
-        legend=Markup("").join(
-            Markup('<li class="{}">{}</li>').format(zone, words.ZONES[zone]) for zone in zones
-        ),
+    percent = numbers.percent(found.probability)
+    label = label.format(
+        different=numbers.at_prior(low, prior), same=numbers.at_prior(high, prior), here=percent
     )
+    place, ticks = numbers.position(here), numbers.ticks(prior)
+    return Markup(_HTML.scale(label, start, end, place, percent, ticks, zones))
 
 
 def _matrix(logits: np.ndarray, found: Verification, rule: DecisionRule) -> Markup:
-    rows = (
-        Markup("<tr>{}{}</tr>").format(
-            _heading("row", face, row),
-            Markup("").join(
-                _cell(float(logit), row, column, found, rule)
-                for column, logit in enumerate(logits[row])
-            ),
-        )
-        for row, face in enumerate(found.first.faces)
-    )
-    heads = (_heading("col", face, column) for column, face in enumerate(found.second.faces))
-    return _MATRIX.format(
-        title=words.ALL_PAIRS_TITLE, head=Markup("").join(heads), body=Markup("").join(rows)
-    )
-
-
-def _heading(scope: str, face: Face, index: int) -> Markup:
-    return Markup('<th scope="{}"><img src="{}" alt=""> {}</th>').format(
-        scope, draw.crop(face), index + 1
-    )
-
-
-def _cell(logit: float, row: int, column: int, found: Verification, rule: DecisionRule) -> Markup:
-    judged = rule.judge(logit, found.operating_point, found.prior, found.comparisons)
-    tone = shown(judged.decision, judged.probability)
-    current = (row, column) == (found.first.chosen, found.second.chosen)
-    return _CELL.format(
-        decision=tone,
-        current=" current" if current else "",
-        row=row,
-        column=column,
-        pressed="true" if current else "false",
-        percent=numbers.percent(judged.probability),
-        sign=words.SIGNS[tone],
-        verdict=words.VERDICTS[tone],
-    )
+    point, prior, count = found.operating_point, found.prior, found.comparisons
+    rows = [
+        [
+            _pair(row, column, rule.judge(logit, point, prior, count), found)
+            for column, logit in enumerate(line)
+        ]
+        for row, line in enumerate(logits.tolist())
+    ]
+    return Markup(_HTML.matrix(rows, found))

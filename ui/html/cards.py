@@ -1,56 +1,18 @@
-"""HTML for photos: one photo with the faces found in it, and the gallery of the support set.
-
-Everything that comes from outside goes through `Markup.format`, which escapes it.
-"""
+"""HTML for photos: one photo with the faces found in it, and the gallery of the support set."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from markupsafe import Markup
 
-from siamese.faces.detector import Face
 from siamese.verifier import Sighting
-from ui import draw, words
+from ui import words
+from ui.html.templates import macros
 from ui.visit import Member, Problem, Shown
 
 SMALL = 120  # px; lower pictures are enlarged to this height
 
-_CARD = Markup(
-    '<figure class="photo" data-say="{say}">'
-    '<div class="frame"><div class="sheet{small}">'
-    '<img src="{picture}" alt="{alt}">{boxes}</div></div>'
-    '<figcaption><span class="name">{name}</span>{dimensions}</figcaption>'
-    "{problem}{faces}"
-    '<div class="tools">{buttons}</div></figure>'
-)
-_BOX = Markup(
-    '<button type="button" class="face{chosen}{low}" style="left:{left}%;top:{top}%;width:{width}%;'
-    'height:{height}%" data-do="face" data-face="{index}" data-key="box-{index}"'
-    ' aria-pressed="{pressed}" aria-label="{label}">'
-    '<span aria-hidden="true">{number}</span></button>'
-)
-_CHIP = Markup(
-    '<button type="button" class="chip{chosen}" data-do="face" data-face="{index}"'
-    ' data-key="chip-{index}" aria-pressed="{pressed}" aria-label="{label}">'
-    '<img src="{crop}" alt=""><span aria-hidden="true">{number}</span></button>'
-)
-_BUTTON = Markup(
-    '<button type="button" class="quiet" data-do="{do}" data-key="{do}">{label}</button>'
-)
-_OPENER = Markup(
-    '<button type="button" class="quiet opener" data-opens="{keep}" aria-expanded="false">{label}'
-    "</button>"
-)
-_MEMBER = Markup(
-    # A name as long as it is: a text area grows with it. The page goes by the attribute `value`.
-    '<li class="member{state}"><div class="portrait">{picture}</div>'
-    '<div class="who"><textarea rows="1" value="{person}" maxlength="80" data-do="rename"'
-    ' data-member="{key}" data-list="{mark}" data-key="name-{row}" aria-label="{label}"'
-    ' autocomplete="off"'
-    ' spellcheck="false"{disabled}>{person}</textarea><span class="file">{file}</span>'
-    "{note}{problem}</div>"
-    '<button type="button" class="remove" data-do="remove" data-member="{key}"'
-    ' data-key="remove-{row}" aria-label="{remove}" title="{remove}">×</button></li>'
-)
+_HTML = macros("cards")
 
 
 def photo(shown: Shown | None, role: str, all_count: bool = False, face: int | None = None) -> str:
@@ -64,40 +26,25 @@ def photo(shown: Shown | None, role: str, all_count: bool = False, face: int | N
     if not shown.picture:
         return str(problem(shown.problem))
     sighting = shown.sighting
-    several = sighting is not None and len(sighting.faces) > 1
+    total = len(sighting.faces) if sighting else 0
     if face is None:
-        face = shown.face if several and all_count else shown.chosen
-    found = words.SEVERAL_COMPARED if all_count else words.SEVERAL_FACES
-    buttons = [
-        _BUTTON.format(do="clear", label=_shortened(words.ANOTHER_PHOTO)),
-        opener(_shortened(words.SHOW_PHOTO)),
-    ]
-    if not shown.more:
-        buttons.append(_BUTTON.format(do="more", label=words.MORE_FACES))
+        face = shown.face if total > 1 and all_count else shown.chosen
+    found = (words.SEVERAL_COMPARED if all_count else words.SEVERAL_FACES).format(count=total)
+    width, height = shown.photo.size if shown.photo else (0, 0)
     alt = words.PHOTO_ALT if sighting else words.PHOTO_ALT_BARE
-    size = shown.photo.size if shown.photo else (0, 0)
-    card = _CARD.format(
+    card = {
         # Enlarged to be seen; a strip so enlarged would be squeezed to the width of the page.
-        small=" small" if size[1] < SMALL and size[0] <= 2 * size[1] else "",
-        say=_faces_found(len(sighting.faces), found) if sighting else "",
-        picture=shown.picture,
-        alt=alt.format(role=role, name=shown.name),
-        boxes=_boxes(sighting, face) if sighting else "",
-        name=shown.name,
-        dimensions=Markup('<span class="size">{}</span>').format(
-            words.DIMENSIONS.format(width=size[0], height=size[1])
-        ),
-        problem=problem(shown.problem),
-        faces=_chips(sighting, face, found) if sighting and several else "",
-        buttons=Markup("").join(buttons),
-    )
-    return str(card)
+        "small": height < SMALL and width <= 2 * height,
+        "say": (words.ONE_FACE if total == 1 else found) if sighting else "",
+        "alt": alt.format(role=role, name=shown.name),
+        "dimensions": words.DIMENSIONS.format(width=width, height=height),
+    }
+    return str(_HTML.photo(shown, card, _faces(sighting, face), found if total > 1 else ""))
 
 
 def comparing() -> str:
     """The notice while the answer to what is on the page now is being made."""
-    said = Markup('<div class="waiting comparing" data-say="{}"><p>{}</p></div>')
-    return str(said.format(words.COMPARING, words.COMPARING))
+    return str(_HTML.comparing())
 
 
 def opener(label: str | Markup, keep: str = "") -> Markup:
@@ -105,25 +52,17 @@ def opener(label: str | Markup, keep: str = "") -> Markup:
 
     The page remembers what is open under the name `keep`, if there is one.
     """
-    return _OPENER.format(label=label, keep=keep)
+    return Markup(_HTML.opener(label, keep))
 
 
 def problem(found: Problem | None) -> Markup:
     """One sentence on what is wrong, announced to screen readers; empty for no problem."""
-    if found is None:
-        return Markup("")
-    return Markup('<p class="problem" role="alert" data-code="{}">{}</p>').format(
-        found.code, found.message
-    )
+    return Markup(_HTML.problem(found))
 
 
 def notice(message: str, more: Markup | str = "") -> str:
     """A plain sentence in place of an answer, and what one can do instead."""
-    return str(
-        Markup('<div class="waiting" data-say="{}"><p>{}</p>{}</div>').format(
-            message, message, more
-        )
-    )
+    return str(_HTML.notice(message, more))
 
 
 def members(shown: Mapping[str, Member], mark: str) -> str:
@@ -137,22 +76,8 @@ def members(shown: Mapping[str, Member], mark: str) -> str:
     if not shown:
         return ""
     ordered = sorted(shown.items(), key=lambda item: item[1].embedding is not None)
-    rows = Markup("").join(
-        _member(row, key, member, mark) for row, (key, member) in enumerate(ordered)
-    )
-    return str(
-        Markup(
-            '<div class="summary"><span>{}</span>{}</div>'
-            '<p class="hint">{}</p><ul class="members">{}</ul>'
-        ).format(
-            words.PHOTOS_OF_PEOPLE.format(count=len(shown))
-            if len(shown) > 1
-            else words.PHOTO_OF_ONE,
-            opener(words.SHOW_PEOPLE),
-            words.PERSON_NAME_HINT,
-            rows,
-        )
-    )
+    several = words.PHOTOS_OF_PEOPLE.format(count=len(shown))
+    return str(_HTML.members(ordered, several if len(shown) > 1 else words.PHOTO_OF_ONE, mark))
 
 
 def unused(shown: Iterable[Member]) -> str:
@@ -166,91 +91,30 @@ def unused(shown: Iterable[Member]) -> str:
     return (words.UNUSED_ONE if count == 1 else words.UNUSED).format(count=count, total=total)
 
 
-def _member(row: int, key: str, member: Member, mark: str) -> Markup:
-    shown = member.shown
-    picture = Markup('<img src="{}" alt="">').format(shown.picture) if shown.picture else ""
-    unusable = member.embedding is None
-    reason = Markup("<strong>{}:</strong> {}").format(
-        words.NOT_USED, (shown.problem or Problem("", "")).message
-    )
-    return _MEMBER.format(
-        state=" unusable" if unusable else "",
-        picture=picture or Markup('<span class="blank" aria-hidden="true">?</span>'),
-        person=member.person,
-        row=row,
-        key=key,
-        mark=mark,
-        label=words.PERSON_NAME.format(photo=shown.name),
-        file=shown.name,
-        note=Markup("").join(
-            Markup('<p class="several" role="note">{}</p>').format(said)
-            for said in (
-                *([words.MEMBER_FACES.format(count=member.faces)] if member.faces > 1 else []),
-                *member.warnings,
-            )
-        ),
-        problem=Markup('<p class="problem" role="note">{}</p>').format(reason) if unusable else "",
-        remove=words.REMOVE_PHOTO.format(photo=shown.name),
-        disabled=Markup(" disabled") if unusable else "",
-    )
-
-
-def _boxes(sighting: Sighting, chosen: int | None) -> Markup:
+def _faces(sighting: Sighting | None, chosen: int | None) -> list[dict[str, Any]]:
+    """The faces of a photo with their places in it, in per cent of its sides."""
+    if sighting is None:
+        return []
     width, height = sighting.photo.size
-    # The chosen one last, so that it lies on top where boxes overlap.
-    order = sorted(range(len(sighting.faces)), key=lambda index: index == chosen)
-    return Markup("").join(
-        _box(sighting.faces[index], index, chosen, (width, height), len(sighting.faces))
-        for index in order
-    )
-
-
-def _box(face: Face, index: int, chosen: int | None, size: tuple[int, int], total: int) -> Markup:
-    x0, x1 = (100 * min(max(x, 0.0), size[0]) / size[0] for x in (face.box[0], face.box[2]))
-    y0, y1 = (100 * min(max(y, 0.0), size[1]) / size[1] for y in (face.box[1], face.box[3]))
-    return _BOX.format(
-        chosen=" chosen" if index == chosen else "",
-        # The number stands above the face unless that is out of the picture.
-        low="" if y0 > 15 else " inside",
-        left=f"{x0:.2f}",
-        top=f"{y0:.2f}",
-        width=f"{x1 - x0:.2f}",
-        height=f"{y1 - y0:.2f}",
-        index=index,
-        pressed="true" if index == chosen else "false",
-        label=_face_label(index, total, index == chosen),
-        number=index + 1,
-    )
-
-
-def _chips(sighting: Sighting, chosen: int | None, found: str) -> Markup:
-    total = len(sighting.faces)
-    chips = Markup("").join(
-        _CHIP.format(
-            chosen=" chosen" if index == chosen else "",
-            index=index,
-            pressed="true" if index == chosen else "false",
-            label=_face_label(index, total, index == chosen),
-            crop=draw.crop(face),
-            number=index + 1,
-        )
+    return [
+        {
+            "face": face,
+            "index": index,
+            "chosen": index == chosen,
+            "label": _label(index, len(sighting.faces), index == chosen),
+            "x0": _share(face.box[0], width),
+            "y0": _share(face.box[1], height),
+            "x1": _share(face.box[2], width),
+            "y1": _share(face.box[3], height),
+        }
         for index, face in enumerate(sighting.faces)
-    )
-    return Markup(
-        '<p class="hint">{}</p><div class="chips" role="group" aria-label="{}">{}</div>'
-    ).format(found.format(count=total), words.CHOOSE_FACE, chips)
+    ]
 
 
-def _shortened(label: str) -> Markup:
-    """A label whose first word is enough to see where room is short; the rest is still read out."""
-    first, _, rest = label.partition(" ")
-    return Markup('{}<span class="rest"> {}</span>').format(first, rest)
+def _share(place: float, side: int) -> float:
+    return 100 * min(max(place, 0.0), side) / side
 
 
-def _faces_found(count: int, several: str) -> str:
-    return words.ONE_FACE if count == 1 else several.format(count=count)
-
-
-def _face_label(index: int, total: int, chosen: bool) -> str:
+def _label(index: int, total: int, chosen: bool) -> str:
     label = words.FACE_OF.format(number=index + 1, total=total)
     return f"{label}, {words.FACE_USED}" if chosen else label

@@ -9,45 +9,24 @@ from markupsafe import Markup
 
 from siamese.answers import Caution, Origin, PhotoFaces, Pick, Verification
 from siamese.calibration import ANYBODY, CHILDREN, RELATIVES, OperatingPoint, Similar
-from ui import draw, words
+from ui import words
 from ui.html import numbers
+from ui.html.templates import macros
 
 SHA = 12  # digits of a hash that are shown; the JSON has all
 
-_TOOLS = Markup(
-    '<div class="tools"><button type="button" class="quiet" data-copy="{json}"'
-    ' data-done="{copied}">{copy}</button>'
-    '<a class="quiet" download="{file}.json"'
-    ' href="data:application/json;base64,{encoded}">{save}</a>'
-    '<button type="button" class="quiet" data-picture="{picture}" data-file="{file}.png">'
-    "{save_picture}</button></div>"
-)
-# What is open stays open in the next answer, and on the next visit: see drawers.html.
-_MORE = Markup(
-    '<details data-keep="{key}"><summary data-key="{key}">{title}</summary>{content}</details>'
-)
-# What has to be computed first: opening it asks the server.
-_ASK = Markup(
-    '<details data-keep="{key}" data-ask="{key}"><summary data-key="{key}">{title}</summary>'
-    '<p class="pending" role="status">{pending}</p></details>'
-)
-_PARAGRAPH = Markup("<p>{}</p>")
+_HTML = macros("details")
 
 
 def crop(photo: PhotoFaces) -> Markup:
     """The face that was used, as the network saw it."""
-    return Markup('<img class="crop" src="{}" alt="{}">').format(
-        draw.crop(photo.face), words.CROP_ALT.format(name=photo.name)
-    )
+    return Markup(_HTML.crop(photo))
 
 
 def warnings(photos: Sequence[PhotoFaces], cautions: Sequence[Caution] = ()) -> Markup:
     """What makes the answer less reliable, as a whole and by photo; empty if nothing does."""
-    rows = [Markup("<li>{}</li>").format(caution.message) for caution in cautions]
-    rows += [Markup("<li><b>{}</b> {}</li>").format(*found) for found in _warned(photos)]
-    if not rows:
-        return Markup("")
-    return Markup('<ul class="warnings">{}</ul>').format(Markup("").join(rows))
+    warned = _warned(photos)
+    return Markup(_HTML.warnings(cautions, warned) if cautions or warned else "")
 
 
 def _warned(photos: Sequence[PhotoFaces]) -> list[tuple[str, str]]:
@@ -109,7 +88,7 @@ def among(found: Verification | Pick) -> Markup:
     ]
     if found.false_matches_among:
         said.append(words.AMONG.format(shares=", ".join(shares)))
-    return Markup('<p class="among">{}</p>').format(" ".join(said)) if said else Markup("")
+    return Markup(_HTML.among(" ".join(said)))
 
 
 def named(population: str) -> str:
@@ -162,19 +141,18 @@ def more(
         words.WEIGHTS.format(sha=origin.sha256[:SHA], name=origin.source),
         words.MILLISECONDS.format(total=total, stages=stages),
     ]
-    content = Markup("").join(_PARAGRAPH.format(line) for line in lines)
-    return folded("details", words.DETAILS, content + taking)
+    return folded("details", words.DETAILS, _HTML.paragraphs(lines) + taking)
 
 
 def folded(key: str, title: str, content: Markup) -> Markup:
     """A part of the answer that is shown when it is opened; the page remembers it by `key`."""
-    return _MORE.format(key=key, title=title, content=content)
+    return Markup(_HTML.folded(key, title, content))
 
 
 def asked(key: str, title: str, pending: str, content: Markup | None) -> Markup:
     """A part of the answer that is computed when it is opened; `content` is None until then."""
     if content is None:
-        return _ASK.format(key=key, title=title, pending=pending)
+        return Markup(_HTML.to_be_asked(key, title, pending))
     return folded(key, title, content)
 
 
@@ -185,16 +163,8 @@ def tools(answer: Mapping[str, Any], file: str, picture: Mapping[str, Any]) -> M
     `file` the name of what is saved.
     """
     body = json.dumps(answer, indent=2, ensure_ascii=False)
-    return _TOOLS.format(
-        json=body,
-        encoded=base64.b64encode(body.encode()).decode("ascii"),
-        copy=words.COPY_JSON,
-        copied=words.COPIED,
-        save=words.SAVE_JSON,
-        save_picture=words.SAVE_PICTURE,
-        picture=json.dumps(picture, ensure_ascii=False),
-        file=file,
-    )
+    encoded = base64.b64encode(body.encode()).decode("ascii")
+    return Markup(_HTML.take_along(body, encoded, json.dumps(picture, ensure_ascii=False), file))
 
 
 def picture(

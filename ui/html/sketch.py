@@ -10,19 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from markupsafe import Markup
 
-from ui import words
+from ui.html.templates import macros
 from ui.server import stubs  # noqa: F401
 
 SIDE = 420  # px of the sheet
 _SCRIPT = Path(__file__).with_name("sketch.js").read_text(encoding="utf-8")
-_SHEET = Markup(
-    '<div class="sheet-of-paper" data-turn="{turn}"><canvas width="{side}" height="{side}"'
-    ' role="img" aria-label="{label}" data-picture="{picture}"></canvas>'
-    '<div class="sheet-tools"><button type="button" class="quiet" data-sheet="undo">{undo}</button>'
-    '<button type="button" class="quiet" data-sheet="clear">{clear}</button></div></div>'
-)
+_HTML = macros("drawings")
 
 
 class Sketch(gr.HTML):
@@ -49,13 +43,4 @@ def sheet(turn: str, picture: str = "") -> str:
 
     `turn` is its `mark`; a value that is equal to the last one would not reach the page.
     """
-    return str(
-        _SHEET.format(
-            turn=turn,
-            side=SIDE,
-            label=words.SHEET,
-            picture=picture,
-            undo=words.UNDO,
-            clear=words.CLEAR_SHEET,
-        )
-    )
+    return str(_HTML.sheet(turn, SIDE, picture))

@@ -132,7 +132,7 @@ def _bytes(value: Any) -> int:
 
 
 def clear(app: App, session: str | None) -> None:
-    """Drop a visit at its wish: whatever it asked for before this very event shows nothing."""
+    """Drop a visit at the visitor's request; what was asked for before this event shows nothing."""
     events = list(app.get_blocks()._queue.event_ids_to_events.items())
     _given_up.update(
         (id_, event) for id_, event in events if event.session_hash == session and id_ != _here()

@@ -2,7 +2,7 @@
 
 Gradio fetches any web address that a payload names as a file, serves uploads to whoever knows their
 path, has pages about its visitors, can write what a page shows to disk, and sets no limit to what
-one visitor may send. Nothing of that is wanted here.
+one visitor may send. None of that is wanted here.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ui import words
 from ui.server import hosts
 from ui.server.client import client_of
-from ui.server.receiving import receive_upload
+from ui.server.receiving import Refusal, receive_upload
 from ui.server.shares import SHARES
 from ui.server.store import Store
 
@@ -43,14 +43,6 @@ _ALLOWED = re.compile(
 _FETCHED = re.compile(rf"{_API}call/[^/]+/([^/]+)/?")
 _UPLOADED = re.compile(r"[0-9a-f]{64}/[^/]+")
 _WEB = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-
-
-class Refusal(Exception):
-    """Why a request is not passed on: a status and one sentence."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.response = refuse(status, sentence)
 
 
 class Guard:
@@ -81,7 +73,7 @@ class Guard:
                 raise Refusal(503, words.BUSY)
             await self._answer(scope, receive, sending)
         except Refusal as refusal:
-            await refusal.response(scope, receive, sending)
+            await refuse(refusal.status, str(refusal))(scope, receive, sending)
         except Exception as error:  # the edge: what Gradio trips over is no concern of visitors
             report(error)
             if not started:

@@ -28,8 +28,8 @@ MAX_UPLOAD = 512 * 2**20  # bytes of one upload, which may bring many photos
 SECONDS = 120.0  # for an upload to arrive
 
 
-class Unwanted(Exception):
-    """Why an upload is refused: a status and one sentence."""
+class Refusal(Exception):
+    """Why a request is refused: a status and one sentence."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -40,7 +40,7 @@ async def receive_upload(scope: Scope, receive: Receive, store: Store) -> Respon
     """The paths of the files of an upload, as Gradio's clients want them; or one sentence."""
     try:
         return JSONResponse([str(path) for path in await _received(scope, receive, store)])
-    except Unwanted as error:
+    except Refusal as error:
         # In the words alone: Gradio's page shows them to people as they are.
         return PlainTextResponse(str(error), error.status)
 
@@ -64,7 +64,7 @@ async def _received(scope: Scope, receive: Receive, store: Store) -> list[Path]:
     try:
         arrival = await asyncio.to_thread(store.arrive, client_of(scope), int(said))
     except NoRoom as error:
-        raise Unwanted(503, words.BUSY) from error
+        raise Refusal(503, words.BUSY) from error
     body = None
     try:
         body = _Body(store, arrival, _edge(headers))
@@ -85,18 +85,18 @@ def _objection(error: BaseException) -> BaseException:
     """What to say of an error; itself where it is none of the upload's."""
     match error:
         case NoRoom():
-            return Unwanted(503, words.BUSY)
+            return Refusal(503, words.BUSY)
         case TimeoutError():
-            return Unwanted(408, words.TOO_SLOW.format(seconds=int(SECONDS)))
+            return Refusal(408, words.TOO_SLOW.format(seconds=int(SECONDS)))
         case FormParserError() | UnicodeDecodeError():
-            return Unwanted(400, words.BAD_UPLOAD)
+            return Refusal(400, words.BAD_UPLOAD)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
-            return Unwanted(507, words.DISK_FULL)
+            return Refusal(507, words.DISK_FULL)
     return error
 
 
-def _too_large() -> Unwanted:
-    return Unwanted(413, words.UPLOAD_TOO_LARGE.format(megabytes=MAX_UPLOAD // 2**20))
+def _too_large() -> Refusal:
+    return Refusal(413, words.UPLOAD_TOO_LARGE.format(megabytes=MAX_UPLOAD // 2**20))
 
 
 def _edge(headers: Headers) -> bytes:
@@ -112,7 +112,7 @@ async def _read(receive: Receive, body: "_Body", progress: str) -> None:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Unwanted(400, words.GONE)
+            raise Refusal(400, words.GONE)
         chunk = message.get("body", b"")
         if chunk:
             for name, data in await asyncio.to_thread(body.feed, chunk):
@@ -194,7 +194,7 @@ class _Body:
         if options.get(b"name") != b"files" or b"filename" not in options:
             raise FormParserError("a part of another name")
         if len(self._arrival.files) >= MAX_FILES:
-            raise Unwanted(413, words.TOO_MANY_FILES.format(limit=MAX_FILES))
+            raise Refusal(413, words.TOO_MANY_FILES.format(limit=MAX_FILES))
         self._name, self._file_size = _clean(options[b"filename"].decode()), 0
         self._file = self._store.place(self._arrival, self._name).open("xb")
 
@@ -203,7 +203,7 @@ class _Body:
         self._file_size += end - start
         if self._file_size > MAX_FILE:
             sentence = words.FILE_TOO_LARGE.format(name=self._name, megabytes=MAX_FILE // 1_000_000)
-            raise Unwanted(413, sentence)
+            raise Refusal(413, sentence)
         self._file.write(data[start:end])
         self._written.append((self._name, data[start:end]))
 

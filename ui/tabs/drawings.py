@@ -4,27 +4,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from markupsafe import Markup
 
-from siamese import Gallery, ImageError, SiameseError, Verifier
+from siamese import ImageError, SiameseError, Verifier
 from ui import words
 from ui.html import about, cards, numbers, rankings
 from ui.html.sketch import SIDE, Sketch, mark, sheet
+from ui.html.templates import macros
 from ui.photo import take
 from ui.server.fields import event_data
 from ui.tabs import alphabets
-from ui.tabs.alphabets import Character
 from ui.tabs.components import Panel
 from ui.tabs.options import follow, options, settling
 from ui.visit import Problem
 
 ANY_PRIOR = 5  # per cent: as much as for each of the twenty characters
 MAX_DRAWING = 400_000  # characters of a data URL; a drawing of ours has a tenth of it
-_CHARACTERS = Markup('<div class="characters" role="group" aria-label="{label}">{all}</div>')
-_CHARACTER = Markup(
-    '<button type="button" data-do="show" data-row="{row}" data-key="character-{row}"'
-    ' title="{title}"><img src="{picture}" alt="{title}"><span>{number}</span></button>'
-)
+_HTML = macros("drawings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +43,8 @@ class AnyTab:
         self._verifier = verifier
         self._alphabets = alphabets.read()
         self._galleries = {
-            name: self._embedded(characters) for name, characters in self._alphabets.items()
+            name: verifier.gallery({one.name: one.support for one in characters})[0]
+            for name, characters in self._alphabets.items()
         }
         first = next(iter(self._alphabets))
         self._drawing = gr.State(Drawing(), time_to_live=60 * minutes)
@@ -90,23 +86,9 @@ class AnyTab:
         self._alphabet.input(self._turn_to, inputs, [self._support, self._answer], **how)
         follow([self._point, self._prior], self._settle, inputs, self._answer)
 
-    def _embedded(self, characters: tuple[Character, ...]) -> Gallery:
-        support = {character.name: character.support for character in characters}
-        return self._verifier.gallery(support)[0]
-
     def _shown(self, alphabet: str) -> str:
         """The characters of an alphabet, to be looked at and pressed."""
-        found = Markup("").join(
-            _CHARACTER.format(
-                row=row,
-                title=words.DRAW_FOR_ME.format(name=character.name),
-                picture=character.picture,
-                number=row + 1,
-            )
-            for row, character in enumerate(self._alphabets[alphabet])
-        )
-        label = words.CHARACTERS.format(alphabet=alphabet)
-        return str(_CHARACTERS.format(label=label, all=found))
+        return str(_HTML.characters(alphabet, self._alphabets[alphabet]))
 
     def _draw(
         self, old: Drawing | None, alphabet: str, point: str, prior: float, event: gr.EventData

@@ -4,13 +4,14 @@ Their answers are whatever the network says. See `examples/composites.py` for ho
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from markupsafe import Markup
 from PIL import Image
 
 from ui import draw, words
+from ui.html.templates import macros
 from ui.photo import Upload
 
 FOLDER = Path(__file__).parents[2] / "examples"
@@ -23,26 +24,20 @@ QUERY = "person C 2.webp"
 PEOPLE = ("person A 1.webp", "person B 1.webp", "person C 1.webp", "person D 1.webp")
 SIDE = 112  # px of a small picture
 
-_BUTTON = Markup(
-    '<button type="button" class="example" data-do="example" data-row="{row}"'
-    ' data-key="example-{row}" aria-label="{label}">{pictures}</button>'
-)
-_STRIP = Markup('<div class="examples"><p>{lead}</p><div class="row">{buttons}</div></div>')
+_HTML = macros("examples")
 
 
 def pairs() -> Markup:
     """A button for each example of two photos."""
-    buttons = (
-        _button(row, words.EXAMPLE_PAIR.format(first=stem(a), second=stem(b)), [[a], [b]])
-        for row, (a, b) in enumerate(PAIRS)
+    return _strip(
+        (words.EXAMPLE_PAIR.format(first=stem(a), second=stem(b)), [[a], [b]]) for a, b in PAIRS
     )
-    return _STRIP.format(lead=words.EXAMPLES, buttons=Markup("").join(buttons))
 
 
 def pick() -> Markup:
     """A button for the example of one photo and several people."""
     label = words.EXAMPLE_PICK.format(query=stem(QUERY), count=len(PEOPLE))
-    return _STRIP.format(lead=words.EXAMPLES, buttons=_button(0, label, [[QUERY], PEOPLE]))
+    return _strip([(label, [[QUERY], PEOPLE])])
 
 
 def pair(row: str) -> tuple[Upload, Upload]:
@@ -62,17 +57,12 @@ def stem(name: str) -> str:
     return name.rsplit(".", 1)[0]
 
 
-def _button(row: int, label: str, groups: Sequence[Sequence[str]]) -> Markup:
-    """A button that shows the pictures of each group close together, and a sign between groups."""
-    shown = (
-        Markup("").join(
-            Markup('<img src="{}" alt="" width="{}" height="{}">').format(_small(name), SIDE, SIDE)
-            for name in group
-        )
-        for group in groups
-    )
-    sign = Markup('<span aria-hidden="true">{}</span>').format(words.SIGNS["uncertain"])
-    return _BUTTON.format(row=row, label=label, pictures=sign.join(shown))
+def _strip(buttons: Iterable[tuple[str, Sequence[Sequence[str]]]]) -> Markup:
+    """Buttons that show the pictures of each group close together, and a sign between groups."""
+    shown = [
+        (label, [[_small(name) for name in group] for group in groups]) for label, groups in buttons
+    ]
+    return Markup(_HTML.strip(shown, SIDE))
 
 
 @functools.cache

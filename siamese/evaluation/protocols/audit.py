@@ -4,7 +4,6 @@
   the files, the split and what the reference network says: nobody of the other parts
 - the data files are those that the checkpoint's stages and its calibration name (SHA-256)
 - training pictures that the network itself takes for a face of LFW, counted and listed
-- metrics.json was made from exactly the weights beside it
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -13,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from siamese import checkpoint as checkpoints
 from siamese.calibration import VERY_CAREFUL
 from siamese.checkpoint import CheckpointConfig
 from siamese.data import people
@@ -45,27 +43,6 @@ def audit(bench: Bench) -> dict[str, Any]:
     if (bench.data / LFW).exists():
         report["look_alikes"] = _look_alikes(bench, pictures)
     return report
-
-
-def check_folder(folder: Path) -> list[str]:
-    """What is wrong between weights, config.json and metrics.json of a folder; empty if nothing."""
-    from siamese.evaluation.metrics_file import pairs_of, read_metrics
-
-    loaded = checkpoints.load_folder(folder)  # compares the weights with config.json
-    content = read_metrics(folder)
-    if content is None:
-        return [f"{folder} has no metrics.json."]
-    wrong = []
-    if content["weights_sha256"] != loaded.sha256:
-        wrong.append(f"metrics.json is of other weights ({content['weights_sha256'][:12]}...).")
-    rule, report = loaded.config.decision, pairs_of(content["protocols"])
-    for point in rule.operating_points if rule and report else ():
-        measured = report["operating_points"].get(point.name)
-        if measured != point.to_dict():
-            wrong.append(f"Operating point {point.name} differs between the two files.")
-    if loaded.sha256 not in (checkpoints.read_card(folder) or ""):
-        wrong.append("The model card is missing or of other weights.")
-    return wrong
 
 
 def named_files(config: CheckpointConfig) -> dict[str, str]:

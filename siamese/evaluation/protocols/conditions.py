@@ -29,6 +29,7 @@ from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.protocol import Protocol
 from siamese.evaluation.protocols.audit import named_files
+from siamese.evaluation.protocols.identification import first_of_family
 from siamese.evaluation.protocols.worse_photos import blurred, relit, smaller
 from siamese.faces.alignment import TEMPLATE
 from siamese.network import Siamese
@@ -101,6 +102,10 @@ class LabelledCrops:
             people.numbers([split.family(picture.identity) for picture in pictures]),
             people.numbers([_collection(picture, split) for picture in pictures]),
         )
+
+    def some(self, rows: np.ndarray) -> "LabelledCrops":
+        """Those of these row numbers."""
+        return LabelledCrops(*(getattr(self, name)[rows] for name in self.__slots__))
 
     def pairs(self, other: "LabelledCrops", related: bool) -> tuple[np.ndarray, np.ndarray]:
         """Which pairs are genuine and which impostors of one collection: bool (N, M), (N, M).
@@ -192,10 +197,24 @@ class Conditions:
             report["children"] = metrics.rate(hits, len(found)).to_dict()
         return report
 
+    def log_row(self, network: Siamese) -> dict[str, float]:
+        """The columns of a training's log; for alphabets also how often one picture suffices.
+
+        Pictures are embedded alone, as in training: half the time.
+        """
+        plain = network.with_mirror(False)
+        found = columns(self.measure(plain))
+        if self.within:
+            shown, vectors = self.main, embed_pixels(plain, self.main.crops)
+            logits = Comparison.of(plain).matrix(vectors, vectors)
+            first = first_of_family(logits, shown.people, shown.families)
+            found["validation_one_shot"] = float(np.mean(first))
+        return found
+
     def _spoiled(self, window: Window, vectors: np.ndarray, network: Siamese) -> dict[str, Any]:
         """Some crops untouched, then spoiled in each way, against all untouched ones."""
         rows = np.arange(0, len(vectors), SPOILED)
-        some = LabelledCrops(*(values[rows] for values in _fields(self.main)))
+        some = self.main.some(rows)
         genuine, impostor = some.pairs(self.main, self.within)
         genuine[np.arange(len(rows)), rows] = False  # a picture and its own spoiled copy
         report: dict[str, Any] = {}
@@ -280,10 +299,6 @@ def _reported(
     if not (genuine.any() and impostor.any()):
         return {}
     return {name: metrics.curve_report(Scores(logits[genuine], logits[impostor]))}
-
-
-def _fields(shown: LabelledCrops) -> tuple[np.ndarray, ...]:
-    return shown.crops, shown.people, shown.families, shown.collections
 
 
 def _collection(picture: Picture, split: Split) -> str:

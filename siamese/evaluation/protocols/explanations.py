@@ -8,8 +8,7 @@ One face is covered at a time: two faces covered alike are alike in that.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -30,11 +29,6 @@ COVERED = 8  # cells of each face, of CELLS * CELLS
 RANDOM_SETS = 20
 
 
-def grey(crop: np.ndarray) -> np.ndarray:
-    """Mid-grey, whatever the crop shows."""
-    return np.full(crop.shape, 128, np.float32)
-
-
 def shuffled(crop: np.ndarray) -> np.ndarray:
     """The crop's own cells in random order: its features, where they mean nothing.
 
@@ -50,20 +44,15 @@ def shuffled(crop: np.ndarray) -> np.ndarray:
     return mixed
 
 
-def upside_down(crop: np.ndarray) -> np.ndarray:
-    """The crop upside down: other parts of the same face, where none belongs."""
-    return crop[::-1].astype(np.float32)
-
-
 FILLINGS: dict[str, explain.Filling] = {
-    "grey": grey,
+    "grey": lambda crop: np.full(crop.shape, 128, np.float32),
     "its own cells, shuffled": shuffled,
-    "the face upside down": upside_down,
+    # Other parts of the same face, where none belongs.
+    "the face upside down": lambda crop: crop[::-1].astype(np.float32),
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Falls:
+class Falls(NamedTuple):
     """How far a pair's logit falls where cells of a face are covered, mean of its two faces.
 
     `speaking_for` and `speaking_against`: those that the explanation ranks first and last;

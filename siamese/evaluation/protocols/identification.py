@@ -8,12 +8,11 @@ gallery it makes that person impossible to find.
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from siamese.calibration import DecisionRule, Rate
+from siamese.calibration import DecisionRule
 from siamese.data.people import photos_of
 from siamese.errors import InputError
 from siamese.evaluation import metrics
@@ -25,42 +24,6 @@ WAYS, SHOTS, TRIALS = (5, 20, 100), (1, 3), 10_000
 
 
 IdentityLogits = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True, slots=True)
-class OneShot:
-    """N-way one-shot: how often the query's own person scored highest."""
-
-    ways: int
-    shots: int
-    correct: Rate  # errors counts the right answers
-    chance: float
-    people: int  # that the draws were made from
-
-
-@dataclass(frozen=True, slots=True)
-class PickCounts:
-    """What the pick says: to people who are in the support set, and to strangers."""
-
-    ways: int
-    shots: int
-    right_name: Rate
-    wrong_name: Rate
-    none: Rate
-    stranger_named: Rate
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSet:
-    """Searches of enrolled people and of strangers in one gallery."""
-
-    enrolled: int
-    strangers: int
-    shots: int
-    fpir: float  # aimed at
-    threshold: float
-    dir: Rate  # errors counts the searches that found the right person above the threshold
-    rank_one: Rate  # the same without a threshold
 
 
 def mean_embedding(compare: Comparison) -> IdentityLogits:
@@ -80,8 +43,10 @@ def one_shot(
     shots: int,
     trials: int = 10_000,
     seed: int = 0,
-) -> OneShot:
-    """Each trial draws `ways` people, `shots` support photos of each, and another photo of one.
+) -> dict[str, Any]:
+    """How often the query's own person scores highest among `ways` people, as data.
+
+    Each trial draws `ways` people, `shots` support photos of each, and another photo of one.
 
     The answer is right when that person's logit is above all others (a tie is an error). People
     with fewer than shots + 1 photos are not drawn.
@@ -94,7 +59,13 @@ def one_shot(
         found = _searchable(logits(vectors[query][None], vectors[support])[0])
         correct[trial] = found[0] > found[1:].max()
         asked.append(identities[query])
-    return OneShot(ways, shots, metrics.clustered_rate(correct, asked), 1 / ways, len(photos))
+    return {
+        "ways": ways,
+        "shots": shots,
+        "correct": metrics.clustered_rate(correct, asked).to_dict(),  # counts the right answers
+        "chance": 1 / ways,
+        "people": len(photos),
+    }
 
 
 def first_of_family(logits: np.ndarray, identities: np.ndarray, families: np.ndarray) -> np.ndarray:
@@ -129,8 +100,10 @@ def pick_counts(
     none_prior: float = 0.5,
     trials: int = 10_000,
     seed: int = 0,
-) -> PickCounts:
-    """The product's answers at the default operating point of `rule`: a name, or nobody.
+) -> dict[str, Any]:
+    """What the product's pick says to people in the support set, and to strangers, as data.
+
+    It is that of `rule` at its default operating point.
 
     `logits` must be calibrated for this number of photos. Each trial asks twice: with a photo of
     somebody in the support set, and with a photo of somebody who is not.
@@ -146,14 +119,14 @@ def pick_counts(
         answers.append([_answer(row, rule, none_prior) for row in found])
         asked.append([identities[row] for row in queries])
     (enrolled, stranger), (people, strangers) = np.array(answers).T, zip(*asked, strict=True)
-    return PickCounts(
-        ways,
-        shots,
-        right_name=metrics.clustered_rate(enrolled == 0, people),
-        wrong_name=metrics.clustered_rate(enrolled > 0, people),
-        none=metrics.clustered_rate(enrolled < 0, people),
-        stranger_named=metrics.clustered_rate(stranger >= 0, strangers),
-    )
+    said = {
+        "right_name": (enrolled == 0, people),
+        "wrong_name": (enrolled > 0, people),
+        "none": (enrolled < 0, people),
+        "stranger_named": (stranger >= 0, strangers),
+    }
+    rates = {name: metrics.clustered_rate(*counted).to_dict() for name, counted in said.items()}
+    return {"ways": ways, "shots": shots, **rates}
 
 
 def open_set(
@@ -164,8 +137,10 @@ def open_set(
     min_photos: int = 4,
     fpir: float = 0.01,
     seed: int = 0,
-) -> OpenSet:
-    """Everybody with `min_photos` is enrolled with `shots` of them and searched with all others.
+) -> dict[str, Any]:
+    """Searches of enrolled people and of strangers in one gallery, as data.
+
+    Everybody with `min_photos` is enrolled with `shots` of them and searched with all others.
 
     All other people are strangers and searched with one photo each. The threshold on the best
     logit of a search lets at most `fpir` of the strangers through; DIR is the share of searches of
@@ -185,25 +160,16 @@ def open_set(
     threshold = metrics.threshold_at_fmr(false, fpir)
     found = _searchable(logits(vectors[queries], support))
     right = (found.argmax(axis=1) == owner) & np.isfinite(found.max(axis=1))
-    return OpenSet(
-        enrolled=len(enrolled),
-        strangers=len(strangers),
-        shots=shots,
-        fpir=fpir,
-        threshold=threshold,
-        dir=metrics.clustered_rate(right & (found.max(axis=1) >= threshold), owner.tolist()),
-        rank_one=metrics.clustered_rate(right, owner.tolist()),
-    )
-
-
-def as_data(result: OneShot | PickCounts | OpenSet) -> dict[str, Any]:
-    """A result as plain data, the value of each rate included."""
-    rates = {
-        name: value.to_dict()
-        for name in result.__slots__
-        if isinstance(value := getattr(result, name), Rate)
+    above = right & (found.max(axis=1) >= threshold)
+    return {
+        "enrolled": len(enrolled),
+        "strangers": len(strangers),
+        "shots": shots,
+        "fpir": fpir,  # aimed at
+        "threshold": threshold,
+        "dir": metrics.clustered_rate(above, owner.tolist()).to_dict(),
+        "rank_one": metrics.clustered_rate(right, owner.tolist()).to_dict(),
     }
-    return asdict(result) | rates
 
 
 def _people_with(identities: Sequence[str], least: int, needed: int) -> list[np.ndarray]:
@@ -249,28 +215,16 @@ def _known_mean(support: np.ndarray) -> np.ndarray:
 
 def run_one_shot(bench: Bench) -> list[dict[str, Any]]:
     """N-way one-shot on LFW people."""
+    people = (bench.lfw.vectors, bench.lfw_people)
     logits = mean_embedding(bench.compare)
-    return [
-        as_data(one_shot(logits, bench.lfw.vectors, bench.lfw_people, ways, shots, TRIALS))
-        for shots in SHOTS
-        for ways in WAYS
-    ]
+    return [one_shot(logits, *people, ways, shots, TRIALS) for shots in SHOTS for ways in WAYS]
 
 
 def run_pick(bench: Bench) -> list[dict[str, Any]]:
     """The product's pick at its shipped setting, on LFW people and strangers."""
+    people, logits = (bench.lfw.vectors, bench.lfw_people), shipped_logits(bench)
     return [
-        as_data(
-            pick_counts(
-                shipped_logits(bench),
-                bench.lfw.vectors,
-                bench.lfw_people,
-                ways,
-                shots,
-                bench.rule,
-                trials=TRIALS,
-            )
-        )
+        pick_counts(logits, *people, ways, shots, bench.rule, trials=TRIALS)
         for shots in SHOTS
         for ways in WAYS
     ]
@@ -291,9 +245,7 @@ def shipped_logits(bench: Bench) -> IdentityLogits:
 def run_open_set(bench: Bench) -> list[dict[str, Any]]:
     """Open-set identification on LFW people."""
     logits = mean_embedding(bench.compare)
-    return [
-        as_data(open_set(logits, bench.lfw.vectors, bench.lfw_people, shots)) for shots in SHOTS
-    ]
+    return [open_set(logits, bench.lfw.vectors, bench.lfw_people, shots) for shots in SHOTS]
 
 
 PROTOCOLS = (

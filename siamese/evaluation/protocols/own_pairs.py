@@ -59,7 +59,7 @@ def intervals(
     """
     known = ~np.isnan(scores)
     drawn: dict[str, list[float]] = {name: [] for name in SINGLE}
-    for weights in metrics.pair_weights(people[known]):
+    for weights in metrics.redrawn(people[known]):
         times = np.repeat(np.arange(len(weights)), weights)
         taken = same[known][times]
         if taken.all() or not taken.any():
@@ -106,7 +106,7 @@ def _right(
 ) -> dict[str, Any]:
     """The share of right decisions, a pair without a score being an error."""
     hits = ~np.isnan(scores) & ((scores >= threshold) == same)
-    return dict(metrics.paired_rate(hits, people).to_dict())
+    return dict(metrics.rate_among(hits, people).to_dict())
 
 
 PROTOCOLS = (Protocol("pairs", run, (PAIR_LIST,), published=False),)

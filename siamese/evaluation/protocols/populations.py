@@ -39,8 +39,8 @@ def _report(bench: Bench, name: str) -> dict[str, Any]:
     return {
         "pictures": len(np.unique(alike.rows)),
         "impostor_pairs": len(alike.rows),
-        "as_anybody": verification.points_report(bench.rule, scores, on, alike.units),
-        "operating_points": verification.points_report(rule, own, on, alike.units),
+        "as_anybody": verification.points_report(bench.rule, scores, on, alike.people),
+        "operating_points": verification.points_report(rule, own, on, alike.people),
         "false_matches": verification.false_match_curve(own.impostor, on).to_dict(),
         "cllr_as_anybody": metrics.cllr(verification.answered(bench.rule, scores)),
         "cllr": metrics.cllr(verification.answered(rule, own)),

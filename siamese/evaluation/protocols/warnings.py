@@ -13,7 +13,7 @@ from siamese.evaluation.verification import Pair
 from siamese.faces.quality import Flag
 
 
-def flagged_report(
+def by_warning(
     flags: Mapping[str, Set[Flag]], pairs: Sequence[Pair], scores: np.ndarray, threshold: float
 ) -> dict[str, Any]:
     """For each flag the pairs with a photo that bears it, and the pairs without any flag.
@@ -55,7 +55,7 @@ def run(bench: Bench) -> dict[str, Any]:
         name: {warning.code for warning in crops.warnings(row)}
         for row, name in enumerate(crops.names)
     }
-    found = flagged_report(flags, bench.pairs, bench.lfw_scores, point.threshold)
+    found = by_warning(flags, bench.pairs, bench.lfw_scores, point.threshold)
     return {"operating_point": point.name, **found}
 
 

@@ -85,33 +85,21 @@ def relit(crop: np.ndarray, gain: float) -> Seen:
     return Seen(np.clip(np.rint(crop * float(gain)), 0, 255).astype(np.uint8))
 
 
-def lower_part_covered(crop: np.ndarray, share: float) -> Seen:
-    """The lower part behind something plain, as a mask or a hand: `share` of the height."""
-    covered = crop.copy()
-    covered[round(len(crop) * (1 - share)) :] = _plain(crop)
-    return Seen(covered)
+def covered(crop: np.ndarray, top: float, bottom: float) -> Seen:
+    """Behind something plain between these shares of the height, as a mask, glasses or a hand."""
+    hidden = crop.copy()
+    hidden[round(len(crop) * top) : round(len(crop) * bottom)] = _plain(crop)
+    return Seen(hidden)
 
 
-def eyes_covered(crop: np.ndarray, share: float) -> Seen:
-    """A plain bar over the eyes, as dark glasses or a hand: `share` of the height."""
-    covered, eyes = crop.copy(), 0.33  # where the eyes are in the crop
-    top, bottom = (round(len(crop) * (eyes + half)) for half in (-share / 2, share / 2))
-    covered[top:bottom] = _plain(crop)
-    return Seen(covered)
+def cut_off(crop: np.ndarray, share: float, axis: int) -> Seen:
+    """The photo ends before the lower (0) or right edge (1), and is continued as by `alignment`."""
+    kept = np.minimum(np.arange(len(crop)), round(len(crop) * (1 - share)) - 1)
+    beyond = {"right" if axis else "below": share}
+    return Seen(np.take(crop, kept, axis), **beyond)
 
 
-def cut_below(crop: np.ndarray, share: float) -> Seen:
-    """The photo ends above the crop's lower edge, and is continued as `alignment.cut` does."""
-    last = round(len(crop) * (1 - share)) - 1
-    return Seen(crop[np.minimum(np.arange(len(crop)), last)], below=share)
-
-
-def cut_beside(crop: np.ndarray, share: float) -> Seen:
-    """The photo ends before the crop's right edge."""
-    last = round(len(crop) * (1 - share)) - 1
-    return Seen(crop[:, np.minimum(np.arange(len(crop)), last)], right=share)
-
-
+EYES = 0.33  # where the eyes are in the crop
 # Small faces and blur look the same in a crop: either warning will do.
 SOFT = (Flag.SMALL_FACE, Flag.BLURRED)
 DEGRADATIONS: dict[str, Degradation] = {
@@ -120,11 +108,19 @@ DEGRADATIONS: dict[str, Degradation] = {
     "darker: light times": Degradation(relit, (0.5, 0.25, 0.2, 0.15, 0.1, 0.05), (Flag.TOO_DARK,)),
     "brighter: light times": Degradation(relit, (1.5, 1.75, 2, 2.5, 3), (Flag.TOO_BRIGHT,)),
     "covered from below: share": Degradation(
-        lower_part_covered, (0.15, 0.25, 0.35, 0.5), (Flag.COVERED,)
+        lambda crop, share: covered(crop, 1 - share, 1), (0.15, 0.25, 0.35, 0.5), (Flag.COVERED,)
     ),
-    "bar over the eyes: share": Degradation(eyes_covered, (0.1, 0.15, 0.2, 0.3), (Flag.COVERED,)),
-    "cut off below: share": Degradation(cut_below, (0.1, 0.2, 0.3, 0.4), (Flag.CUT_OFF,)),
-    "cut off beside: share": Degradation(cut_beside, (0.1, 0.2, 0.3, 0.4), (Flag.CUT_OFF,)),
+    "bar over the eyes: share": Degradation(
+        lambda crop, share: covered(crop, EYES - share / 2, EYES + share / 2),
+        (0.1, 0.15, 0.2, 0.3),
+        (Flag.COVERED,),
+    ),
+    "cut off below: share": Degradation(
+        lambda crop, share: cut_off(crop, share, 0), (0.1, 0.2, 0.3, 0.4), (Flag.CUT_OFF,)
+    ),
+    "cut off beside: share": Degradation(
+        lambda crop, share: cut_off(crop, share, 1), (0.1, 0.2, 0.3, 0.4), (Flag.CUT_OFF,)
+    ),
 }
 
 

@@ -14,6 +14,7 @@ from tests import app_server
 
 SIDE = 64
 EXAMPLES = Path(__file__).parents[3] / "examples"
+GREY = explanations.FILLINGS["grey"]
 
 
 def crops() -> tuple[np.ndarray, np.ndarray]:
@@ -40,9 +41,7 @@ def test_a_true_explanation_passes_and_false_ones_fail() -> None:
 
     def falls(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
         random = np.random.default_rng(0)
-        found = explanations.covered_falls(
-            pair, (first, second), eyes, COMPARE, explanations.grey, random
-        )
+        found = explanations.covered_falls(pair, (first, second), eyes, COMPARE, GREY, random)
         return explanations.report([found])
 
     assert falls(*grids)["speaking_for"]["value"] == 1
@@ -55,9 +54,7 @@ def test_a_true_explanation_passes_and_false_ones_fail() -> None:
 def test_falls_by_a_slow_loop() -> None:
     pair = crops()
     grids = explanations.explained(pair, eyes, COMPARE)
-    found = explanations.covered_falls(
-        pair, grids, eyes, COMPARE, explanations.grey, np.random.default_rng(0)
-    )
+    found = explanations.covered_falls(pair, grids, eyes, COMPARE, GREY, np.random.default_rng(0))
     cell, expected = SIDE // explain.CELLS, []
     for side in (0, 1):
         covered = pair[side].copy()
@@ -111,7 +108,7 @@ def test_the_product_explains_composites_truly() -> None:
         found.influences,
         verifier._embed_crops,
         verifier.logits,
-        explanations.grey,
+        GREY,
         np.random.default_rng(1),
     )
     assert falls.speaking_for > 2 * np.median(falls.random) > 0

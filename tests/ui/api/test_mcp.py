@@ -118,7 +118,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("verify", {"first": "", "second": "", "prior": "x"}, "bad_input: “prior” has to be a number"),
     ("pick", {"query": "", "support": NO_PICTURE}, "bad_input: “support” has to be a list"),
     ("verify", {"lucky": NO_PICTURE}, "bad_input: Parameter `lucky` is not"),
-    ("nothing", {"first": NO_PICTURE}, "bad_input: There is no tool of the name “nothing”"),
+    ("nothing", {"first": NO_PICTURE}, "bad_input: There is no tool called “nothing”"),
 ]
 
 

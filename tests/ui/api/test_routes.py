@@ -189,7 +189,7 @@ def test_an_answer_that_is_not_there_is_refused_in_a_sentence(server: app_server
     for path in (address, "gradio_api/call/verify/0", "gradio_api/call/v2/verify"):
         status, refused = get(server, path)
         assert status == 404
-        assert json.loads(refused)["error"].startswith("There is no answer of this number")
+        assert json.loads(refused)["error"].startswith("There is no answer with this number")
     assert "internal error" not in server.log.read_text().removeprefix(before)
 
 
