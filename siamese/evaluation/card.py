@@ -21,7 +21,7 @@ Report = Mapping[str, Any]
 
 DETAILS = "metrics.html"
 TEACHER = "reference_network.safetensors"
-HEADLINES = ("lfw", "omniglot", "pairs")  # protocols with a line of their own in quotes.md
+HEADLINES = ("lfw", "omniglot", "pairs")  # protocols with a line of their own in readme_figures.md
 
 # What the files are that faces may be trained on and measured with. Of the photographs in them it
 # is known what binds the weights, and of no others.
@@ -143,7 +143,7 @@ TEMPLATES.filters |= {
 
 
 def _quote(name: str, found: Report) -> str:
-    return str(getattr(TEMPLATES.get_template("quotes.md").module, name)(found)).strip()
+    return str(getattr(TEMPLATES.get_template("readme_figures.md").module, name)(found)).strip()
 
 
 def _front_matter(config: CheckpointConfig, found: Report, trained_on: set[str]) -> str:
