@@ -98,7 +98,7 @@ def headline(chosen: Sequence[str], found: Report) -> str:
 
 
 def summary(subject: str, found: Report) -> str:
-    """The few figures that the README quotes: a table of faces', a part of a sentence else."""
+    """The README's few figures: a table for faces, part of a sentence for drawings."""
     return _quote(f"summary_{subject}", found)
 
 

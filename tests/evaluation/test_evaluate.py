@@ -230,7 +230,7 @@ def test_only_write_card_touches_the_checkpoint(place: Place, tmp_path: Path) ->
     assert set(json.loads((out / "metrics.json").read_text())["protocols"]) == {"lfw", "warnings"}
     with pytest.raises(InputError, match="say --write-card"):
         evaluate.evaluate(folder, data, folder, ["lfw"], place.cache)
-    with pytest.raises(InputError, match="leave --out away"):
+    with pytest.raises(InputError, match="leave out --out"):
         evaluate.evaluate(folder, data, tmp_path / "x", ["lfw"], place.cache, write_card=True)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="name another --out"):
@@ -444,7 +444,7 @@ def test_what_cannot_be_run_is_said(place: Place, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         evaluate.choose(None, tmp_path / "nowhere", config)
     assert evaluate.choose(["groups", "lfw"], place.data, config) == ["groups", "lfw"]
-    with pytest.raises(InputError, match=r"No card tells of protocol pairs"):
+    with pytest.raises(InputError, match=r"No card shows protocol pairs"):
         evaluate.choose(["pairs"], place.data, config, write_card=True)
     everything = set(evaluate.choose(None, place.data, config))
     assert everything == set(evaluate.PROTOCOLS) - {"pairs", "omniglot"}
