@@ -11,7 +11,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
-from markupsafe import Markup
 
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.evaluation import plots
@@ -58,7 +57,7 @@ def render(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
 def details(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
     """What the card of faces has no room for, as a page of HTML to stand beside it."""
     text = page("details.md", **_values(checkpoint, metrics, folder))
-    content = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(text))
+    content = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     return page("details.html", content=content, sha256=checkpoint.sha256)
 
 
