@@ -295,13 +295,16 @@ def test_the_card_holds_every_section_and_no_path(place: Place, measured: dict[s
     accuracy = measured["protocols"]["lfw"]["accuracy"]
     assert f"{100 * accuracy:.2f} %" in card
     assert place.load().sha256 in card
-    assert "| LFW View 2 (pipeline) |" in card.partition("minimum Cllr")[2]
-    for title in ("Figures", "Probability", "Families", "False matches by group", "Limits",
-                  "What it must not be used for", "Data", "Audit", "How to reproduce"):  # fmt: skip
+    for title in ("Figures", "Probability", "Limits", "What it must not be used for", "Data",
+                  "How it was made"):  # fmt: skip
         assert f"\n## {title}\n" in card
-    assert str(place.data.parent) not in card
+    details = (place.calibrated / "metrics.html").read_text()
+    assert "<td>LFW View 2 (pipeline)</td>" in details.partition("minimum Cllr")[2]
+    for title in ("Probability", "Families", "False matches by group", "Audit", "Every command"):
+        assert f"<h2>{title}</h2>" in details
+    assert str(place.data.parent) not in card + details
     for name in ("roc", "det", "reliability", "scores", "tippett", "people/cross_entropy"):
-        assert f"(plots/{name}.png)" in card
+        assert f"plots/{name}.png" in details
         assert (place.calibrated / f"plots/{name}.png").stat().st_size > 5000
 
 
@@ -417,13 +420,11 @@ def test_quality_and_explanations_run_from_files(
     assert found["unusual_photos"]["photos"] >= found["unusual_photos"]["without_face"] > 0
     assert found["warnings"]["none"]["photos"] == found["warnings"]["photos"] > 40
     assert found["explanations"]["pairs"] == 4  # of each kind one in each of two folds
-    card = (tmp_path / "README.md").read_text()
-    for name in found["worse_photos"]["degradations"]:
-        assert f"| {name} |" in card
-    for name in found["unusual_photos"]["measures"]:
-        assert f"| {name} |" in card
-    assert "\n## Warnings\n" in card and "\n## Explanations\n" in card
-    assert "| low_score | 0 |" in card
+    details = (tmp_path / "metrics.html").read_text()
+    for name in (*found["worse_photos"]["degradations"], *found["unusual_photos"]["measures"]):
+        assert f"<td>{name}</td>" in details
+    assert "<h2>Warnings</h2>" in details and "<h2>Explanations</h2>" in details
+    assert "<td>low_score</td>\n<td>0</td>" in details
 
 
 def test_families_pair_relatives_and_nobody_else() -> None:
