@@ -46,7 +46,7 @@ from ui.tabs.verify import VerifyTab  # noqa: E402
 
 STORE = Store(UPLOADS)
 MINUTES = 15  # that a visit's photos are remembered, in memory
-MAX_FILE = "100mb"  # what the page says before it sends; see receiving.MAX_FILE
+MAX_FILE = "100mb"  # what the page says before it sends; see limits.MAX_FILE
 MAX_WAITING = 100  # requests in the queue
 MAX_VISITS = 500  # in memory; the one that was idle for longest is dropped
 

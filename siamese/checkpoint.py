@@ -34,6 +34,7 @@ _PACKAGE = Path(__file__).resolve().parent
 _INSTALLED = _PACKAGE / "weights"  # a wheel carries them in the package, a checkout beside it
 EMBEDDED = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "weights"
 EMBEDDED_NAME = "embedded"
+VARIABLE = "SIAMESE_CHECKPOINT"  # of the environment: names the one to answer with
 DRAWINGS = EMBEDDED / "omniglot"  # embedded too: compares drawn characters
 MAX_CONFIG_BYTES = 1 << 20
 MAX_CARD_BYTES = 4 << 20

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from siamese.checkpoint import (
     EMBEDDED,
     EMBEDDED_NAME,
+    VARIABLE,
     Checkpoint,
     CheckpointConfig,
     load_folder,
@@ -23,7 +24,7 @@ from siamese.checkpoint import (
     stored,
 )
 from siamese.errors import CheckpointError
-from siamese.hub.reference import VARIABLE, locate
+from siamese.hub.reference import locate
 from siamese.network import Siamese
 
 if TYPE_CHECKING:

@@ -120,7 +120,7 @@ class Verifier:
         A name on the Hub may be `owner/name@revision#sha256=...`; `revision` is a branch, a tag or
         a commit. A branch or tag that is in the cache answers as it is there, and `note` says so;
         `refresh` asks the Hub. Raises CheckpointError, one sentence, where the checkpoint cannot be
-        had or trusted.
+        loaded or trusted.
         """
         return cls(pretrained.load(source, revision, refresh))
 

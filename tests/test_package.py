@@ -82,7 +82,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert {name for name in names if name.startswith("siamese/")} == of_the_checkout | weights
     files = ("README.md", "config.json", "metrics.json", "model.safetensors")
     folders = ("siamese/weights/", "siamese/weights/omniglot/")
-    assert weights == {folder + file for folder in folders for file in files}
+    cards = {folder + file for folder in folders for file in files}
+    assert weights == cards | {"siamese/weights/metrics.html"}
     assert "siamese/py.typed" in names
 
 

@@ -32,7 +32,7 @@ from ui import visit as visits
 from ui import words
 from ui.api import routes
 from ui.photo import Upload
-from ui.server import guard, hosts, receiving, shares, store
+from ui.server import guard, hosts, limits, receiving, shares, store
 
 SECRET = "a name that must not be logged"
 META = {"_type": "gradio.FileData"}
@@ -608,7 +608,7 @@ def test_the_limits_are_those_that_are_documented() -> None:
         f" {MAX_SIDE:,} pixels a side; {MAX_DECODED // 10**6} MB decoded",
         f"{LIMITS.cpu_seconds} seconds of a processor, {LIMITS.seconds:.0f} by the clock,"
         f" {LIMITS.memory // 2**20:,} MB",
-        f"| {receiving.MAX_UPLOAD // 2**20} MB, {store.MAX_FILES} files |",
+        f"| {receiving.MAX_UPLOAD // 2**20} MB, {limits.MAX_FILES} files |",
         f"| {store.MAX_DISK // 2**30} GB, {store.MAX_WAITING_FILES:,} files; a client a quarter |",
         f"| {guard.MAX_BODY // 2**20} MB, {guard.MAX_PARTS:,} values |",
         f"| {routes.MAX_SUPPORT} |",

@@ -2,7 +2,7 @@
 
 decode -> detect -> choose -> align -> embed. Finding the faces takes nearly all of the time and
 does not depend on the weights, so the aligned crops are kept in a cache folder, in pieces: a run
-that was killed goes on where it stopped, and another checkpoint of the same crop starts at the
+that was killed resumes where it stopped, and another checkpoint of the same crop starts at the
 network. The key of the cache covers the photos, the crop, the version of what finds faces, and the
 libraries that it uses, so a stale piece is never used.
 """

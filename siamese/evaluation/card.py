@@ -11,7 +11,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
-from markupsafe import Markup
 
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.evaluation import plots
@@ -21,7 +20,7 @@ Report = Mapping[str, Any]
 
 DETAILS = "metrics.html"
 TEACHER = "reference_network.safetensors"
-HEADLINES = ("lfw", "omniglot", "pairs")  # protocols with a line of their own in quotes.md
+HEADLINES = ("lfw", "omniglot", "pairs")  # protocols with a line of their own in readme_figures.md
 
 # What the files are that faces may be trained on and measured with. Of the photographs in them it
 # is known what binds the weights, and of no others.
@@ -58,7 +57,7 @@ def render(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
 def details(checkpoint: Checkpoint, metrics: Report, folder: Path) -> str:
     """What the card of faces has no room for, as a page of HTML to stand beside it."""
     text = page("details.md", **_values(checkpoint, metrics, folder))
-    content = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(text))
+    content = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     return page("details.html", content=content, sha256=checkpoint.sha256)
 
 
@@ -98,7 +97,7 @@ def headline(chosen: Sequence[str], found: Report) -> str:
 
 
 def summary(subject: str, found: Report) -> str:
-    """The few figures that the README quotes: a table of faces', a part of a sentence else."""
+    """The README's few figures: a table for faces, part of a sentence for drawings."""
     return _quote(f"summary_{subject}", found)
 
 
@@ -143,7 +142,7 @@ TEMPLATES.filters |= {
 
 
 def _quote(name: str, found: Report) -> str:
-    return str(getattr(TEMPLATES.get_template("quotes.md").module, name)(found)).strip()
+    return str(getattr(TEMPLATES.get_template("readme_figures.md").module, name)(found)).strip()
 
 
 def _front_matter(config: CheckpointConfig, found: Report, trained_on: set[str]) -> str:

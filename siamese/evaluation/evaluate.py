@@ -94,7 +94,7 @@ def _out(checkpoint: Checkpoint, data: Path, wanted: Path | None, write_card: bo
     assert own is not None  # it was loaded from one
     if write_card:
         if wanted is not None:
-            raise InputError("--write-card writes beside the weights; leave --out away.")
+            raise InputError("--write-card writes beside the weights; leave out --out.")
         return own
     beside = data.resolve()
     out = wanted or beside.with_name(f"{beside.name}-evaluated-{checkpoint.sha256[:8]}")
@@ -115,7 +115,7 @@ def _make(out: Path) -> None:
 
 def _pairs_only(protocols: Sequence[str] | None) -> list[str]:
     if protocols not in (None, ["pairs"]):
-        raise InputError("--pairs measures these pairs and nothing else; leave --protocol away.")
+        raise InputError("--pairs measures these pairs and nothing else; leave out --protocol.")
     return ["pairs"]
 
 
@@ -163,7 +163,7 @@ def _check(name: str, subject: str, write_card: bool) -> None:
             f"Protocol {name} measures {measures}, and this checkpoint compares {subject}."
         )
     if write_card and not PROTOCOLS[name].published:
-        raise InputError(f"No card tells of protocol {name}; leave --write-card away.")
+        raise InputError(f"No card shows protocol {name}; leave out --write-card.")
 
 
 def _started(out: Path, checkpoint: Checkpoint) -> dict[str, Any]:

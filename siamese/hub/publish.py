@@ -16,6 +16,7 @@ from siamese.checkpoint import (
     CARD,
     CONFIG,
     METRICS,
+    VARIABLE,
     WEIGHTS,
     Checkpoint,
     CheckpointConfig,
@@ -23,7 +24,7 @@ from siamese.checkpoint import (
 )
 from siamese.errors import CheckpointError, InputError
 from siamese.hub import card as model_card
-from siamese.hub.reference import VARIABLE, parse
+from siamese.hub.reference import parse
 from siamese.hub.repository import Commit, Hub
 from siamese.network import Siamese
 

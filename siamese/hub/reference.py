@@ -88,6 +88,3 @@ def locate(source: str | Path, revision: str | None = None) -> Path | HubReferen
         return parse(text, revision)
     except CheckpointError as error:
         raise CheckpointError(f"There is no folder '{text}' here, and {error}") from error
-
-
-VARIABLE = "SIAMESE_CHECKPOINT"

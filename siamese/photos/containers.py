@@ -1,30 +1,15 @@
-"""What lies around the pixels of a file: which side is up, what is left out, what is missing."""
+"""What lies around the pixels of a file: what is left out, how large it is, what is missing."""
 
 import io
-import struct
 
 from PIL import JpegImagePlugin, TiffImagePlugin
 
-_ORIENTATION = 0x0112
 _BITS, _COMPRESSION, _SAMPLES, _ROWS_PER_STRIP = 258, 259, 277, 278
 _TILE_WIDTH, _TILE_LENGTH, _OLD_JPEG = 322, 323, 513
 _PLACES = ((273, 279), (324, 325))  # of strips and of tiles: where they begin, their sizes
 _JPEG = (6, 7)  # kinds of compression
 _MAX_TILE_PIXELS = 16_777_216
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-
-
-def orientation_of(block: bytes | None) -> int:
-    """The orientation, 1-8, that an EXIF block gives; 1 where it gives none or makes no sense.
-
-    By itself, because Pillow reads all that is in the block, which can be made to cost gigabytes.
-    """
-    block = (block or b"").removeprefix(b"Exif\0\0")
-    place, order = _orientation_entry(block)
-    if place is None:
-        return 1
-    _, kind, _, value = struct.unpack_from(f"{order}HHIH", block, place)
-    return value if kind == 3 and 1 <= value <= 8 else 1
 
 
 def png_pixels(content: bytes) -> tuple[bytes, bytes]:
@@ -43,29 +28,6 @@ def png_pixels(content: bytes) -> tuple[bytes, bytes]:
             spans.append(content[place:end])
         place = end
     return b"".join(spans), exif
-
-
-def lying(content: bytes) -> bytes:
-    """A TIFF as it is stored: Pillow would turn it, in twice the memory, before it is reduced."""
-    place, order = _orientation_entry(content)
-    if place is None:
-        return content
-    return content[: place + 8] + struct.pack(f"{order}H", 1) + content[place + 10 :]
-
-
-def _orientation_entry(block: bytes) -> tuple[int | None, str]:
-    """Where the first directory of a TIFF or EXIF block has its orientation; the byte order."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
-    if order is None or len(block) < 8:
-        return None, "<"
-    (place,) = struct.unpack_from(f"{order}I", block, 4)
-    if place + 2 > len(block):
-        return None, order
-    (count,) = struct.unpack_from(f"{order}H", block, place)
-    for entry in range(place + 2, min(place + 2 + 12 * count, len(block) - 11), 12):
-        if struct.unpack_from(f"{order}H", block, entry)[0] == _ORIENTATION:
-            return entry, order
-    return None, order
 
 
 def bytes_a_pixel(content: bytes, picture: object) -> float:

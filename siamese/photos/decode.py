@@ -6,7 +6,6 @@ anything is decoded; whatever a decoder trips over becomes an ImageError. That d
 decoder safe: strangers' photos are taken in by `decoder_process`, which calls this elsewhere.
 """
 
-import contextlib
 import io
 import os
 import re
@@ -28,10 +27,10 @@ from PIL import (
 )
 
 from siamese.errors import ImageError
-from siamese.photos import containers
+from siamese.photos import containers, orientation
 from siamese.photos.files import file_name
-from siamese.photos.photo import Box, Caption, Photo, Source
-from siamese.photos.render import DECODER_ERRORS, Stored, render
+from siamese.photos.photo import DECODER_ERRORS, Box, Caption, Photo, Source
+from siamese.photos.render import Stored, render
 
 # 108-megapixel phones and 102-megapixel cameras exist; a decoded picture takes 3-4 bytes a pixel.
 MAX_PIXELS = 110_000_000
@@ -48,7 +47,6 @@ MAX_BYTES = 320 * 2**20
 # `load`, or what takes its place: a source, its name and its role -> a photo.
 Load = Callable[..., Photo]
 _Open = Callable[[BinaryIO], Image.Image]
-_ORIENTATION_TAG = 0x0112
 
 
 def _open_heif(file: BinaryIO) -> Image.Image:
@@ -163,7 +161,7 @@ def _stored(content: bytes, opener: _Open, caption: Caption) -> Stored:
     if opener is PngImagePlugin.PngImageFile:
         as_stored, exif = containers.png_pixels(content)
     elif opener is TiffImagePlugin.TiffImageFile:
-        as_stored, exif = containers.lying(content), content
+        as_stored, exif = orientation.lying(content), content
     picture = opener(io.BytesIO(as_stored))
     most = MAX_ISO_PIXELS if content[4:8] == b"ftyp" else MAX_PIXELS
     _check_size(caption, picture.size, most, containers.bytes_a_pixel(content, picture))
@@ -174,10 +172,10 @@ def _stored(content: bytes, opener: _Open, caption: Caption) -> Stored:
     # HEIC is turned by its decoder. Of an AVIF, Pillow writes here what its own boxes say.
     if exif is None and opener is not _open_heif:
         exif = picture.info.get("exif")
-    orientation = containers.orientation_of(exif)
+    turn = orientation.of_block(exif)
     if isinstance(picture, WebPImagePlugin.WebPImageFile):
-        return Stored(picture.size, orientation, lambda: _webp_picture(content))
-    return Stored(picture.size, orientation, lambda: opener(io.BytesIO(as_stored)))
+        return Stored(picture.size, turn, lambda: _webp_picture(content))
+    return Stored(picture.size, turn, lambda: opener(io.BytesIO(as_stored)))
 
 
 def _photo(stored: Stored, caption: Caption, num_bytes: int) -> Photo:
@@ -229,7 +227,7 @@ def _from_picture(picture: Image.Image, caption: Caption) -> Photo:
             f"{caption.start} is damaged and cannot be read; please open it again."
         ) from error
     num_bytes = len(snapshot.getbands()) * snapshot.width * snapshot.height
-    stored = Stored(picture.size, _orientation(picture), lambda: snapshot)
+    stored = Stored(picture.size, orientation.of_picture(picture), lambda: snapshot)
     return _photo(stored, caption, num_bytes)
 
 
@@ -281,15 +279,3 @@ def _check_size(
             f"{caption.start} has {pixels * depth / 1e6:.0f} MB of pixels and at most "
             f"{MAX_DECODED // 1_000_000} are accepted; please save it with 8 bits a channel."
         )
-
-
-def _orientation(picture: Image.Image) -> int:
-    """EXIF orientation 1-8 of an open picture; 1 where there is none or it makes no sense."""
-    if isinstance(picture, TiffImagePlugin.TiffImageFile):
-        return 1  # Pillow turns these by itself, and counts that into their size
-    # A broken EXIF block is no reason to refuse a picture that can be decoded.
-    with contextlib.suppress(*DECODER_ERRORS):
-        value = picture.getexif().get(_ORIENTATION_TAG, 1)
-        if isinstance(value, int) and 1 <= value <= 8:
-            return value
-    return 1

@@ -5,6 +5,8 @@ its size costs a fraction of the whole, and no 300 MB picture stays alive betwee
 """
 
 import os
+import struct
+import zlib
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
@@ -15,6 +17,14 @@ Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
 Box = tuple[float, float, float, float]
 # Gives a part of an upright picture, reduced by a scale to the size in px that is asked for.
 Render = Callable[[float, Box, tuple[int, int]], Image.Image]
+
+# What Pillow and its plug-ins are known to raise on damaged files, beside OSError; warnings where
+# the caller made errors of them.
+DECODER_ERRORS = (
+    OSError, ValueError, SyntaxError, LookupError, TypeError, AttributeError, ArithmeticError,
+    RuntimeError, AssertionError, MemoryError, EOFError, struct.error, zlib.error,
+    Image.DecompressionBombError, Warning,
+)  # fmt: skip
 
 
 class Caption(NamedTuple):

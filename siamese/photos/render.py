@@ -4,32 +4,17 @@ It does not manage colour profiles: pictures are taken to be sRGB.
 """
 
 import math
-import struct
-import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
+from siamese.photos.orientation import UPRIGHT, stored_box
 from siamese.photos.photo import Box
 
 # Decoded pictures are flattened to RGB in bands of about this many pixels, to spare memory.
 BAND_PIXELS = 4_000_000
-
-# What Pillow and its plug-ins are known to raise on damaged files, beside OSError; warnings where
-# the caller made errors of them.
-DECODER_ERRORS = (
-    OSError, ValueError, SyntaxError, LookupError, TypeError, AttributeError, ArithmeticError,
-    RuntimeError, AssertionError, MemoryError, EOFError, struct.error, zlib.error,
-    Image.DecompressionBombError, Warning,
-)  # fmt: skip
-_Turn = Image.Transpose
-# EXIF orientation -> what makes the stored picture upright.
-_UPRIGHT = {
-    2: _Turn.FLIP_LEFT_RIGHT, 3: _Turn.ROTATE_180, 4: _Turn.FLIP_TOP_BOTTOM, 5: _Turn.TRANSPOSE,
-    6: _Turn.ROTATE_270, 7: _Turn.TRANSVERSE, 8: _Turn.ROTATE_90,
-}  # fmt: skip
 
 
 class Stored(NamedTuple):
@@ -55,23 +40,10 @@ def render(stored: Stored, scale: float, box: Box, size: tuple[int, int]) -> Ima
     Raises any of DECODER_ERRORS where the file turns out to be damaged.
     """
     turned = size[::-1] if stored.orientation >= 5 else size
-    within = _stored_box(box, stored.orientation, stored.size)
+    within = stored_box(box, stored.orientation, stored.size)
     reduced = _reduced(stored.open(), scale, within, turned)
-    turn = _UPRIGHT.get(stored.orientation)
+    turn = UPRIGHT.get(stored.orientation)
     return reduced if turn is None else reduced.transpose(turn)
-
-
-def _stored_box(box: Box, orientation: int, stored: tuple[int, int]) -> Box:
-    """A box of the upright picture in the coordinates of the stored one."""
-    x0, y0, x1, y1 = box
-    if orientation >= 5:
-        x0, y0, x1, y1 = y0, x0, y1, x1
-    width, height = stored
-    if orientation in (2, 3, 7, 8):
-        x0, x1 = width - x1, width - x0
-    if orientation in (3, 4, 6, 7):
-        y0, y1 = height - y1, height - y0
-    return (x0, y0, x1, y1)
 
 
 def _reduced(picture: Image.Image, scale: float, box: Box, size: tuple[int, int]) -> Image.Image:

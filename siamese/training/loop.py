@@ -1,7 +1,7 @@
 """One stage of training: batches in, a trained network out; resumable bit for bit.
 
 Everything random is a function of (seed, step). The state on disk is the network, the optimiser
-and the step; a stage that was killed goes on from there and ends with the same weights.
+and the step; a stage that was killed resumes there and ends with the same weights.
 Several processes (`torchrun --standalone --nproc-per-node 2 -m siamese train ...`, or torchrun on
 several machines with a common disk) share each batch: each takes a slice. The loss and its gradient
 are those of the whole batch; batch norms see a slice each.
@@ -208,7 +208,7 @@ def run_stage(
 def wanted_device(device: str | None) -> torch.device:
     """The device of that name, by default what there is; InputError where there is no GPU."""
     if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("There is no CUDA device here; leave --device away, or say --device cpu.")
+        raise InputError("There is no CUDA device here; leave out --device, or use --device cpu.")
     if device or not torch.accelerator.is_available():
         return torch.device(device or "cpu")
     return torch.accelerator.current_accelerator() or torch.device("cpu")

@@ -68,7 +68,7 @@ class Files(Value):
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Parent(Value):
-    """Weights that the stages go on from."""
+    """Weights that the stages start from."""
 
     path: str
     """From the data folder: a checkpoint's folder, or the tensors of a bare twin."""
@@ -208,7 +208,7 @@ def _check_files(recipe: Recipe, data: Path) -> None:
 
 
 def _begun(recipe: Recipe, data: Path, folder: Path) -> Path:
-    """The folder of the checkpoint that the first stage goes on from."""
+    """The folder of the checkpoint that the first stage starts from."""
     parent = recipe.parent
     if parent is None:
         return _start(recipe, {"objective": "begin"}, None, folder)

@@ -1,4 +1,4 @@
-"""What a stage is told, and what it goes on from: the checkpoint given as `init`, or nothing.
+"""The options of a stage, and its parent: the checkpoint given as `init`, or none.
 
 A stage needs little more than its schedule; the rest comes from its parent. Whatever is given all
 the same must agree with that: drawings that are mirrored, or held-out people that are trained on,
@@ -30,7 +30,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class StageOptions:
-    """What one stage is told on the command line."""
+    """The options of one stage, as on the command line."""
 
     objective: str  # "distill" or "verify"
     data: tuple[Path, ...]  # folders or zips of people
@@ -51,7 +51,7 @@ class StageOptions:
 
 
 def settled(wanted: Wanted, parent: CheckpointConfig | None) -> tuple[CheckpointConfig, Split]:
-    """The config to go on from, and the rule by which identities are kept aside.
+    """The config to start from, and the rule by which identities are kept aside.
 
     Raises InputError where the parent is of another kind than what is wanted.
     """

@@ -44,7 +44,7 @@ HEAD_PEOPLE = 500  # whose pairs give the head its first scale
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """A stage as it was settled: what it is told, goes on from, and learns from."""
+    """A stage as it was settled: its options, its parent, and what it learns from."""
 
     options: StageOptions  # the augmentation of its schedule included
     parent: Checkpoint | None

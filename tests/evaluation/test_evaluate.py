@@ -235,7 +235,7 @@ def test_only_write_card_touches_the_checkpoint(place: Place, tmp_path: Path) ->
     assert set(json.loads((out / "metrics.json").read_text())["protocols"]) == {"lfw", "warnings"}
     with pytest.raises(InputError, match="say --write-card"):
         evaluate.evaluate(folder, data, folder, ["lfw"], place.cache)
-    with pytest.raises(InputError, match="leave --out away"):
+    with pytest.raises(InputError, match="leave out --out"):
         evaluate.evaluate(folder, data, tmp_path / "x", ["lfw"], place.cache, write_card=True)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="name another --out"):
@@ -324,13 +324,16 @@ def test_the_card_holds_every_section_and_no_path(place: Place, measured: dict[s
     accuracy = measured["protocols"]["lfw"]["accuracy"]
     assert f"{100 * accuracy:.2f} %" in card
     assert place.load().sha256 in card
-    assert "| LFW View 2 (pipeline) |" in card.partition("minimum Cllr")[2]
-    for title in ("Figures", "Probability", "Families", "False matches by group", "Limits",
-                  "What it must not be used for", "Data", "Audit", "How to reproduce"):  # fmt: skip
+    for title in ("Figures", "Probability", "Limits", "What it must not be used for", "Data",
+                  "How it was made"):  # fmt: skip
         assert f"\n## {title}\n" in card
-    assert str(place.data.parent) not in card
+    details = (place.calibrated / "metrics.html").read_text()
+    assert "<td>LFW View 2 (pipeline)</td>" in details.partition("minimum Cllr")[2]
+    for title in ("Probability", "Families", "False matches by group", "Audit", "Every command"):
+        assert f"<h2>{title}</h2>" in details
+    assert str(place.data.parent) not in card + details
     for name in ("roc", "det", "reliability", "scores", "tippett", "people/cross_entropy"):
-        assert f"(plots/{name}.png)" in card
+        assert f"plots/{name}.png" in details
         assert (place.calibrated / f"plots/{name}.png").stat().st_size > 5000
 
 
@@ -446,13 +449,11 @@ def test_quality_and_explanations_run_from_files(
     assert found["unusual_photos"]["photos"] >= found["unusual_photos"]["without_face"] > 0
     assert found["warnings"]["none"]["photos"] == found["warnings"]["photos"] > 40
     assert found["explanations"]["pairs"] == 4  # of each kind one in each of two folds
-    card = (tmp_path / "README.md").read_text()
-    for name in found["worse_photos"]["degradations"]:
-        assert f"| {name} |" in card
-    for name in found["unusual_photos"]["measures"]:
-        assert f"| {name} |" in card
-    assert "\n## Warnings\n" in card and "\n## Explanations\n" in card
-    assert "| low_score | 0 |" in card
+    details = (tmp_path / "metrics.html").read_text()
+    for name in (*found["worse_photos"]["degradations"], *found["unusual_photos"]["measures"]):
+        assert f"<td>{name}</td>" in details
+    assert "<h2>Warnings</h2>" in details and "<h2>Explanations</h2>" in details
+    assert "<td>low_score</td>\n<td>0</td>" in details
 
 
 def test_families_pair_relatives_and_nobody_else() -> None:
@@ -473,7 +474,7 @@ def test_what_cannot_be_run_is_said(place: Place, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         evaluate.choose(None, tmp_path / "nowhere", config)
     assert evaluate.choose(["groups", "lfw"], place.data, config) == ["groups", "lfw"]
-    with pytest.raises(InputError, match=r"No card tells of protocol pairs"):
+    with pytest.raises(InputError, match=r"No card shows protocol pairs"):
         evaluate.choose(["pairs"], place.data, config, write_card=True)
     everything = set(evaluate.choose(None, place.data, config))
     assert everything == set(evaluate.PROTOCOLS) - {"pairs", "omniglot"}

@@ -20,9 +20,8 @@ from ui import words
 from ui.photo import refusal
 from ui.server import forgetting, guard
 from ui.server.client import client_of
+from ui.server.limits import MAX_REMEMBERED
 from ui.server.shares import SHARES
-
-MAX_REMEMBERED = 2 * 2**30  # bytes of the photos of all visits together
 
 _BY_NAME = "/call/v2/"  # the address that takes parameters by their names
 

@@ -22,14 +22,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ui import words
 from ui.server import hosts
 from ui.server.client import client_of
+from ui.server.limits import MAX_BODY, MAX_PARTS, MAX_QUEUED, SECONDS
 from ui.server.receiving import Refusal, receive_upload
 from ui.server.shares import SHARES
 from ui.server.store import Store
-
-MAX_BODY = 64 * 2**20  # bytes of a JSON request; photos in data URLs included
-MAX_QUEUED = 512 * 2**20  # bytes of JSON requests that wait for their turn
-MAX_PARTS = 100_000  # values in a JSON request; 200 photos with their names are far fewer
-SECONDS = 120.0  # for a request to arrive
 
 _API = "/gradio_api/"
 # Of Gradio's own interface, what the page and its clients need. What skips the queue (`run`, `api`)

@@ -21,11 +21,8 @@ from starlette.types import Receive, Scope
 from ui import words
 from ui.photo import Upload, take
 from ui.server.client import client_of
-from ui.server.store import MAX_FILES, MAX_NAME, Arrival, NoRoom, Store, forget
-
-MAX_FILE = 100_000_000  # bytes of one photo
-MAX_UPLOAD = 512 * 2**20  # bytes of one upload, which may bring many photos
-SECONDS = 120.0  # for an upload to arrive
+from ui.server.limits import MAX_FILE, MAX_FILES, MAX_NAME, MAX_UPLOAD, SECONDS
+from ui.server.store import Arrival, NoRoom, Store, forget
 
 
 class Refusal(Exception):

@@ -9,11 +9,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from ui.server.cores import cores
-
-MAX_OPEN = 1000  # requests at a time; each open page holds one or two
-MAX_OPEN_EACH = 200  # of one client, which may be a school
-MAX_WAITING_EACH = 20  # of the places in the queue
-MAX_AHEAD = 60.0  # seconds of work that a client may have taken beyond half of all time
+from ui.server.limits import MAX_AHEAD, MAX_OPEN, MAX_OPEN_EACH, MAX_WAITING_EACH
 
 
 @dataclass(slots=True)

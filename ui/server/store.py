@@ -14,11 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-MAX_DISK = 2 * 2**30  # bytes of uploads that wait to be read
-MAX_WAITING_FILES = 2000
-SHARE = 4  # a client may have this part of both
-MAX_FILES = MAX_WAITING_FILES // SHARE  # of one upload
-MAX_NAME = 80  # characters of a file's name
+from ui.server.limits import MAX_DISK, MAX_WAITING_FILES, SHARE
+
 _EVERYBODY = ""  # in the totals, beside each client
 
 

@@ -144,7 +144,9 @@ class Conditions:
         The children are no held-out people: without a name, all of them may have been trained on.
         """
         found = [p for source in data for p in people.list_pictures(source)]
-        held_out = _with_others(split.of(found, Part.VALIDATION))
+        held_out = split.of(found, Part.VALIDATION)
+        counts = Counter(picture.identity for picture in held_out)
+        held_out = [picture for picture in held_out if counts[picture.identity] > 1]
         general = [p for p in held_out if yaw_of(p.name) is None]
         unit = people.family if not split.impostors_within else str
         main = _some(general, MOST, lambda picture: unit(picture.identity))
@@ -160,7 +162,8 @@ class Conditions:
         kin = [p for p in general if members[people.family(p.identity)] > 1]
         turned = [p for p in held_out if yaw_of(p.name) is not None]
         loose = [p for source in unlabelled for p in people.list_pictures(source, labelled=False)]
-        children = _some([p for p in loose if _is_child(p)], MOST_EACH, lambda p: p.name)
+        young = [p for p in loose if (age := age_of(p.name)) is not None and age <= CHILD]
+        children = _some(young, MOST_EACH, lambda p: p.name)
         return cls(
             LabelledCrops.of(main, config, split, cache),
             False,
@@ -306,17 +309,6 @@ def _collection(picture: Picture, split: Split) -> str:
     if yaw_of(picture.name) is not None:
         return f"{picture.source} {picture.identity.partition('_')[0]}"
     return split.collection(picture)
-
-
-def _is_child(picture: Picture) -> bool:
-    age = age_of(picture.name)
-    return age is not None and age <= CHILD
-
-
-def _with_others(pictures: Sequence[Picture]) -> list[Picture]:
-    """The pictures of people who have two or more."""
-    counts = Counter(picture.identity for picture in pictures)
-    return [picture for picture in pictures if counts[picture.identity] > 1]
 
 
 def _some(pictures: Sequence[Picture], most: int, unit: Callable[[Picture], str]) -> list[Picture]:

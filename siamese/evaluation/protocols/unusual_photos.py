@@ -1,4 +1,4 @@
-"""Do photos fail more often the further from ordinary they are, as people took them?
+"""Do photos that people took fail more often the less ordinary they are?
 
 What cannot be put on step by step (`worse_photos`): where a face looks, and how sure the detector
 is of it, both as found again in the stored, aligned crop, not in the photo that it came from.

@@ -13,7 +13,8 @@ from tests import coroutines
 from ui import words
 from ui.server import receiving
 from ui.server.client import client_of
-from ui.server.store import MAX_FILES, Store
+from ui.server.limits import MAX_FILES
+from ui.server.store import Store
 
 EDGE = "an-edge"
 
