@@ -321,7 +321,10 @@ class Verifier:
         names = [photo.identity for photo in photos]
         for identity, rows in photos_of(names).items():
             told = np.array([not photos[row].alone for row in rows])
-            if told.all() or len(rows) < 2:
+            if told.all():
+                continue
+            if len(rows) == 1:
+                names[rows[0]] = photos[rows[0]].alone
                 continue
             logits = self._matrix(embeddings[rows])
             logits[np.ix_(told, told)] = TOLD

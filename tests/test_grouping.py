@@ -101,9 +101,9 @@ def test_the_network_parts_what_only_numbers_joined(verifier: Verifier) -> None:
     """A camera's numbers name nobody."""
     photos = [Listed.by_file(name, b"") for name in ("img1", "img4", "img5", "img", "img", "bo 2")]
     rows = vectors(verifier, 0, 0, 0, 0, 0, 1)
-    assert verifier.names(photos, rows) == ["img"] * 5 + ["bo"]
+    assert verifier.names(photos, rows) == ["img"] * 5 + ["bo 2"]
     rows = vectors(verifier, 0, 1, 0, 2, 3, 4)
-    assert verifier.names(photos, rows) == ["img1", "img4", "img1", "img", "img 2", "bo"]
+    assert verifier.names(photos, rows) == ["img1", "img4", "img1", "img", "img 2", "bo 2"]
 
 
 def test_what_somebody_told_stays_and_numbers_join_only_who_they_show(verifier: Verifier) -> None:

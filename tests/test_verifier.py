@@ -246,8 +246,7 @@ def test_photos_in_a_list_are_named_by_their_files(verifier: Verifier, tmp_path:
         path.write_bytes(encoded(portrait().resize((50, 50))))
     answer = verifier.pick(colour(3), [*paths, colour(4), paths[1]])
     found = {c.identity: c.num_photos for c in answer.ranking}
-    names = {"carl", "image", "image 2", "image 3", "person 5", "image 4"}
-    assert found == dict.fromkeys(names, 1)
+    assert found == {"carl": 1, "image": 4, "person 5": 1}
 
 
 def test_a_gallery_survives_the_disk(verifier: Verifier, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def recounted_stages(config: CheckpointConfig, data: Path, cache: Path) -> tuple
         # Embeddings in a file, as they once were, are what the teacher says; without it they lack.
         names = tuple(name for name in named if not (teacher and name.endswith(".npz")))
         there = all((data / name).exists() for name in names) and teacher in (None, *files)
-        if not names or not there:
+        if not names or not there or "people" not in record:
             continue
         if (*names, teacher) not in sizes:
             reference = Reference(files[teacher], cache) if teacher else None

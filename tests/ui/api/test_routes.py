@@ -175,7 +175,7 @@ def test_a_call_with_too_few_values_is_refused_and_not_logged(server: app_server
     status, body = post(server, "gradio_api/call/verify", {"data": [NO_PICTURE, NO_PICTURE]})
     assert status == 200
     answer = get(server, f"gradio_api/call/verify/{json.loads(body)['event_id']}")[1].decode()
-    assert "This call takes 7 values, of which 2 came." in answer
+    assert "This call takes 8 values, of which 2 came." in answer
     assert "bad_input" in answer
     assert NO_PICTURE not in server.log.read_text()
 

@@ -31,7 +31,8 @@ def photos(*names: str) -> list[Upload]:
 
 
 def members(*names: str) -> list[Member]:
-    rows = np.eye(app_server.verifier().embed([]).shape[1], dtype=np.float32)
+    # Far apart: nobody is like anybody else.
+    rows = 50 * np.eye(app_server.verifier().embed([]).shape[1], dtype=np.float32)
     return [Member(person_of(n), Shown(n), rows[i]) for i, n in enumerate(names)]
 
 
@@ -176,7 +177,9 @@ def test_photos_of_the_same_name_are_one_person() -> None:
     assert {name: len(rows) for name, rows in people.photos.items()} == {"anna b": 2, "carl": 1}
 
 
-def test_files_of_one_name_are_people_of_their_own_until_named_alike(visit: Visit) -> None:
+def test_files_of_one_name_that_show_others_are_people_of_their_own_until_named_alike(
+    visit: Visit,
+) -> None:
     """Phones call every photo image.jpg."""
     visit.go_on(visit.add("image.jpg", "image.png"))
     visit.go_on(visit.add("image.jpg"))
