@@ -92,6 +92,11 @@ class Verifier:
         self._head = Head.of(checkpoint.network)
         self._detector: Detector = detector_for(*checkpoint.config.compared)
 
+    @property
+    def head(self) -> Head:
+        """The network's head, for many embeddings at once."""
+        return self._head
+
     @classmethod
     def from_pretrained(
         cls,

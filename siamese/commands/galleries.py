@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from siamese.commands.options import SAME, checkpoint_options, command, load_verifier
+from siamese.commands.options import SAME, checkpoint_options, command, load_verifier, progress_bar
 
 CREATE, CHANGES = "create", ("add", "remove", "list")
 
@@ -53,17 +53,10 @@ def spelled_out(words: Sequence[str]) -> list[str]:
 
 def create(options: argparse.Namespace) -> int:
     """Embed a folder of people once and save them; `create` may be left out."""
-    from tqdm import tqdm
-
     from siamese.support import check_target
 
     check_target(options.out)  # now, since embedding may take hours
-    with tqdm(unit="photo", disable=None) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_bar() as progress:
         found, unusable = load_verifier(options).gallery(options.support, progress)
     found.save(options.out)
     for photo in unusable:

@@ -1,0 +1,114 @@
+"""A folder sorted by person: the tree of joins, what it promises, and the sheet.
+
+pytest tests/test_grouping.py
+"""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from siamese import __main__ as cli
+from siamese.commands import options
+from siamese.evaluation.protocols.grouping import b_cubed, false_joins
+from siamese.grouping import Joins
+from tests.evaluation.toys import comparison, people
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("person *.webp"))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Four people of two photos each, one photo below a folder, and one file that is no photo."""
+    folder = tmp_path / "photos"
+    (folder / "trip").mkdir(parents=True)
+    for number, path in enumerate(EXAMPLES):
+        shutil.copy(path, folder / ("trip" if number == 0 else "") / path.name)
+    (folder / "broken.jpg").write_bytes(b"not a photo")
+    return folder
+
+
+def test_a_folder_is_sorted_and_left_as_it_was(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in photos.rglob("*") if path.is_file()}
+    out = tmp_path / "sheet.html"
+    assert cli.main(["group", str(photos), "--out", str(out), "--json"]) == 0
+    said = capsys.readouterr()
+    answer = json.loads(said.out)
+    found = [sorted(Path(name).name for name in group["photos"]) for group in answer["groups"]]
+    for who in "ABCD":  # who are composites of many faces; some are all but the same person
+        assert any(
+            {f"person {who} 1.webp", f"person {who} 2.webp"} <= set(names) for names in found
+        )
+    assert sum(map(len, found)) == 8 and len(found) >= 3
+    assert 0 <= answer["expected_false_joins"] <= 0.005
+    assert [photo["identity"] for photo in answer["unusable"]] == ["broken.jpg"]
+    assert "left out: " in said.err and "broken.jpg" in said.err
+    sheet = out.read_text(encoding="utf-8")
+    assert sheet.count("data:image/jpeg;base64,") == 8 and "trip/person A 1.webp" in sheet
+    assert len(re.findall(r"<h2 id=", sheet)) == len(found)
+    after = {path: path.read_bytes() for path in photos.rglob("*") if path.is_file()}
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    "words", [["nowhere"], [".", "--out", "x.txt"], [".", "--false-joins", "1"]]
+)
+def test_what_cannot_be_grouped_is_said(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["group", *words]) == options.INPUT_ERROR
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_joins_are_those_of_average_linkage() -> None:
+    """Against its definition: the highest mean logit between two groups is joined next."""
+    vectors, _ = people(5, 3)
+    logits = comparison().matrix(vectors, vectors)
+    joins = Joins.of(logits)
+    groups = {row: [row] for row in range(15)}
+    for number, (a, b) in enumerate(joins.pairs.tolist()):
+        means = {
+            (x, y): logits[np.ix_(groups[x], groups[y])].mean()
+            for x in groups for y in groups if x < y
+        }  # fmt: skip
+        assert means[min(a, b), max(a, b)] == pytest.approx(max(means.values()))
+        assert joins.logits[number] == pytest.approx(max(means.values()))
+        groups[15 + number] = groups.pop(a) + groups.pop(b)
+
+
+def test_people_far_apart_are_found_and_more_is_joined_where_more_may_be_false() -> None:
+    vectors, names = people(30, 4, noise=0.3)
+    joins = Joins.of(comparison().matrix(vectors, vectors))
+    who = np.array([int(name.removeprefix("person")) for name in names])
+    counts = [joins.within(share) for share in (1e-6, 0.005, 0.2)]
+    assert counts == sorted(counts) and counts[0] < counts[2]
+    precision, recall = b_cubed(joins.labels(90), who)
+    assert precision == recall == 1.0
+    assert not false_joins(joins.pairs, who)[:90].any()
+    assert false_joins(joins.pairs, who)[90:].all()
+
+
+def test_the_expected_share_of_false_joins_by_its_formula() -> None:
+    joins = Joins(np.array([[0, 1], [2, 3], [4, 5]]), np.array([4.0, 1.0, -6.0]))
+    found = joins.expected_false()
+    odds = [np.exp(1.27 * logit + 3.02) / k for logit, k in ((4, 4), (1, 3), (-6, 2))]
+    each = [1 / (1 + value) for value in odds]
+    assert found == pytest.approx(np.cumsum(each) / (1, 2, 3))
+    assert joins.labels(0).tolist() == [0, 1, 2, 3] and len(set(joins.labels(3).tolist())) == 1
+
+
+def test_one_photo_is_one_person() -> None:
+    joins = Joins.of(np.array([[9.0]]))
+    assert joins.within(0.5) == 0 and joins.labels(0).tolist() == [0]
+
+
+def test_b_cubed_by_hand() -> None:
+    """Photos a a b | b: precision (2/3 + 2/3 + 1/3 + 1) / 4, recall (1 + 1 + 1/2 + 1/2) / 4."""
+    assert b_cubed(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])) == pytest.approx((2 / 3, 3 / 4))
