@@ -179,7 +179,10 @@ class Siamese(nn.Module):
         The head then weighs all axes alike: what it learned of the old ones says nothing of these.
         """
         rank = self.config.embedding_size // (self.config.bases or 1)
-        config = dataclasses.replace(self.config, bases=bases, embedding_size=rank * bases)
+        features = self.config.features or rank  # which follow the embedding's size if not said
+        config = dataclasses.replace(
+            self.config, bases=bases, embedding_size=rank * bases, features=features
+        )
         other = Siamese(config)
         head = self.head.weight.mean().expand(1, rank * bases)
         other.load_state_dict({**self.state_dict(), "head.weight": head})

@@ -55,7 +55,8 @@ def test_two_stages_make_a_chain(world: Path, tmp_path: Path) -> None:
     more = ["--pictures", "160", "--init", str(first), "--learning-rate", "1e-4"]
     assert stage(world, second, *taught(world), *more) == 0
     made = checkpoint.load_folder(second)
-    assert made.config.network == known.config.network and made.config.network.mirrored
+    assert made.config.network == dataclasses.replace(known.config.network, features=192)
+    assert made.config.network.mirrored
     assert made.config.decision is None
     records = made.config.training
     assert [record["objective"] for record in records] == ["distill", "verify"]
