@@ -179,7 +179,10 @@ class Siamese(nn.Module):
         The head then weighs all axes alike: what it learned of the old ones says nothing of these.
         """
         rank = self.config.embedding_size // (self.config.bases or 1)
-        config = dataclasses.replace(self.config, bases=bases, embedding_size=rank * bases)
+        features = self.config.features or rank  # which follow the embedding's size if not said
+        config = dataclasses.replace(
+            self.config, bases=bases, embedding_size=rank * bases, features=features
+        )
         other = Siamese(config)
         head = self.head.weight.mean().expand(1, rank * bases)
         other.load_state_dict({**self.state_dict(), "head.weight": head})
@@ -283,6 +286,25 @@ class Head:
             distances = np.abs(self.cohort - row) @ self.weights
             found[index] = np.partition(distances, count - 1)[:count].mean()
         return found.reshape(embeddings.shape[:-1])
+
+    def of_all(self, embeddings: np.ndarray) -> np.ndarray:
+        """Logits (N, N) of all pairs of embeddings (N, D)."""
+        rows = torch.from_numpy(embeddings * self.weights)
+        raised = self.relative / 2 * self.isolation(embeddings)
+        return self.bias - torch.cdist(rows, rows, p=1).numpy() + raised[:, None] + raised
+
+    def crowded(self, embeddings: np.ndarray) -> np.ndarray:
+        """Which embeddings (N, D) lie where faces are close together: bool (N,).
+
+        That is closer to the cohort than three quarters of its own members to each other: of
+        children under ten about two in five, of adults one in fifteen.
+        """
+        if self.cohort is None:
+            return np.zeros(len(embeddings), bool)
+        rows = torch.from_numpy(self.cohort * self.weights)
+        distances = torch.cdist(rows, rows, p=1).fill_diagonal_(torch.inf)
+        own = distances.topk(min(NEAREST, len(rows) - 1), largest=False).values.mean(-1)
+        return self.isolation(embeddings) < float(own.quantile(0.25))
 
 
 def ready(network: Siamese) -> Siamese:

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from siamese.errors import InputError
-from siamese.grouping import base_name
+from siamese.identities import base_name
 from siamese.photos import Source, file_name, photos_below, readable
 
 LARGEST = 1e6  # number in an embedding; those of unit length are far below

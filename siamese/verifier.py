@@ -39,7 +39,7 @@ from siamese.explain import CELLS, influence
 from siamese.faces import Detector, detector_for
 from siamese.faces.detector import Face
 from siamese.faces.quality import QualityWarning, warnings_for
-from siamese.grouping import groups, photos_of
+from siamese.identities import groups, photos_of
 from siamese.network import Head, ready
 from siamese.photos import Load, Photo, Source, file_name, load
 from siamese.support import Gallery, Listed, Support, apart, read_support
@@ -106,6 +106,11 @@ class Verifier:
         self._network = ready(checkpoint.network)
         self._head = Head.of(checkpoint.network)
         self._detector: Detector = detector_for(*checkpoint.config.compared)
+
+    @property
+    def head(self) -> Head:
+        """The network's head, for many embeddings at once."""
+        return self._head
 
     @classmethod
     def from_pretrained(
@@ -377,13 +382,8 @@ class Verifier:
         return gallery
 
     def _matrix(self, vectors: np.ndarray) -> np.ndarray:
-        """Logits (N, N) of every embedding (N, D) against every other, a row at a time."""
-        own = self._head.isolation(vectors)
-        rows = [
-            self._head.related(one, vectors, isolation, own)
-            for one, isolation in zip(vectors, own, strict=True)
-        ]
-        return self.rule.pair_logit(np.array(rows, np.float64))
+        """Calibrated logits (N, N) of every embedding (N, D) against every other."""
+        return self.rule.pair_logit(self._head.of_all(vectors).astype(np.float64))
 
     def _enrol(self, support: Support, progress: Progress | None) -> "_Enrolled":
         """Embed a support set and name its people."""

@@ -21,7 +21,7 @@ from tests.test_verifier import tiny
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = (
-    "verify", "pick", "explain", "gallery", "align", "train", "average", "calibrate",
+    "verify", "pick", "explain", "group", "gallery", "align", "train", "average", "calibrate",
     "evaluate", "publish", "publish-space", "export", "convert",
 )  # fmt: skip
 

@@ -1,150 +1,114 @@
-"""Photos of one person: by the names of their files, as far as the network agrees.
+"""A folder sorted by person: the tree of joins, what it promises, and the sheet.
 
 pytest tests/test_grouping.py
 """
 
-from dataclasses import replace
+import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
-from siamese import Gallery, Verifier
-from siamese.answers import Proposals
-from siamese.grouping import base_name, groups
-from siamese.support import Listed, read_support
-from tests.pictures import encoded, portrait
+from siamese import __main__ as cli
+from siamese.commands import options
+from siamese.evaluation.protocols.grouping import b_cubed, false_joins
+from siamese.grouping import Joins
+from tests.evaluation.toys import comparison, people
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("person *.webp"))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Four people of two photos each, one photo below a folder, and one file that is no photo."""
+    folder = tmp_path / "photos"
+    (folder / "trip").mkdir(parents=True)
+    for number, path in enumerate(EXAMPLES):
+        shutil.copy(path, folder / ("trip" if number == 0 else "") / path.name)
+    (folder / "broken.jpg").write_bytes(b"not a photo")
+    return folder
+
+
+def test_a_folder_is_sorted_and_left_as_it_was(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in photos.rglob("*") if path.is_file()}
+    out = tmp_path / "sheet.html"
+    assert cli.main(["group", str(photos), "--out", str(out), "--json"]) == 0
+    said = capsys.readouterr()
+    answer = json.loads(said.out)
+    found = [sorted(Path(name).name for name in group["photos"]) for group in answer["groups"]]
+    for who in "ABCD":  # who are composites of many faces; some are all but the same person
+        assert any(
+            {f"person {who} 1.webp", f"person {who} 2.webp"} <= set(names) for names in found
+        )
+    assert sum(map(len, found)) == 8 and len(found) >= 3
+    assert 0 <= answer["expected_false_joins"] <= 0.005
+    assert [photo["identity"] for photo in answer["unusable"]] == ["broken.jpg"]
+    assert "left out: " in said.err and "broken.jpg" in said.err
+    sheet = out.read_text(encoding="utf-8")
+    assert sheet.count("data:image/jpeg;base64,") == 8 and "trip/person A 1.webp" in sheet
+    assert len(re.findall(r"<h2 id=", sheet)) == len(found)
+    after = {path: path.read_bytes() for path in photos.rglob("*") if path.is_file()}
+    assert after == before
 
 
 @pytest.mark.parametrize(
-    ("name", "base"),
-    [
-        ("ann 2", "ann"),
-        ("ann_02", "ann"),
-        ("ann (1)", "ann"),
-        ("ann - Copy (2)", "ann"),
-        ("ann - Copy", "ann"),
-        ("img4", "img"),
-        ("IMG_20240101_123456", "IMG"),
-        ("person A 2", "person A"),
-        ("Müller-3", "Müller"),
-        ("Carl", "Carl"),
-        ("2020", "2020"),
-        ("(1)", "(1)"),
-        ("photocopy", "photocopy"),
-        ("copy", "copy"),
-    ],
+    "words", [["nowhere"], [".", "--out", "x.txt"], [".", "--false-joins", "1"]]
 )
-def test_a_number_or_a_copy_mark_at_the_end_is_no_name(name: str, base: str) -> None:
-    assert base_name(name) == base == base_name(base)
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(2, 25), st.floats(-1, 1))
-def test_groups_are_those_of_average_linkage(seed: int, count: int, limit: float) -> None:
-    rows = np.random.default_rng(seed).normal(size=(count, 2))
-    logits = 2 - np.abs(rows[:, None] - rows).sum(axis=-1)
-    tree = linkage(squareform(2 - logits, checks=False), "average")
-    labels = fcluster(tree, 2 - limit, "distance")
-    expected = sorted(np.flatnonzero(labels == label).tolist() for label in set(labels))
-    assert groups(logits, limit) == expected
-
-
-def test_groups_that_are_given_are_kept() -> None:
-    logits = np.array([[9.0, -9, 1], [-9, 9, 0.5], [1, 0.5, 9]])
-    assert groups(logits, 0.0) == [[0, 2], [1]]
-    assert groups(logits, 0.0, [[0, 1], [2]]) == [[0, 1, 2]]
-    assert groups(logits, 0.8, [[0, 1], [2]]) == [[0, 1], [2]]
-
-
-def write(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(encoded(portrait().resize((50, 50))))
-
-
-def test_names_that_differ_by_a_number_are_of_one_person_and_folders_are_people(
-    tmp_path: Path,
+def test_what_cannot_be_grouped_is_said(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(tmp_path, "img1.png", "img4.png", "bo/1.png", "bo/2.png", "cy.png", "bo 3.png")
-    found = {photo.photo.name: (photo.identity, photo.alone) for photo in read_support(tmp_path)}  # type: ignore[union-attr]
-    assert found == {
-        "img1.png": ("img", "img1"),
-        "img4.png": ("img", "img4"),
-        "1.png": ("bo", ""),
-        "2.png": ("bo", ""),
-        "bo 3.png": ("bo", "bo 3"),
-        "cy.png": ("cy", "cy"),
-    }
-    assert read_support({"a 1": b"", "a 2": b""}) == [Listed("a 1", b""), Listed("a 2", b"")]
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["group", *words]) == options.INPUT_ERROR
+    assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
-def verifier() -> Verifier:
-    return Verifier.from_pretrained()
+def test_joins_are_those_of_average_linkage() -> None:
+    """Against its definition: the highest mean logit between two groups is joined next."""
+    vectors, _ = people(5, 3)
+    logits = comparison().matrix(vectors, vectors)
+    joins = Joins.of(logits)
+    groups = {row: [row] for row in range(15)}
+    for number, (a, b) in enumerate(joins.pairs.tolist()):
+        means = {
+            (x, y): logits[np.ix_(groups[x], groups[y])].mean()
+            for x in groups for y in groups if x < y
+        }  # fmt: skip
+        assert means[min(a, b), max(a, b)] == pytest.approx(max(means.values()))
+        assert joins.logits[number] == pytest.approx(max(means.values()))
+        groups[15 + number] = groups.pop(a) + groups.pop(b)
 
 
-def vectors(verifier: Verifier, *people: int) -> np.ndarray:
-    """An embedding for each of these numbers: the same number, nearly the same embedding."""
-    size = verifier.embed([]).shape[1]
-    random = np.random.default_rng(7)
-    means = random.normal(size=(max(people) + 1, size))
-    means /= np.linalg.norm(means, axis=1, keepdims=True)
-    rows = means[list(people)] + 0.05 / size**0.5 * random.normal(size=(len(people), size))
-    return np.asarray(rows, np.float32)
+def test_people_far_apart_are_found_and_more_is_joined_where_more_may_be_false() -> None:
+    vectors, names = people(30, 4, noise=0.3)
+    joins = Joins.of(comparison().matrix(vectors, vectors))
+    who = np.array([int(name.removeprefix("person")) for name in names])
+    counts = [joins.within(share) for share in (1e-6, 0.005, 0.2)]
+    assert counts == sorted(counts) and counts[0] < counts[2]
+    precision, recall = b_cubed(joins.labels(90), who)
+    assert precision == recall == 1.0
+    assert not false_joins(joins.pairs, who)[:90].any()
+    assert false_joins(joins.pairs, who)[90:].all()
 
 
-def test_the_network_parts_what_only_numbers_joined(verifier: Verifier) -> None:
-    """A camera's numbers name nobody."""
-    photos = [Listed.by_file(name, b"") for name in ("img1", "img4", "img5", "img", "img", "bo 2")]
-    rows = vectors(verifier, 0, 0, 0, 0, 0, 1)
-    assert verifier.names(photos, rows) == ["img"] * 5 + ["bo 2"]
-    rows = vectors(verifier, 0, 1, 0, 2, 3, 4)
-    assert verifier.names(photos, rows) == ["img1", "img4", "img1", "img", "img 2", "bo 2"]
+def test_the_expected_share_of_false_joins_by_its_formula() -> None:
+    joins = Joins(np.array([[0, 1], [2, 3], [4, 5]]), np.array([4.0, 1.0, -6.0]))
+    found = joins.expected_false()
+    odds = [np.exp(1.27 * logit + 3.02) / k for logit, k in ((4, 4), (1, 3), (-6, 2))]
+    each = [1 / (1 + value) for value in odds]
+    assert found == pytest.approx(np.cumsum(each) / (1, 2, 3))
+    assert joins.labels(0).tolist() == [0, 1, 2, 3] and len(set(joins.labels(3).tolist())) == 1
 
 
-def test_what_somebody_told_stays_and_numbers_join_only_who_they_show(verifier: Verifier) -> None:
-    told = [
-        Listed("bo", b""),
-        Listed("bo", b""),
-        Listed("bo", b"", "bo 3"),
-        Listed("bo", b"", "bo 4"),
-    ]
-    rows = vectors(verifier, 0, 1, 1, 2)
-    assert verifier.names(told, rows)[:2] == ["bo", "bo"]
-    assert verifier.names(told, rows)[3] == "bo 4"
+def test_one_photo_is_one_person() -> None:
+    joins = Joins.of(np.array([[9.0]]))
+    assert joins.within(0.5) == 0 and joins.labels(0).tolist() == [0]
 
 
-def test_people_who_seem_to_be_one_or_several_are_proposed_and_followed(
-    verifier: Verifier,
-) -> None:
-    rows = vectors(verifier, 0, 0, 1, 2, 3, 1)
-    people = {"ann": rows[:1], "img4": rows[1:2], "bo": rows[2:4], "cy": rows[4:5], "di": rows[5:]}
-    gallery = Gallery(people, verifier.origin.sha256)
-    found = verifier.proposals(gallery)
-    assert found.merge == (("ann", "img4"),) and found.part == {"bo": ((0,), (1,))}
-    after = verifier.grouped(gallery)
-    sizes = {name: len(own) for name, own in after.photos.items()}
-    assert sizes == {"ann": 2, "bo": 2, "cy": 1, "bo 2": 1}, "parted, then joined with who they are"
-    assert verifier.proposals(after) == Proposals()
-
-
-def test_too_many_photos_are_not_compared_each_with_each(verifier: Verifier) -> None:
-    rows = vectors(verifier, *range(3)).repeat(100, axis=0)
-    gallery = Gallery({f"{row}": rows[row : row + 1] for row in range(300)}, "0" * 64)
-    assert verifier.proposals(replace(gallery, sha256=verifier.origin.sha256)) == Proposals()
-
-
-def test_enrolled_photos_are_warned_of_like_queries(verifier: Verifier) -> None:
-    small = portrait().resize((110, 110))
-    support = {"ann": portrait(), "bo": small}
-    found = verifier.pick(portrait(), support)
-    (doubtful,) = found.doubtful
-    assert (doubtful.identity, [warning.code for warning in doubtful.warnings]) == (
-        "bo",
-        [warning.code for warning in verifier.pick(small, support).query.warnings],
-    )
-    assert doubtful.warnings
+def test_b_cubed_by_hand() -> None:
+    """Photos a a b | b: precision (2/3 + 2/3 + 1/3 + 1) / 4, recall (1 + 1 + 1/2 + 1/2) / 4."""
+    assert b_cubed(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])) == pytest.approx((2 / 3, 3 / 4))

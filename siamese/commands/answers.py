@@ -1,4 +1,4 @@
-"""Subcommands that answer: verify, pick, explain."""
+"""Subcommands that answer: verify, pick, explain, group."""
 
 import argparse
 import json
@@ -19,6 +19,7 @@ from siamese.commands.options import (
     group_option,
     load_verifier,
     print_proposals,
+    progress_bar,
 )
 from siamese.errors import InputError
 from siamese.numbers import exact, factor, percent, rate
@@ -84,6 +85,23 @@ def add(commands: Any) -> None:
     pair(parser)
     parser.add_argument("--out", type=Path, help="a PNG file to draw it to")
     common(parser)
+
+    parser = command(commands, group)
+    parser.add_argument("folder", type=Path, help="photos, in folders or not")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("groups.html"),
+        help="the contact sheet to write, one HTML file",
+    )
+    parser.add_argument(
+        "--false-joins",
+        type=float,
+        default=0.005,
+        help="how large a share of joins of two groups may be expected to join two people",
+    )
+    parser.add_argument("--json", action="store_true", help="print the whole answer as JSON")
+    checkpoint_options(parser)
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -186,6 +204,28 @@ def explain(options: argparse.Namespace) -> int:
     if options.out:
         draw([answer.first.face.crop, answer.second.face.crop], answer.influences).save(options.out)
         print(f"drawn: {options.out}", file=sys.stderr)
+    return SAME
+
+
+def group(options: argparse.Namespace) -> int:
+    """Sort a folder of photos by person, into a contact sheet; the photos stay where they are."""
+    from siamese.grouping import contact_sheet
+    from siamese.grouping import group as run
+
+    if options.out.suffix.lower() != ".html":
+        raise InputError(f"{options.out} does not end in .html; the contact sheet is an HTML file.")
+    with progress_bar() as progress:
+        answer = run(options.folder, load_verifier(options), options.false_joins, progress)
+    options.out.write_text(contact_sheet(answer, options.folder), encoding="utf-8")
+    if options.json:
+        _print_json(answer.to_dict())
+    else:
+        for found in answer.groups:
+            print(f"{found.name}\t{len(found.photos)}\t{found.photos[0]}")
+        said = rate(answer.expected_false_joins)
+        print(f"joins expected to be false: {said}; drawn: {options.out}", file=sys.stderr)
+    for photo in answer.unusable:
+        print(f"left out: {photo.reason}", file=sys.stderr)
     return SAME
 
 

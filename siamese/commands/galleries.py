@@ -17,6 +17,7 @@ from siamese.commands.options import (
     group_option,
     load_verifier,
     print_proposals,
+    progress_bar,
 )
 
 CREATE, CHANGES = "create", ("add", "remove", "list")
@@ -61,18 +62,11 @@ def spelled_out(words: Sequence[str]) -> list[str]:
 
 def create(options: argparse.Namespace) -> int:
     """Embed a folder of people once and save them; `create` may be left out."""
-    from tqdm import tqdm
-
     from siamese.support import check_target
 
     check_target(options.out)  # now, since embedding may take hours
-    with tqdm(unit="photo", disable=None) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        verifier = load_verifier(options)
+    verifier = load_verifier(options)
+    with progress_bar() as progress:
         found, unusable = verifier.gallery(options.support, progress, group=options.group)
     found.save(options.out)
     print_proposals(verifier.proposals(found))

@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -79,6 +80,20 @@ def print_proposals(proposals: "Proposals") -> None:
         )
     for name, photos in proposals.part.items():
         print(f"{name} seems to be {len(photos)} people; --group parts them", file=sys.stderr)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr that is told how many photos of how many are done; none in a pipe."""
+    from tqdm import tqdm
+
+    with tqdm(unit="photo", disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
 
 
 def load_verifier(options: argparse.Namespace) -> "Verifier":

@@ -18,7 +18,7 @@ import numpy as np
 
 from siamese.checkpoint import file_sha256
 from siamese.errors import InputError
-from siamese.grouping import photos_of as photos_of
+from siamese.identities import photos_of as photos_of
 from siamese.photos import files_below, is_hidden
 
 SUFFIXES = {".webp", ".jpg", ".jpeg", ".png"}

@@ -145,6 +145,8 @@ class Recipe(Value):
     calibrate: Calibration = field(default_factory=Calibration)
     protocols: tuple[str, ...] = ()
     """To evaluate by; by default all whose files are there."""
+    story: str = ""
+    """Markdown for the model card: where the parent ran, what was tried and brought nothing."""
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -56,7 +56,7 @@ class _Stage:
     @classmethod
     def of(cls, options: StageOptions) -> "_Stage":
         """InputError with what is missing, or contradicts `options.init`."""
-        parent = checkpoint.load_folder(options.init) if options.init else None
+        parent = checkpoint.load_folder(options.init).bare() if options.init else None
         config, split = settled(options.wanted, parent.config if parent else None)
         schedule = dataclasses.replace(options.schedule, augmentation=augmentation_for(config))
         options = dataclasses.replace(options, schedule=schedule)
@@ -154,7 +154,7 @@ def train(options: StageOptions, folder: Path) -> bool:
         options.compiled,
     )
     if is_first:
-        trained = dataclasses.replace(config, decision=None, calibration={}, training=training)
+        trained = dataclasses.replace(config, training=training)
         checkpoint.save(folder, network, trained)
         (folder / STATE).unlink(missing_ok=True)
     return is_first

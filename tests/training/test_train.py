@@ -1,5 +1,6 @@
 """A chain of two stages from files to a checkpoint, through the command line."""
 
+import dataclasses
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -25,6 +27,7 @@ from siamese.training.stage import StageOptions
 from siamese.training.train import train
 from tests.data.alphabets import write_alphabets
 from tests.reference import write_reference
+from tests.small_checkpoints import RULE
 from tests.training.conftest import PEOPLE
 
 
@@ -45,10 +48,16 @@ def command(world: Path, out: Path, cache: Path) -> list[str]:
 def test_two_stages_make_a_chain(world: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "1", tmp_path / "2"
     assert stage(world, first, "--objective", "distill", "--pictures", "320", *taught(world)) == 0
+    known = checkpoint.load_folder(first)  # what calibration adds is left behind again
+    written = known.network.in_bases(2).with_cohort(np.zeros((3, 384), np.float32))
+    config = dataclasses.replace(known.config, network=written.config, decision=RULE)
+    checkpoint.save(first, written, config)
     more = ["--pictures", "160", "--init", str(first), "--learning-rate", "1e-4"]
     assert stage(world, second, *taught(world), *more) == 0
     made = checkpoint.load_folder(second)
-    assert made.config.decision is None and made.config.network.mirrored
+    assert made.config.network == dataclasses.replace(known.config.network, features=192)
+    assert made.config.network.mirrored
+    assert made.config.decision is None
     records = made.config.training
     assert [record["objective"] for record in records] == ["distill", "verify"]
     assert records[1]["parent_sha256"] == checkpoint.load_folder(first).sha256
