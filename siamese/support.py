@@ -2,15 +2,17 @@
 
 import itertools
 import os
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
+from PIL import Image
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as save_tensors
 
+from siamese import writing
 from siamese.errors import InputError
 from siamese.photos import Source, file_name, photos_below, readable
 
@@ -53,6 +55,16 @@ def read_support(support: Support) -> list[tuple[str, Source]]:
     if not pairs:
         raise InputError("The support set is empty; add at least one photo.")
     return pairs
+
+
+def listed(who: str, given: Iterable[Any], what: str) -> Iterable[Any]:
+    """What was given as a list, unless it is one thing; InputError, one sentence, where it is."""
+    one = isinstance(given, str | bytes | os.PathLike | np.ndarray | Image.Image)
+    if one or not isinstance(given, Iterable):
+        raise InputError(
+            f"`{who}` takes a list of {what}, not one {type(given).__name__}; put it in a list."
+        )
+    return given
 
 
 def apart(name: str, taken: Container[str]) -> str:
@@ -145,15 +157,14 @@ class Gallery:
     def save(self, path: str | Path) -> None:
         """Write one safetensors file; it holds embeddings and names, no photos.
 
-        It is written beside an older file, then replaces it: a kill never leaves half a gallery.
+        An older file is replaced whole: a kill never leaves half a gallery.
         Raises InputError where the file cannot be written, or a name is no valid text.
         """
-        part = Path(f"{path}.part")
         names = {f"{number:08d}": name for number, name in enumerate(self.photos)}
         tensors = {key: self.photos[name] for key, name in names.items()}
         try:
-            save_file(tensors, str(part), metadata={"sha256": self.sha256, **names})
-            part.replace(path)
+            packed = save_tensors(tensors, {"sha256": self.sha256, **names})
+            writing.write(Path(path), packed)
         except (OSError, SafetensorError, UnicodeEncodeError) as error:
             raise InputError(f"{path} cannot be written ({error}).") from error
 

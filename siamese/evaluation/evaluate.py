@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from siamese import checkpoint as checkpoints
+from siamese import writing
 from siamese.calibration import FalseMatchCurve, OperatingPoint, Rate
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.data.people import fingerprint
@@ -74,13 +75,14 @@ def evaluate(
     if any(PROTOCOLS[name].published for name in chosen):
         plots.draw_training(out, checkpoint_folder / "log.csv")
         measured = pairs_of(content["protocols"])
-        if write_card and measured:
-            checkpoint = _with_measured_rates(checkpoint, measured, out)
-        text = card.render(checkpoint, content, out)
-        (out / checkpoints.CARD).write_text(text, encoding="utf-8")
-        if card.subject_of(checkpoint.config) == "faces":
-            text = card.details(checkpoint, content, out)
-            (out / card.DETAILS).write_text(text, encoding="utf-8")
+        with writing.together(out) as draft:
+            if write_card and measured:
+                checkpoint = _with_measured_rates(checkpoint, measured, draft)
+            text = card.render(checkpoint, content, out)
+            writing.write(draft / checkpoints.CARD, text.encode())
+            if card.subject_of(checkpoint.config) == "faces":
+                text = card.details(checkpoint, content, out)
+                writing.write(draft / card.DETAILS, text.encode())
     print(card.headline(chosen, content["protocols"]))
     print(f"written: {out}")
     return content
