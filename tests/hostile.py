@@ -264,7 +264,7 @@ def _png_bombs() -> _Made:
     yield "many chunks.png", _png_with(_chunk(b"teXt", b"") * 300_000), True
     control = _chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 96, 64, 0, 0, 1, 1, 0, 0))
     frames = _chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0)) + control * 9999
-    yield "many frames.png", _png_with(frames), False
+    yield "many frames.png", _png_with(frames), True
     for width, height, name in ((1, 110_000_000, "one column"), (2, 50_000_000, "two columns")):
         narrow = zlib.compress(bytes(height * (1 + width)), 9)
         yield f"{name}.png", start + header(width, height, 0) + _chunk(b"IDAT", narrow) + end, False
@@ -304,8 +304,7 @@ def _jpeg_bombs() -> _Made:
         content[place : place + 4] = struct.pack(">HH", height, width)
         yield f"{width}x{height} and nothing in it.jpg", bytes(content), False
     yield "65,500 wide.jpg", encoded(Image.new("RGB", (65_500, 40), "navy"), "JPEG"), True
-    # Whether the larger one is done within its seconds depends on the machine.
-    for side, scans, readable in ((64, 5000, True), (2000, 3000, None)):
+    for side, scans, readable in ((64, 5000, True), (2000, 3000, False)):
         yield f"{scans} scans {side}.jpg", _many_scans(side, scans), readable
     heavy = b"Exif\0\0" + _heavy_directory(5000, 60_000)
     yield "exif tags.jpg", _jpeg_with(_segment(0xE1, heavy[:65_500])), True
@@ -315,7 +314,7 @@ def _jpeg_bombs() -> _Made:
         _segment(0xE2, b"ICC_PROFILE\0" + bytes((n % 256, 255)) + bytes(60_000)) for n in range(200)
     )
     yield "profiles.jpg", _jpeg_with(profile), True
-    yield "comments.jpg", _jpeg_with(_segment(0xFE, b"") * 300_000), False
+    yield "comments.jpg", _jpeg_with(_segment(0xFE, b"") * 300_000), True
     yield "resources.jpg", _jpeg_with(
         _segment(0xED, b"Photoshop 3.0\0" + b"8BIM\0\1\0\0\0\0\0\0" * 5000) * 50), True  # fmt: skip
     yield "several pictures.jpg", encoded(
@@ -417,7 +416,8 @@ def _other_bombs() -> _Made:
         big[place : place + 8] = struct.pack(">II", 64, 64)
         yield f"larger than it says.{KINDS[kind]}", bytes(big), None
     heavy = b"Exif\0\0" + _heavy_directory(4000, 400_000)
-    yield "exif tags.avif", encoded(corners(), "AVIF", exif=heavy), True
+    # Pillow reads all tags of an AVIF when it opens it: more memory than a process has.
+    yield "exif tags.avif", encoded(corners(), "AVIF", exif=heavy), False
     yield "exif tags.webp", encoded(corners(), "WEBP", exif=heavy), True
     yield "exif tags.heic", encoded(corners(), "HEIC", exif=heavy), True
 
