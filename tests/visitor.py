@@ -41,9 +41,10 @@ def post(server: Server, path: str, payload: Any, raw: bytes | None = None) -> t
         return error.code, error.read().decode()
 
 
-def get(server: Server, path: str) -> tuple[int, bytes]:
+def get(server: Server, path: str, **headers: str) -> tuple[int, bytes]:
+    request = urllib.request.Request(server.url + path, headers=headers)
     try:
-        with urllib.request.urlopen(server.url + path, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
