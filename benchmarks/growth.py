@@ -77,7 +77,7 @@ def app() -> dict[str, Any]:
     """Seconds until the page answers and until its first answer; and simultaneous visitors."""
     from gradio_client import Client, handle_file
 
-    with _server() as (url, started):
+    with server() as (url, started):
         began = time.perf_counter()
         client = Client(url, verbose=False)
         client.predict(*map(handle_file, EXAMPLES), api_name="/verify")
@@ -103,8 +103,11 @@ def app() -> dict[str, Any]:
 
 
 @contextmanager
-def _server() -> Iterator[tuple[str, float]]:
-    """The app in a process of its own: its address, and the seconds until it answered."""
+def server(**more: str) -> Iterator[tuple[str, float]]:
+    """The app in a process of its own: its address, and the seconds until it answered.
+
+    `more` is added to its environment.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -113,6 +116,7 @@ def _server() -> Iterator[tuple[str, float]]:
             "GRADIO_SERVER_NAME": "127.0.0.1",
             "GRADIO_SERVER_PORT": str(port),
             "GRADIO_TEMP_DIR": folder,
+            **more,
         }
         url, began = f"http://127.0.0.1:{port}/", time.perf_counter()
         process = subprocess.Popen(

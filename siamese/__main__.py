@@ -7,7 +7,7 @@ Answers go to stdout, everything else to stderr. Exit codes, for scripts:
     2  an input that cannot be used, or a wrong command line
     3  uncertain; somebody, but too unlike to be named
     4  none of these
-   70  an error in the program itself
+   70  an error in the program itself, or a missing library, too little memory or a full disk
   130  stopped by Ctrl-C
   141  the program that read the answer has ended, as `head` does: a broken pipe
 
@@ -15,6 +15,8 @@ What a command needs is imported when it runs, so that `verify` does not wait fo
 """
 
 import argparse
+import errno
+import io
 import os
 import sys
 import traceback
@@ -27,12 +29,17 @@ from siamese.commands.options import INPUT_ERROR, OWN_ERROR, READER_GONE, STOPPE
 from siamese.errors import SiameseError
 
 EXTRAS = {"onnx": "export", "sklearn": "group"}  # what brings a package; all others: "train"
+# Numbers of errors that no input is to blame for: no room, no memory, no more files, a broken disk.
+MACHINE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO,
+}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; errors become one sentence on stderr."""
     # What a decoder finds odd in a file that it can read is of no use to whoever asked.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    _print_anything()
     options, unknown = parse(sys.argv[1:] if arguments is None else arguments)
     if unknown:
         # Not by `parse_args`, which would show the usage of the program instead of the command's.
@@ -40,8 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except BrokenPipeError:
-        # Python flushes stdout when it exits, and would complain then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return READER_GONE
 
 
@@ -49,33 +55,61 @@ def _run(options: argparse.Namespace) -> int:
     command: Command = options.command
     try:
         code = command(options)
-        print(end="", flush=True)  # while an error can still be reported
+        try:
+            print(end="", flush=True)  # while an error can still be reported
+        except OSError:
+            _forget_output()
+            raise
         return code
     except BrokenPipeError:
         raise
     except SiameseError as error:
         print(f"error: {error}", file=sys.stderr)
         return INPUT_ERROR
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("siamese"):
-            raise
-        print(
-            f"error: `{options.parser.prog}` needs {error.name}, which is not installed; please run"
-            f' `pip install ".[{EXTRAS.get(str(error.name), "train")}]"` in a checkout of the'
-            " repository.",
-            file=sys.stderr,
-        )
-        return INPUT_ERROR
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
-        return INPUT_ERROR
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return STOPPED
-    except Exception:
-        traceback.print_exc()
-        return OWN_ERROR
+    except Exception as error:
+        return _failed(error, options.parser.prog)
+
+
+def _failed(error: Exception, command: str) -> int:
+    """Say in a sentence what no input is to blame for, or a file of the user's; the exit code."""
+    if _lacks_memory(error):
+        said = f"there is too little memory for `{command}`; close other programs, and try again."
+    elif isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("siamese"):
+        said = (
+            f"`{command}` needs {error.name}, which is not installed; please run"
+            f' `pip install ".[{EXTRAS.get(str(error.name), "train")}]"` in a checkout of the'
+            " repository."
+        )
+    elif isinstance(error, OSError):
+        said = f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}"
+        if error.errno not in MACHINE:
+            print(f"error: {said}", file=sys.stderr)
+            return INPUT_ERROR
+    else:
+        traceback.print_exception(error)
+        said = f"`{command}` has a defect; please report it with the lines above."
+    print(f"error: {said}", file=sys.stderr)
+    return OWN_ERROR
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether Python, torch or the loader of libraries had no memory left."""
+    words = ("allocate memory", "failed to map segment", "bad_alloc")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+
+
+def _print_anything() -> None:
+    """Write what an output's encoding lacks as \\x.., where that encoding is not Unicode's."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _forget_output() -> None:
+    """Python flushes stdout when it exits, and would complain then of what was said already."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:

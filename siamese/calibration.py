@@ -340,6 +340,8 @@ class DecisionRule(Value):
         """
         if name is None:
             return self.default
+        if not isinstance(name, str):
+            raise InputError(f"An operating point is given by its name, not as {name!r}.")
         if name.startswith(ASKED_RATE):
             return self._point_at(name)
         for point in self.operating_points:
@@ -517,5 +519,7 @@ def pick_probabilities(logits: np.ndarray, none_prior: float = 0.5) -> tuple[np.
 
 def check_prior(prior: float) -> None:
     """Raise InputError unless `prior` is a probability strictly between 0 and 1."""
+    if isinstance(prior, bool) or not isinstance(prior, (int, float, np.number)):
+        raise InputError(f"The prior must be a number between 0 and 1, not {prior!r}.")
     if not 0.0 < prior < 1.0:
         raise InputError(f"The prior must lie between 0 and 1, both excluded; it is {prior}.")

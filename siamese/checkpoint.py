@@ -20,8 +20,9 @@ import torch
 from pydantic import Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
-from safetensors.torch import save_file
+from safetensors.torch import save as save_tensors
 
+from siamese import writing
 from siamese.calibration import DecisionRule
 from siamese.errors import CheckpointError
 from siamese.network import NetworkConfig, Siamese
@@ -135,14 +136,26 @@ class Checkpoint:
 
 
 def save(folder: Path, network: Siamese, config: CheckpointConfig) -> str:
-    """Write weights (16-bit floats) and config.json into `folder`; returns the weights' SHA-256."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / (WEIGHTS + ".part")
-    save_file(stored(network), part, metadata={"format": "pt"})
-    part.replace(folder / WEIGHTS)
-    sha256 = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-    write_config(folder, config, sha256)
+    """Write weights (16-bit floats) and config.json into `folder`; returns the weights' SHA-256.
+
+    Both are there or neither, whatever happens meanwhile. CheckpointError, and a checkpoint there
+    is as it was, where this one would not load.
+    """
+    weights = packed(network)
+    sha256 = hashlib.sha256(weights).hexdigest()
+    with writing.together(folder) as draft:
+        writing.write(draft / WEIGHTS, weights)
+        write_config(draft, config, sha256)
+        try:
+            load_folder(draft)
+        except CheckpointError as error:
+            raise CheckpointError(str(error).replace(str(draft), str(folder))) from error
     return sha256
+
+
+def packed(network: Siamese) -> bytes:
+    """model.safetensors of a network."""
+    return save_tensors(stored(network), {"format": "pt"})
 
 
 def stored(network: Siamese) -> dict[str, torch.Tensor]:
@@ -159,7 +172,7 @@ def stored(network: Siamese) -> dict[str, torch.Tensor]:
 def write_config(folder: Path, config: CheckpointConfig, sha256: str) -> None:
     """Write config.json, naming the weights that it belongs to."""
     content = {"format_version": FORMAT_VERSION, "weights_sha256": sha256} | _written(config)
-    (folder / CONFIG).write_text(dense(json.dumps(content, indent=2)) + "\n", encoding="utf-8")
+    writing.write(folder / CONFIG, (dense(json.dumps(content, indent=2)) + "\n").encode())
 
 
 def _written(config: CheckpointConfig) -> dict[str, Any]:
@@ -225,6 +238,13 @@ def file_sha256(path: Path) -> str:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a folder as plain data, its size, syntax and format version checked."""
+    try:
+        writing.settle(folder)
+    except OSError as error:
+        raise CheckpointError(
+            f"{folder} has a checkpoint that was not put in its place to the end, which this"
+            f" program may not do ({error.strerror}); allow it to write there once."
+        ) from error
     path = folder / CONFIG
     if not path.is_file():
         raise CheckpointError(f"{folder} has no {CONFIG}, so it is not a siamese checkpoint.")

@@ -2,15 +2,17 @@
 
 import itertools
 import os
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
+from PIL import Image
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as save_tensors
 
+from siamese import writing
 from siamese.errors import InputError
 from siamese.identities import base_name
 from siamese.photos import Source, file_name, photos_below, readable
@@ -50,41 +52,51 @@ def read_support(support: Support) -> list[Listed]:
     if isinstance(support, (str, Path)):
         return _support_folder(Path(support))
     if isinstance(support, Mapping):
-        listed = _support_mapping(support)
+        entries = _support_mapping(support)
     elif not isinstance(support, Sequence) or isinstance(support, bytes):
         raise InputError(
             "The support set must be a folder, a list of photos, or a mapping from each person's"
             f" name to photos, not {type(support).__name__}."
         )
     else:
-        listed = _support_list(support)
-    if not listed:
+        entries = _support_list(support)
+    if not entries:
         raise InputError("The support set is empty; add at least one photo.")
-    return listed
+    return entries
 
 
 def _support_mapping(support: Mapping[str, Source | Sequence[Source]]) -> list[Listed]:
-    listed: list[Listed] = []
+    entries: list[Listed] = []
     for identity, photos in support.items():
         if not isinstance(identity, str) or not identity.strip():
             raise InputError("Each person of a support set needs a name, as text.")
         several = isinstance(photos, Sequence) and not isinstance(photos, str | bytes)
         each = cast(Sequence[Source], photos if several else [photos])
-        listed.extend(Listed(identity, photo) for photo in each)
-    return listed
+        entries.extend(Listed(identity, photo) for photo in each)
+    return entries
 
 
 def _support_list(photos: Sequence[Source]) -> list[Listed]:
     named = [Path(file_name(photo) or "").stem for photo in photos]
     taken = {base_name(name) for name in named}
-    listed: list[Listed] = []
+    entries: list[Listed] = []
     for number, (name, photo) in enumerate(zip(named, photos, strict=True), 1):
         if name:
-            listed.append(Listed.by_file(name, photo))
+            entries.append(Listed.by_file(name, photo))
         else:
-            listed.append(Listed(apart(f"person {number}", taken), photo))
-            taken.add(listed[-1].identity)
-    return listed
+            entries.append(Listed(apart(f"person {number}", taken), photo))
+            taken.add(entries[-1].identity)
+    return entries
+
+
+def listed(who: str, given: Iterable[Any], what: str) -> Iterable[Any]:
+    """What was given as a list, unless it is one thing; InputError, one sentence, where it is."""
+    one = isinstance(given, str | bytes | os.PathLike | np.ndarray | Image.Image)
+    if one or not isinstance(given, Iterable):
+        raise InputError(
+            f"`{who}` takes a list of {what}, not one {type(given).__name__}; put it in a list."
+        )
+    return given
 
 
 def apart(name: str, taken: Container[str]) -> str:
@@ -103,12 +115,12 @@ def _support_folder(folder: Path) -> list[Listed]:
         found.setdefault(one.identity, []).append(one)
     if not found:
         raise InputError(f"The support set {folder} holds no pictures.")
-    listed: list[Listed] = []
+    entries: list[Listed] = []
     names: set[str] = set()
     for name, photos in found.items():
         names.add(shown := apart(readable(name), names))
-        listed += [Listed(shown, one.photo, one.alone and readable(one.alone)) for one in photos]
-    return listed
+        entries += [Listed(shown, one.photo, one.alone and readable(one.alone)) for one in photos]
+    return entries
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,15 +210,14 @@ class Gallery:
     def save(self, path: str | Path) -> None:
         """Write one safetensors file; it holds embeddings and names, no photos.
 
-        It is written beside an older file, then replaces it: a kill never leaves half a gallery.
+        An older file is replaced whole: a kill never leaves half a gallery.
         Raises InputError where the file cannot be written, or a name is no valid text.
         """
-        part = Path(f"{path}.part")
         names = {f"{number:08d}": name for number, name in enumerate(self.photos)}
         tensors = {key: self.photos[name] for key, name in names.items()}
         try:
-            save_file(tensors, str(part), metadata={"sha256": self.sha256, **names})
-            part.replace(path)
+            packed = save_tensors(tensors, {"sha256": self.sha256, **names})
+            writing.write(Path(path), packed)
         except (OSError, SafetensorError, UnicodeEncodeError) as error:
             raise InputError(f"{path} cannot be written ({error}).") from error
 

@@ -3,6 +3,7 @@
 It keeps nothing between calls, so one instance serves any number of threads.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from siamese import pretrained
 from siamese.answers import (
@@ -42,7 +44,7 @@ from siamese.faces.quality import QualityWarning, warnings_for
 from siamese.identities import groups, photos_of
 from siamese.network import Head, ready
 from siamese.photos import Load, Photo, Source, file_name, load
-from siamese.support import Gallery, Listed, Support, apart, read_support
+from siamese.support import Gallery, Listed, Support, apart, listed, read_support
 
 Progress = Callable[[int, int], None]  # photos done, photos in all
 
@@ -51,6 +53,10 @@ MOST_PROPOSED = 200  # photos of a gallery that are compared each with each
 TOLD = 1e6  # the logit of two photos that somebody says are one person's
 _Embedded = tuple[np.ndarray, tuple[QualityWarning, ...]]
 SEARCHED = 256  # embeddings of a gallery compared at a time
+
+if hasattr(os, "register_at_fork"):
+    # A process that is forked has none of torch's threads, and would wait for them for ever.
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -228,7 +234,11 @@ class Verifier:
         self, pairs: Iterable[tuple[Source, Source]], *, operating_point: str | None = None
     ) -> Iterator[Verification | SiameseError]:
         """Compare many pairs; one that cannot be compared yields its error, the rest goes on."""
-        for first, second in pairs:
+        for number, pair in enumerate(listed("verify_many", pairs, "pairs"), 1):
+            try:
+                first, second = listed("verify_many", pair, "photos")
+            except (TypeError, ValueError) as error:
+                raise InputError(f"Pair {number} is not of two photos.") from error
             try:
                 yield self.verify(first, second, operating_point=operating_point)
             except (ImageError, NoFaceError) as error:
@@ -421,6 +431,7 @@ class Verifier:
 
         Raises ImageError or NoFaceError for the first photo that has none.
         """
+        photos = list(listed("embed", photos, "photos"))
         rows = []
         for start in range(0, len(photos), BATCH):
             loaded = [
@@ -505,12 +516,14 @@ class Verifier:
 
     def _candidates(self, sighting: Sighting, choice: int | None) -> dict[int, Face]:
         """The faces of a photo to compare, by their numbers: all, or the chosen one."""
-        numbers = range(len(sighting.faces)) if choice is None else [int(choice)]
+        numbers = range(len(sighting.faces)) if choice is None else [choice]
         return {number: self._sharp(sighting, number) for number in numbers}
 
     def _sharp(self, sighting: Sighting, number: int) -> Face:
         """A face of a photo, its crop from as many pixels as there are; InputError if not there."""
         photo, faces = sighting.photo, sighting.faces
+        if isinstance(number, bool) or not isinstance(number, int | np.integer):
+            raise InputError(f"A face is chosen by its number, not by {number!r}.")
         if not 0 <= number < len(faces):
             raise InputError(
                 f"Face {number} was asked for in {photo.caption.label}, which has {len(faces)}"
@@ -528,7 +541,7 @@ class Verifier:
 
     def _choose(self, sighting: Sighting, choice: int | None) -> PhotoFaces:
         """The chosen face of a photo, by default the most prominent one, which is then told."""
-        index = 0 if choice is None else int(choice)
+        index = 0 if choice is None else choice
         one_of = len(sighting.faces) if choice is None else 1
         return _photo_faces(sighting, index, {index: self._sharp(sighting, index)}, one_of)
 

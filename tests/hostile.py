@@ -264,7 +264,7 @@ def _png_bombs() -> _Made:
     yield "many chunks.png", _png_with(_chunk(b"teXt", b"") * 300_000), True
     control = _chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 96, 64, 0, 0, 1, 1, 0, 0))
     frames = _chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0)) + control * 9999
-    yield "many frames.png", _png_with(frames), False
+    yield "many frames.png", _png_with(frames), True
     for width, height, name in ((1, 110_000_000, "one column"), (2, 50_000_000, "two columns")):
         narrow = zlib.compress(bytes(height * (1 + width)), 9)
         yield f"{name}.png", start + header(width, height, 0) + _chunk(b"IDAT", narrow) + end, False
@@ -304,8 +304,7 @@ def _jpeg_bombs() -> _Made:
         content[place : place + 4] = struct.pack(">HH", height, width)
         yield f"{width}x{height} and nothing in it.jpg", bytes(content), False
     yield "65,500 wide.jpg", encoded(Image.new("RGB", (65_500, 40), "navy"), "JPEG"), True
-    # Whether the larger one is done within its seconds depends on the machine.
-    for side, scans, readable in ((64, 5000, True), (2000, 3000, None)):
+    for side, scans, readable in ((64, 5000, True), (2000, 3000, False)):
         yield f"{scans} scans {side}.jpg", _many_scans(side, scans), readable
     heavy = b"Exif\0\0" + _heavy_directory(5000, 60_000)
     yield "exif tags.jpg", _jpeg_with(_segment(0xE1, heavy[:65_500])), True
@@ -315,7 +314,7 @@ def _jpeg_bombs() -> _Made:
         _segment(0xE2, b"ICC_PROFILE\0" + bytes((n % 256, 255)) + bytes(60_000)) for n in range(200)
     )
     yield "profiles.jpg", _jpeg_with(profile), True
-    yield "comments.jpg", _jpeg_with(_segment(0xFE, b"") * 300_000), False
+    yield "comments.jpg", _jpeg_with(_segment(0xFE, b"") * 300_000), True
     yield "resources.jpg", _jpeg_with(
         _segment(0xED, b"Photoshop 3.0\0" + b"8BIM\0\1\0\0\0\0\0\0" * 5000) * 50), True  # fmt: skip
     yield "several pictures.jpg", encoded(
@@ -388,7 +387,7 @@ def _bitmap(width: int, height: int, body: bytes, packed: int = 0) -> bytes:
 def _other_bombs() -> _Made:
     yield "runs.bmp", _bitmap(10_000, 10_000, b"\x01\x05" * 3_000_000, 1), False
     yield "ends of lines.bmp", _bitmap(10_000, 10_000, b"\0\0" * 20_000, 1), False
-    yield "deltas.bmp", _bitmap(10_000, 10_000, b"\0\2\xff\xff" * 100, 1), False
+    yield "deltas.bmp", _bitmap(10_000, 10_000, b"\0\2\xff\xff" * 100, 1), True
     yield "one line of deltas.bmp", _bitmap(2_000_000, 1, b"\0\2\xff\0" * 200, 1), False
     yield "runs without progress.bmp", endless(), False
     yield "small runs.bmp", _bitmap(64, 64, b"\x40\x05\0\0" * 64 + b"\0\1", 1), True
@@ -399,7 +398,7 @@ def _other_bombs() -> _Made:
     yield "36 megapixels.webp", large, True
     frames = [Image.new("RGB", (5000, 4000), colour) for colour in ("red", "lime")]
     options = {"save_all": True, "append_images": frames[1:], "quality": 10, "method": 0}
-    yield "20 megapixels animated.webp", encoded(frames[0], "WEBP", **options), False
+    yield "20 megapixels animated.webp", encoded(frames[0], "WEBP", **options), True
     empty = valid("WEBP")[12:] + b"JUNK\0\0\0\0" * 11_000_000
     yield "empty chunks.webp", b"RIFF" + struct.pack("<I", 4 + len(empty)) + b"WEBP" + empty, None
     few = encoded(corners(), "WEBP", save_all=True, append_images=[corners().rotate(9)])
@@ -417,7 +416,8 @@ def _other_bombs() -> _Made:
         big[place : place + 8] = struct.pack(">II", 64, 64)
         yield f"larger than it says.{KINDS[kind]}", bytes(big), None
     heavy = b"Exif\0\0" + _heavy_directory(4000, 400_000)
-    yield "exif tags.avif", encoded(corners(), "AVIF", exif=heavy), True
+    # Pillow reads all tags of an AVIF when it opens it: more memory than a process has.
+    yield "exif tags.avif", encoded(corners(), "AVIF", exif=heavy), False
     yield "exif tags.webp", encoded(corners(), "WEBP", exif=heavy), True
     yield "exif tags.heic", encoded(corners(), "HEIC", exif=heavy), True
 

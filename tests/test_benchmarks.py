@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from benchmarks import report
+from benchmarks import load, report
 from benchmarks.facenet import Facenet, missing, overlap
 from benchmarks.timing import Stages, interleaved
 from tests.pictures import PORTRAIT_FACE, encoded, portrait
@@ -149,3 +149,19 @@ def test_without_photos_it_says_what_is_missing(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and "lfw.zip" in done.stderr
+
+
+@pytest.mark.long
+def test_load_is_measured_beside_what_one_process_reaches(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Real visitors of a real server; shares are told, and none is judged on a busy machine."""
+    assert load.main(["--visitors", "1", "3", "--rounds", "1"]) == 0
+    rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [int(row[0]) for row in rows] == [1, 3]
+    assert all(0 < float(row[2].rstrip(" %")) < 200 for row in rows)
+
+
+def test_a_fair_queue_delays_nobody() -> None:
+    row = load.Row(visitors=50, answers=14.0, within=20.0, wait=2.5)
+    assert row.share == pytest.approx(0.7) and row.delay == pytest.approx(1.0)

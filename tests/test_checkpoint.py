@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file
 
-from siamese import SiameseNetwork, Verifier, pretrained
+from siamese import SiameseNetwork, Verifier, pretrained, writing
 from siamese import checkpoint as checkpoints
 from siamese.backbones import BACKBONES
 from siamese.checkpoint import CARD, CONFIG, WEIGHTS, CheckpointConfig, dense, load_folder
@@ -80,6 +80,33 @@ def test_numbers_too_large_for_16_bits_are_stored_whole(tmp_path: Path) -> None:
         made.backbone.stem[1].running_var.fill_(1e6)
     checkpoints.save(tmp_path, made, CheckpointConfig(small.TINY))
     assert load_folder(tmp_path).network.backbone.stem[1].running_var[0] == 1e6
+
+
+@pytest.mark.parametrize("damage", ["not finite", "positive head"])
+def test_what_would_not_load_replaces_nothing(damage: str, folder: Path) -> None:
+    before, made = small.files(folder), small.network(3)
+    config = load_folder(folder).config
+    with torch.no_grad():
+        if damage == "not finite":
+            made.head.weight[0] = -torch.inf
+        else:
+            made.head.weight.abs_()
+    with pytest.raises(CheckpointError, match=re.escape(f"{folder}/{WEIGHTS}")):
+        checkpoints.save(folder, made, config)
+    assert small.files(folder) == before
+
+
+def test_what_was_ready_is_put_in_its_place_by_the_next_reader(folder: Path) -> None:
+    """As where the writer was killed between two renames."""
+    new = folder.parent / "new"
+    sha256 = small.write(new, seed=5)
+    ready = folder / writing.READY
+    ready.mkdir()
+    for name in (CONFIG, WEIGHTS):
+        (new / name).rename(ready / name)
+    (ready / WEIGHTS).rename(folder / WEIGHTS)
+    assert load_folder(folder).sha256 == sha256
+    assert set(small.files(folder)) == {CONFIG, WEIGHTS}
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -170,7 +171,9 @@ def test_both_answers_warn_of_the_photos_on_stderr(
     said = "face.png: It is blurred.\n" * 2 + f"{SAME_PHOTO.message}\n"
     assert capsys.readouterr().err == said
     cli.main(["pick", face, str(folder / "people"), *shared])
-    assert capsys.readouterr().err == "face.png: It is blurred.\n"
+    people = "dark.png: It is blurred.\nface.png: It is blurred.\n"
+    proposed = "these seem to be one person: dark, face; --group joins them\n"
+    assert capsys.readouterr().err == "face.png: It is blurred.\n" + people + proposed
 
 
 @pytest.mark.parametrize(
@@ -191,12 +194,26 @@ def test_a_gallery_replaces_an_older_one(folder: Path) -> None:
     assert [cli.main(words), cli.main(words)] == [0, 0]
 
 
+TOO_LITTLE = (
+    "error: there is too little memory for `siamese verify`; close other programs, and try again.\n"
+)
+
+
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
         (PermissionError(13, "Permission denied", "here"), 2, "error: here: Permission denied\n"),
-        (OSError(28, "No space left on device"), 2, "error: No space left on device\n"),
-        (ZeroDivisionError("a slip"), 70, "ZeroDivisionError: a slip\n"),
+        (OSError(28, "No space left on device"), 70, "error: No space left on device\n"),
+        (
+            ZeroDivisionError("a slip"),
+            70,
+            "ZeroDivisionError: a slip\n"
+            "error: `siamese verify` has a defect; please report it with the lines above.\n",
+        ),
+        (MemoryError(), 70, TOO_LITTLE),
+        (OSError(12, "Cannot allocate memory"), 70, TOO_LITTLE),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"), 70, TOO_LITTLE),
+        (ImportError("libx.so: failed to map segment from shared object"), 70, TOO_LITTLE),
     ],
 )
 def test_no_error_reads_as_different_people(
@@ -214,6 +231,65 @@ def test_no_error_reads_as_different_people(
     dark = str(folder / "dark.png")
     assert cli.main(["verify", dark, dark, "--checkpoint", str(folder / "tiny")]) == code
     assert capsys.readouterr().err.endswith(words)
+
+
+def apart(
+    folder: Path, *words: str, megabytes: int | None = None, **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    """A command in a process of its own, whose memory may be limited."""
+
+    def limit() -> None:
+        if megabytes:
+            resource.setrlimit(resource.RLIMIT_AS, (megabytes * 2**20, megabytes * 2**20))
+
+    return subprocess.run(
+        [sys.executable, "-m", "siamese", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        preexec_fn=limit,
+        capture_output=True,
+        check=False,
+    )
+
+
+def test_a_library_that_is_missing_is_no_answer(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError('no', name='numpy')")
+    path = f"{tmp_path}{os.pathsep}{ROOT}"
+    found = apart(folder, "verify", "dark.png", "dark.png", PYTHONPATH=path)
+    assert (found.returncode, found.stdout) == (options.OWN_ERROR, b"")
+    *_, said = found.stderr.decode().splitlines()  # torch has a warning of its own
+    assert said.startswith("error: `siamese verify` needs numpy, which is not installed;")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of the address space are Linux's")
+@pytest.mark.parametrize("megabytes", [400, 1600])
+def test_too_little_memory_is_no_answer(megabytes: int, folder: Path) -> None:
+    found = apart(folder, "verify", "dark.png", "dark.png", megabytes=megabytes)
+    assert (found.returncode, found.stdout) == (options.OWN_ERROR, b"")
+    assert found.stderr.decode().endswith(TOO_LITTLE)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+def test_a_full_disk_is_no_answer(saved: Path) -> None:
+    command = [sys.executable, "-m", "siamese", "gallery", "list", str(saved)]
+    with Path("/dev/full").open("wb") as disk:
+        found = subprocess.run(command, cwd=ROOT, stdout=disk, stderr=subprocess.PIPE, check=False)
+    assert found.returncode == options.OWN_ERROR, found.stderr
+    assert found.stderr == b"error: No space left on device\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_any_name_can_be_printed_in_any_encoding(encoding: str, folder: Path) -> None:
+    people = folder / "people"
+    (people / "Zo\u00eb \u540d\u524d \U0001f600.png").write_bytes(
+        (people / "dark.png").read_bytes()
+    )
+    words = ["pick", "dark.png", "people", "--checkpoint", "tiny"]
+    found = apart(folder, *words, PYTHONIOENCODING=encoding)
+    assert found.returncode in (options.SAME, options.NONE) and b"\\u540d" in found.stdout
+    found = apart(folder, *words, "--json", PYTHONIOENCODING=encoding)
+    names = [candidate["identity"] for candidate in json.loads(found.stdout)["ranking"]]
+    assert "Zo\u00eb \u540d\u524d \U0001f600" in names
 
 
 def test_a_network_without_calibration_is_refused(

@@ -31,6 +31,18 @@ SERVER_MEGABYTES = 1229  # of the server, which decodes none of them
 SENTENCE = 420  # characters; longer ones nobody reads
 ROOT = Path(__file__).parent.parent
 
+# The app with a decoder whose clock is out of play: how long a photo takes by it depends on what
+# else a machine does. Seconds of the processor still count, and every file is far from them: the
+# slowest that is read takes two of ten, and what would take more is refused by its looks.
+PATIENT = """
+import runpy
+from siamese import photos
+from siamese.photos import worker
+usual = photos.DecoderProcess
+photos.DecoderProcess = lambda: usual(limits=worker.LIMITS._replace(seconds=3600))
+runpy.run_path("app.py", run_name="__main__")
+"""
+
 # In a process of its own, whose peak can be told, because it makes none of the files, which takes
 # more memory than to read them: each through `Verifier.find`, as a server takes strangers' photos
 # in; between them a good photo, which must answer as before. Prints a line for each file: the time
@@ -40,10 +52,10 @@ import json, sys, threading, time
 from pathlib import Path
 import psutil
 from siamese import SiameseError, Verifier, pretrained
-from siamese.photos import DecoderProcess
+from siamese.photos import DecoderProcess, worker
 from tests import app_server, pictures
 
-apart = DecoderProcess()
+apart = DecoderProcess(limits=worker.LIMITS._replace(seconds=3600))
 verifier = Verifier(pretrained.load(app_server.checkpoint()), apart.load)
 good = pictures.encoded(pictures.portrait(), "JPEG")
 before = verifier.find(good, name="good.jpg").faces[0].box
@@ -90,7 +102,7 @@ for number, (name, readable) in enumerate(json.loads((folder / "names.json").rea
 def check(name: str, readable: bool | None, code: str, said: str) -> None:
     """One file's outcome: the right kind of answer, and a sentence that names the photo."""
     assert code in ("", "no_face", "unreadable_image"), (name, code, said)
-    if readable is not None and "too much time or memory" not in said:  # as the machine may be
+    if readable is not None:
         assert (code != "unreadable_image") == readable, (name, said)
     if code:
         assert_sentence(said, name)
@@ -183,7 +195,7 @@ def test_a_hostile_file_in_a_process_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", [17, pytest.param(1, marks=pytest.mark.long)])
 def test_each_over_http(step: int, tmp_path: Path) -> None:
     # One of its own: what other tests made a shared one hold at once would count too.
-    server = app_server.start([sys.executable, "app.py"])
+    server = app_server.start([sys.executable, "-c", PATIENT])
     client = Client(server.url, verbose=False)
     good = tmp_path / "good.jpg"
     good.write_bytes(pictures.encoded(pictures.portrait(), "JPEG"))

@@ -4,7 +4,6 @@ The long run, `pytest -m long -n0 -s tests/test_load.py`, prints the figures tha
 throughput means something on an idle machine only.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -25,6 +24,8 @@ from PIL import ImageEnhance, ImageOps
 from siamese.answers import SCHEMA_VERSION
 from tests import app_server, pictures
 from tests.visitor import data_url, get, post, rounded, upload, without_times
+from ui.server.cores import cores
+from ui.server.shares import MAX_WAITING_EACH
 
 VISITORS = 50
 REQUESTS = 2000
@@ -34,8 +35,8 @@ GROWTH = 1.05
 
 @pytest.fixture
 def server() -> Iterator[app_server.Server]:
-    """One of its own, since its memory is measured and it is killed."""
-    started = app_server.start([sys.executable, "app.py"])
+    """One of its own, since its memory is measured and it is killed; told where visitors are."""
+    started = app_server.start([sys.executable, "app.py"], SPACE_HOST="127.0.0.1")
     yield started
     app_server.stop(started)
 
@@ -56,9 +57,10 @@ def portraits(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return made
 
 
-def arrival(server: app_server.Server) -> Client:
-    """A visitor's client, which is as patient as a busy machine needs."""
-    return Client(server.url, verbose=False, httpx_kwargs={"timeout": 300})
+def arrival(server: app_server.Server, number: int = 0) -> Client:
+    """A visitor's client, which is as patient as a busy machine needs; each at its address."""
+    address = {"X-Forwarded-For": f"192.0.2.{number + 1}"}
+    return Client(server.url, verbose=False, headers=address, httpx_kwargs={"timeout": 300})
 
 
 def request(client: Client, number: int, portraits: list[Path]) -> Callable[[], Any]:
@@ -90,7 +92,7 @@ def test_everybody_gets_their_own_answer(
     server: app_server.Server, portraits: list[Path], visitors: int
 ) -> None:
     with ThreadPoolExecutor(visitors) as pool:
-        clients = list(pool.map(lambda _: arrival(server), range(visitors)))
+        clients = list(pool.map(lambda number: arrival(server, number), range(visitors)))
         asks = [request(client, n, portraits) for n, client in enumerate(clients)]
         for ask in asks[:3]:
             ask().result()  # warm
@@ -121,44 +123,59 @@ def test_everybody_gets_their_own_answer(
         f" {max(ranks) + 1}; one after the other: {visitors / in_turn:.2f} requests/s")  # fmt: skip
 
 
-@pytest.mark.long
-def test_a_greedy_client_at_most_doubles_what_others_wait(portraits: list[Path]) -> None:
-    """Fifty visitors, each at an address of its own, alone and beside one that keeps asking."""
-    server = app_server.start([sys.executable, "app.py"], SPACE_HOST="127.0.0.1")
+# The app, whose answers wait until a file is there, and are noted in the order in which they come.
+# Who asks is told by the prior that they ask with.
+GATED = """
+import os, runpy, time
+from pathlib import Path
+from siamese import verifier
+gate, order = Path(os.environ["GATE"]), Path(os.environ["ORDER"])
+real = verifier.Verifier.verify
+def gated(self, *photos, **options):
+    while not gate.exists():
+        time.sleep(0.05)
+    with order.open("a") as file:
+        file.write(str(options["prior"]) + chr(10))
+    return real(self, *photos, **options)
+verifier.Verifier.verify = gated
+runpy.run_path("app.py", run_name="__main__")
+"""
+HONEST, GREEDY = 0.5, 0.25  # priors
+
+
+def test_a_greedy_client_at_most_doubles_what_others_wait(tmp_path: Path) -> None:
+    """Fifty visitors with one request each, who come while one client has filled what it may.
+
+    Waiting is counted in answers: alone, the median visitor is served 25th or 26th.
+    """
+    gate, order = tmp_path / "gate", tmp_path / "order"
+    files = {"GATE": str(gate), "ORDER": str(order)}
+    server = app_server.start([sys.executable, "-c", GATED], SPACE_HOST="127.0.0.1", **files)
     try:
-        waited(server, 0, portraits)  # warm
-        honest = everybody(server, portraits)
-        over = threading.Event()
-        with ThreadPoolExecutor(40) as pool:
-            for _ in range(40):
-                pool.submit(greed, server, portraits, over)
-            time.sleep(5)
-            beside = everybody(server, portraits)
-            over.set()
-        assert beside <= 2 * honest, (honest, beside)
-        say(f"median of {VISITORS} visitors: {honest:.1f} s, beside a greedy one {beside:.1f} s")
+        taken = [asked(server, GREEDY, "198.51.100.9")[0] for _ in range(4 * MAX_WAITING_EACH)]
+        places = taken.count(200)
+        assert MAX_WAITING_EACH <= places <= MAX_WAITING_EACH + cores()
+        assert taken == [200] * places + [503] * (len(taken) - places)
+        honest = [asked(server, HONEST, f"192.0.2.{number + 1}") for number in range(VISITORS)]
+        assert [status for status, _ in honest] == [200] * VISITORS
+        assert {asked(server, GREEDY, "198.51.100.9")[0] for _ in range(VISITORS)} == {503}
+        gate.touch()
+        for _, said in honest:
+            event = json.loads(said)["event_id"]
+            assert b"unreadable_image" in get(server, f"gradio_api/call/verify/{event}")[1]
+        served = [float(line) for line in order.read_text().split()]
+        waited = [place for place, prior in enumerate(served, 1) if prior == HONEST]
+        assert len(waited) == VISITORS
+        assert median(waited) <= 2 * median(range(1, VISITORS + 1))
     finally:
         app_server.stop(server)
 
 
-def everybody(server: app_server.Server, portraits: list[Path]) -> float:
-    """The median seconds that all visitors wait for their answers, who come together."""
-    with ThreadPoolExecutor(VISITORS) as pool:
-        return median(pool.map(lambda number: waited(server, number, portraits), range(VISITORS)))
-
-
-def waited(server: app_server.Server, number: int, portraits: list[Path]) -> float:
-    start = time.perf_counter()
-    address = {"headers": {"X-Forwarded-For": f"192.0.2.{number + 1}"}}
-    client = Client(server.url, verbose=False, httpx_kwargs={"timeout": 300, **address})
-    request(client, number, portraits)().result()
-    return time.perf_counter() - start
-
-
-def greed(server: app_server.Server, portraits: list[Path], over: threading.Event) -> None:
-    while not over.is_set():
-        with contextlib.suppress(Exception):  # refused, as it should be
-            waited(server, VISITORS, [*portraits, portraits[0]])
+def asked(server: app_server.Server, prior: float, address: str) -> tuple[int, str]:
+    """A request from this address for an answer that is found fast: these are no photos."""
+    photo = "data:image/jpeg;base64,YWJj"
+    given = {"first": photo, "second": photo, "prior": prior}
+    return post(server, "gradio_api/call/v2/verify", given, **{"X-Forwarded-For": address})
 
 
 @pytest.mark.long

@@ -597,6 +597,17 @@ def pictures_below(root: Path) -> list[Path]:
     return found
 
 
+def test_every_test_that_is_said_to_hold_a_promise_is_there() -> None:
+    said = (app_server.REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
+    tests = app_server.REPOSITORY / "tests"
+    written = "".join(path.read_text(encoding="utf-8") for path in tests.rglob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", said))
+    assert len(named) > 40
+    assert {name for name in named if f"def {name}(" not in written} == set()
+    for path in re.findall(r"`(tests/[\w/]+(?:\.py)?)`", said):
+        assert (app_server.REPOSITORY / path).exists(), path
+
+
 def test_the_limits_are_those_that_are_documented() -> None:
     import app
     from ui.api import errors

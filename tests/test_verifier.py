@@ -3,6 +3,8 @@ answer itself does not matter, counted work, and real people where the data is t
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +28,7 @@ from siamese.photos import Photo
 from siamese.support import is_gallery
 from tests.pictures import encoded, portrait
 
+ROOT = Path(__file__).parent.parent
 RATE = Rate(30, 3000, 0.0068, 0.0142)
 RULE = DecisionRule(
     (
@@ -112,6 +115,13 @@ def test_a_network_that_was_never_calibrated_is_refused() -> None:
         ({"operating_point": "strict"}, "balanced, careful"),
         ({"second_face": 3}, "the second photo, which has 1"),
         ({"first_face": -1}, "the first photo"),
+        ({"prior": "0.5"}, "must be a number between 0 and 1, not '0.5'"),
+        ({"prior": True}, "must be a number between 0 and 1, not True"),
+        ({"prior": None}, "must be a number between 0 and 1, not None"),
+        ({"prior": float("nan")}, "it is nan"),
+        ({"operating_point": 0.001}, "by its name, not as 0.001"),
+        ({"first_face": "0"}, "by its number, not by '0'"),
+        ({"second_face": 0.5}, "by its number, not by 0.5"),
     ],
 )
 def test_wrong_parameters_are_explained(
@@ -119,6 +129,19 @@ def test_wrong_parameters_are_explained(
 ) -> None:
     with pytest.raises(InputError, match=message):
         verifier.verify(colour(1), colour(2), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", ["a.jpg", b"bytes", Path("a.jpg"), colour(1), None, 7])
+def test_one_thing_is_no_list(verifier: Verifier, given: Any) -> None:
+    for method in (verifier.embed, lambda pairs: list(verifier.verify_many(pairs))):
+        with pytest.raises(InputError, match=r"takes a list of \w+, not one .*; put it in a list"):
+            method(given)
+
+
+@pytest.mark.parametrize("pair", [(colour(1),), (colour(1), colour(2), colour(3)), ()])
+def test_a_pair_is_of_two(verifier: Verifier, pair: Any) -> None:
+    with pytest.raises(InputError, match="Pair 2 is not of two photos"):
+        list(verifier.verify_many([(colour(1), colour(2)), pair]))
 
 
 def test_an_unreadable_photo_is_named(verifier: Verifier, tmp_path: Path) -> None:
@@ -477,3 +500,24 @@ def test_the_embedded_checkpoint_on_real_people(faces_data: Path) -> None:
             answer = verifier.verify(photo(*pair[:2]), photo(other, pair[-1]))
             right += (answer.probability > 0.5) == genuine
     assert right >= 0.8 * len(pairs)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+def test_a_forked_process_answers_too(tmp_path: Path) -> None:
+    """It waited for threads of torch that it did not have. In a program that has several."""
+    program = """
+import os, signal, sys, torch
+torch.set_num_threads(2)
+from siamese import Verifier
+from tests.pictures import encoded, portrait
+verifier, photo = Verifier.from_pretrained(), encoded(portrait(), "JPEG")
+before = verifier.verify(photo, photo).to_dict()["all_pairs"]
+child = os.fork()
+if child == 0:
+    signal.alarm(120)
+    os._exit(verifier.verify(photo, photo).to_dict()["all_pairs"] != before)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=False)
+    assert found.returncode == 0

@@ -30,10 +30,12 @@ def rounded(value: Any) -> Any:
     return [rounded(item) for item in value] if isinstance(value, list) else value
 
 
-def post(server: Server, path: str, payload: Any, raw: bytes | None = None) -> tuple[int, str]:
+def post(
+    server: Server, path: str, payload: Any, raw: bytes | None = None, **headers: str
+) -> tuple[int, str]:
     body = json.dumps(payload).encode() if raw is None else raw
     kind = {"Content-Type": "application/json"}
-    request = urllib.request.Request(server.url + path, body, kind)
+    request = urllib.request.Request(server.url + path, body, kind | headers)
     try:
         with urllib.request.urlopen(request, timeout=30) as response:
             return response.status, response.read().decode()
@@ -41,9 +43,10 @@ def post(server: Server, path: str, payload: Any, raw: bytes | None = None) -> t
         return error.code, error.read().decode()
 
 
-def get(server: Server, path: str) -> tuple[int, bytes]:
+def get(server: Server, path: str, **headers: str) -> tuple[int, bytes]:
+    request = urllib.request.Request(server.url + path, headers=headers)
     try:
-        with urllib.request.urlopen(server.url + path, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()

@@ -18,6 +18,7 @@ from siamese.commands.options import (
     count,
     group_option,
     load_verifier,
+    number,
     print_proposals,
     progress_bar,
 )
@@ -40,7 +41,7 @@ def add(commands: Any) -> None:
 
     def pair(parser: argparse.ArgumentParser) -> None:
         for which in ("first", "second"):
-            parser.add_argument(which, type=Path, help=f"the {which} photo")
+            parser.add_argument(which, help=f"the {which} photo")
             parser.add_argument(
                 f"--{which}-face",
                 type=int,
@@ -54,7 +55,7 @@ def add(commands: Any) -> None:
             help="careful (1 %% false matches), very_careful (0.1 %%), balanced (both errors"
             " equally often), or a false match rate, as fmr=0.0005; default: careful",
         )
-        parser.add_argument("--prior", type=float, default=0.5, help=prior)
+        parser.add_argument("--prior", type=number, default=0.5, help=prior)
         parser.add_argument(
             "--population",
             default="anybody",
@@ -70,7 +71,7 @@ def add(commands: Any) -> None:
     )
 
     parser = command(commands, pick)
-    parser.add_argument("query", type=Path, help="the photo of somebody to be found")
+    parser.add_argument("query", help="the photo of somebody to be found")
     parser.add_argument("support", type=Path, help="a folder of photos, or a saved gallery")
     judged(parser, "how probable 'none of these' was beforehand")
     parser.add_argument(
@@ -236,7 +237,7 @@ def _check_drawing(options: argparse.Namespace) -> None:
         return
     if out.suffix.lower() != ".png":
         raise InputError(f"{out} does not end in .png; the drawing is a PNG file.")
-    if out.resolve() in (options.first.resolve(), options.second.resolve()):
+    if out.resolve() in (Path(options.first).resolve(), Path(options.second).resolve()):
         raise InputError(f"{out} is one of the photos; please name another file.")
 
 
@@ -324,4 +325,5 @@ def _rates(point: "OperatingPoint") -> str:
 
 
 def _print_json(answer: Mapping[str, object]) -> None:
-    print(json.dumps(answer, indent=2, ensure_ascii=False))
+    unicode = "utf" in (sys.stdout.encoding or "").lower()
+    print(json.dumps(answer, indent=2, ensure_ascii=not unicode))

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from siamese.commands.options import SAME, command, count, count_or_none
+from siamese.commands.options import SAME, amount, command, count, count_or_none
 from siamese.errors import InputError
 
 
@@ -56,16 +56,16 @@ def add(commands: Any) -> None:
         help="draw the people of this source this many times as often",
     )
     parser.add_argument(
-        "--distillation", type=float, default=1.0, help="weight of the teacher's part in the loss"
+        "--distillation", type=amount, default=1.0, help="weight of the teacher's part in the loss"
     )
     parser.add_argument("--init", type=Path, help="start from this checkpoint")
     parser.add_argument("--pictures", type=count, help="how many to show in total")
     parser.add_argument("--batch-size", type=count, default=128, help="pictures to a step")
     parser.add_argument(
-        "--learning-rate", type=float, default=2e-3, help="at its highest, after the warm-up"
+        "--learning-rate", type=amount, default=2e-3, help="at its highest, after the warm-up"
     )
     parser.add_argument(
-        "--weight-decay", type=float, default=0.02, help="L2 penalty, where the backbone sets none"
+        "--weight-decay", type=amount, default=0.02, help="L2 penalty, where the backbone sets none"
     )
     parser.add_argument(
         "--seed", type=count_or_none, default=0, help="of all that is drawn at random"
@@ -119,7 +119,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument(
         "--shares",
-        type=float,
+        type=amount,
         nargs="+",
         default=[],
         help="the weight of each in the mean, in order; default: equal",
@@ -213,7 +213,7 @@ def train(options: argparse.Namespace) -> int:
     said = vars(options) | {
         "data": tuple(options.data),
         "unlabelled": tuple(options.unlabelled),
-        "emphasis": tuple((name, float(factor)) for name, factor in options.emphasis),
+        "emphasis": tuple((name, _factor(factor)) for name, factor in options.emphasis),
         "compiled": options.compile,
         "cache": _cache(options),
     }
@@ -226,6 +226,14 @@ def train(options: argparse.Namespace) -> int:
     if run(stage, out):
         print(f"trained: {out}")
     return SAME
+
+
+def _factor(word: str) -> float:
+    """The factor of an --emphasis; InputError where it is none."""
+    try:
+        return amount(word)
+    except argparse.ArgumentTypeError as error:
+        raise InputError(f"--emphasis: {error}.") from error
 
 
 WITH_RECIPE = {"folder", "out", "recipe", "data", "cache", "device", "compile"}

@@ -1,6 +1,8 @@
 """What the subcommands share: exit codes, how one is declared, which checkpoint answers."""
 
 import argparse
+import contextlib
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,6 +51,21 @@ def count(word: str, least: int = 1) -> int:
 def count_or_none(word: str) -> int:
     """A number that counts something, of which there may be none."""
     return count(word, least=0)
+
+
+def number(word: str) -> float:
+    """A number, and a finite one."""
+    with contextlib.suppress(ValueError):
+        if math.isfinite(found := float(word)):
+            return found
+    raise argparse.ArgumentTypeError(f"'{word}' is not a finite number")
+
+
+def amount(word: str) -> float:
+    """A number that is not negative."""
+    if (found := number(word)) < 0:
+        raise argparse.ArgumentTypeError(f"'{word}' is less than 0")
+    return found
 
 
 def checkpoint_options(parser: argparse.ArgumentParser) -> None:

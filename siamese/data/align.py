@@ -13,6 +13,7 @@ from typing import NamedTuple
 from PIL import Image
 from tqdm import tqdm
 
+from siamese import writing
 from siamese.data.pixels import STORED
 from siamese.errors import ImageError, InputError
 from siamese.faces.detector import FaceDetector
@@ -47,7 +48,11 @@ def align(source: Path, out: Path) -> list[Outcome]:
     with (out / "report.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(Outcome._fields)
-        writer.writerows(found for found in outcomes if found.outcome != "aligned")
+        writer.writerows(
+            found._replace(photo=writing.cell(found.photo))
+            for found in outcomes
+            if found.outcome != "aligned"
+        )
     return outcomes
 
 

@@ -8,6 +8,7 @@ A folder named `FAMILY_MIDn` is a member of `FAMILY`; relatives always fall into
 import dataclasses
 import hashlib
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import numpy as np
 from siamese.checkpoint import file_sha256
 from siamese.errors import InputError
 from siamese.identities import photos_of as photos_of
-from siamese.photos import files_below, is_hidden
+from siamese.photos import MAX_BYTES, files_below, is_hidden
 
 SUFFIXES = {".webp", ".jpg", ".jpeg", ".png"}
 VALIDATION_SHARE = 0.05
@@ -145,3 +146,18 @@ def _names(source: Path) -> list[str]:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
         return [name for name in names if not is_hidden(name)]
     raise InputError(f"{source} is neither a folder nor a zip file.")
+
+
+def unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A file of a zip, no more than the MAX_BYTES + 1 that tell that it is no photo.
+
+    InputError where it cannot be unpacked.
+    """
+    try:
+        with archive.open(name) as file:
+            return file.read(MAX_BYTES + 1)
+    # In turn: damaged, unknown packing, encrypted.
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InputError(
+            f"{name} in {archive.filename} cannot be unpacked ({error}); please pack it again."
+        ) from error

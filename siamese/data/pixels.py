@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from siamese.data.people import Picture, fingerprint
+from siamese.data.people import Picture, fingerprint, unpacked
 from siamese.errors import InputError
 from siamese.faces.alignment import Alignment
 from siamese.faces.whole_picture import plain_crop
@@ -89,7 +90,23 @@ def read_pixels(
         with FileLock(path.with_suffix(".lock")):  # of processes that train together one decodes
             if not path.exists():
                 _decode_into(path, pictures, side, channels, whole)
-    return np.load(path, mmap_mode="r")
+    found = load_cached(path, mmap_mode="r")
+    if found.shape != (len(pictures), channels + 1, side, side) or found.dtype != np.uint8:
+        raise damaged(path)
+    return found
+
+
+def load_cached(path: Path, **how: Any) -> Any:
+    """What a file of the cache holds; InputError where it is damaged, or would run a program."""
+    try:
+        return np.load(path, allow_pickle=False, **how)
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise damaged(path) from error
+
+
+def damaged(path: Path) -> InputError:
+    """The sentence on a file of the cache that is not what was written there."""
+    return InputError(f"{path} is damaged, or not of this program; please delete it and try again.")
 
 
 def _decode_into(
@@ -145,20 +162,18 @@ def _in_threads(
     work: Callable[[Picture, bytes], np.ndarray], pictures: Sequence[Picture]
 ) -> Iterator[np.ndarray]:
     """What `work` makes of each picture and the bytes of its file, in order."""
-    archives: dict[str, zipfile.ZipFile] = {}
+    sources = {picture.source for picture in pictures}
+    archives = {name: zipfile.ZipFile(name) for name in sources if not Path(name).is_dir()}
 
-    def read(picture: Picture) -> bytes:
-        source = Path(picture.source)
-        if source.is_dir():
-            return (source / picture.name).read_bytes()
-        if picture.source not in archives:
-            archives[picture.source] = zipfile.ZipFile(source)
-        return archives[picture.source].read(picture.name)
+    def done(picture: Picture) -> np.ndarray:
+        # Read here, so that no more files are in memory than there are threads.
+        if picture.source in archives:
+            return work(picture, unpacked(archives[picture.source], picture.name))
+        return work(picture, (Path(picture.source) / picture.name).read_bytes())
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(pictures), 512):
-            batch = pictures[start : start + 512]
-            yield from pool.map(work, batch, [read(picture) for picture in batch])
+            yield from pool.map(done, pictures[start : start + 512])
     for archive in archives.values():
         archive.close()
 

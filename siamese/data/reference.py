@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from siamese.data import people
 from siamese.data.people import Picture
-from siamese.data.pixels import CACHE, STORED, read_pixels
+from siamese.data.pixels import CACHE, STORED, damaged, load_cached, read_pixels
 from siamese.errors import InputError
 
 BATCH = 64
@@ -79,7 +79,10 @@ class Reference(nn.Module):
                 np.save(part, np.concatenate(list(self._embed(pictures))))
                 part.replace(path)
         names = [picture.name for picture in pictures]
-        return dict(zip(names, np.load(path), strict=True))
+        said = load_cached(path)
+        if said.shape != (len(names), self.outputs):
+            raise damaged(path)
+        return dict(zip(names, said, strict=True))
 
     def _embed(self, pictures: Sequence[Picture]) -> Iterator[np.ndarray]:
         x0, y0, x1, y1 = (int(edge) for edge in self.window)

@@ -9,6 +9,7 @@ libraries that it uses, so a stale piece is never used.
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from PIL import Image
 from tqdm import tqdm
 
@@ -23,6 +25,7 @@ from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.data import people
 from siamese.data.collection import Collection
 from siamese.data.people import Part, Picture
+from siamese.data.pixels import damaged, load_cached
 from siamese.data.split import PEOPLE, Split, calibration_pictures, fits
 from siamese.errors import ImageError
 from siamese.evaluation import verification
@@ -96,7 +99,7 @@ class PhotoSet:
             yield from ((name, (self.source / name).read_bytes()) for name in self.names)
             return
         with zipfile.ZipFile(self.source) as archive:
-            yield from ((name, archive.read(name)) for name in self.names)
+            yield from ((name, people.unpacked(archive, name)) for name in self.names)
 
 
 def embed_photos(
@@ -128,8 +131,7 @@ def find_crops(
                 detector = detector or detector_for(*checkpoint.config.compared)
                 found = [_shown(detector, name, blob, changed) for name, blob in piece.read()]
                 _save(path, found, checkpoint)
-            with np.load(path) as content:
-                pieces.append((content["pixels"], content["found"], content["facts"]))
+            pieces.append(_read_piece(path, len(piece.names)))
             bar.update(len(piece.names))
     return Crops(photos.names, *(np.concatenate(parts) for parts in zip(*pieces, strict=True)))
 
@@ -182,6 +184,21 @@ def _save(path: Path, photos: Sequence[ChosenFace | None], checkpoint: Checkpoin
             facts=np.stack([photo.facts() if photo else unknown for photo in photos]),
         )
     part.replace(path)
+
+
+def _read_piece(path: Path, count: int) -> tuple[np.ndarray, ...]:
+    """What `_save` wrote of so many photos; InputError where a file is not that."""
+    content = load_cached(path)
+    if not isinstance(content, NpzFile):
+        raise damaged(path)
+    try:
+        with content:
+            parts = tuple(content[name] for name in ("pixels", "found", "facts"))
+    except (KeyError, ValueError, zlib.error, zipfile.BadZipFile) as error:
+        raise damaged(path) from error
+    if any(part.shape[:1] != (count,) for part in parts):
+        raise damaged(path)
+    return parts
 
 
 def _key(checkpoint: Checkpoint, photos: PhotoSet, change: str) -> str:

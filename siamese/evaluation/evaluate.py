@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from siamese import checkpoint as checkpoints
+from siamese import writing
 from siamese.calibration import DecisionRule, FalseMatchCurve, OperatingPoint, Population, Rate
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.data.people import fingerprint
@@ -75,14 +76,15 @@ def evaluate(
     if any(PROTOCOLS[name].published for name in chosen):
         plots.draw_training(out, checkpoint_folder / "log.csv")
         measured = pairs_of(content["protocols"])
-        if write_card and measured:
-            named = content["protocols"].get("populations", {})
-            checkpoint = _with_measured_rates(checkpoint, measured, named, out)
-        text = card.render(checkpoint, content, out)
-        (out / checkpoints.CARD).write_text(text, encoding="utf-8")
-        if card.subject_of(checkpoint.config) == "faces":
-            text = card.details(checkpoint, content, out)
-            (out / card.DETAILS).write_text(text, encoding="utf-8")
+        named = content["protocols"].get("populations", {})
+        with writing.together(out) as draft:
+            if write_card and measured:
+                checkpoint = _with_measured_rates(checkpoint, measured, named, draft)
+            text = card.render(checkpoint, content, out)
+            writing.write(draft / checkpoints.CARD, text.encode())
+            if card.subject_of(checkpoint.config) == "faces":
+                text = card.details(checkpoint, content, out)
+                writing.write(draft / card.DETAILS, text.encode())
     print(card.headline(chosen, content["protocols"]))
     print(f"written: {out}")
     return content

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from siamese import checkpoint as checkpoints
+from siamese import writing
 from siamese.checkpoint import METRICS
 from siamese.errors import InputError
 
@@ -27,9 +28,8 @@ def read_metrics(folder: Path) -> dict[str, Any] | None:
 
 def write_metrics(folder: Path, content: dict[str, Any]) -> None:
     """Write metrics.json; a reader never sees half of it."""
-    part = folder / (METRICS + ".part")
-    part.write_text(checkpoints.dense(json.dumps(content, indent=1)) + "\n", encoding="utf-8")
-    part.replace(folder / METRICS)
+    text = checkpoints.dense(json.dumps(content, indent=1)) + "\n"
+    writing.write(folder / METRICS, text.encode())
 
 
 def pairs_of(found: dict[str, Any]) -> dict[str, Any]:

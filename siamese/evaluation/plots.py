@@ -1,6 +1,7 @@
 """Figures of a measured checkpoint as small PNG files; figures are drawn without a display."""
 
 import csv
+import io
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from siamese import writing
 from siamese.calibration import DecisionRule
 from siamese.evaluation import metrics
 from siamese.evaluation.metrics import Scores
@@ -190,4 +192,6 @@ def _save(path: Path, draw: Callable[[Axes], None], measured_on: str = "") -> No
     if measured_on:
         axes.set_title(f"{axes.get_title()}, {measured_on}")
     # Without the library's name and version, so that the same figures give the same bytes.
-    figure.savefig(path, dpi=100, metadata={"Software": None}, bbox_inches="tight")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=100, metadata={"Software": None}, bbox_inches="tight")
+    writing.write(path, drawn.getvalue())

@@ -173,10 +173,7 @@ def _sentence(error: Exception, name: str, url: str, seconds: float) -> str:
         if isinstance(cause, errors.HfHubHTTPError):
             return _answer(cause, name, url)
     if any(isinstance(c, errors.OfflineModeIsEnabled) for c in causes):
-        return (
-            f"{name} is not in the cache, and HF_HUB_OFFLINE forbids asking the Hub; unset it, or"
-            " name a folder."
-        )
+        return f"HF_HUB_OFFLINE forbids asking the Hub for {name}; unset it, or name a folder."
     for cause in causes:
         if isinstance(cause, _GaveUp) and cause.status is not None:
             return _broken(name, url) if cause.status < 400 else _trouble(cause.status, url)
@@ -187,8 +184,8 @@ def _sentence(error: Exception, name: str, url: str, seconds: float) -> str:
         )
     if any(isinstance(c, httpx2.ConnectError) for c in causes):
         return (
-            f"The Hub at {url} cannot be reached, and {name} is not in the cache; connect to the"
-            " network, or name a folder."
+            f"The Hub at {url} cannot be reached for {name}; connect to the network, or name a"
+            " folder."
         )
     if any(isinstance(c, (httpx2.HTTPError, errors.LocalEntryNotFoundError)) for c in causes):
         return _broken(name, url)

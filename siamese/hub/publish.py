@@ -134,7 +134,6 @@ def push(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sha256 = checkpoints.save(folder, network, config)
-        checkpoints.load_folder(folder)  # nothing goes up that would not load
         if not create_pr:
             hub.create_repo(repo, private=private)
         if revision is not None:

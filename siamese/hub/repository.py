@@ -14,6 +14,7 @@ from typing import Any
 import huggingface_hub as hf
 from huggingface_hub import constants, errors
 
+from siamese import writing
 from siamese.checkpoint import (
     CARD,
     CONFIG,
@@ -92,9 +93,20 @@ class Hub:
 
         Raises CheckpointError, one sentence with what to do, where it cannot be fetched.
         """
-        cached = None if refresh else self._cached(reference)
-        if cached is not None:
+        cached = self._cached(reference)
+        if cached is not None and not refresh:
             return cached
+        try:
+            return self._newest(reference)
+        except CheckpointError as error:
+            if cached is None:
+                raise
+            said = (
+                f"{str(error).removesuffix('.')}; what is in the cache answers without --refresh."
+            )
+            raise CheckpointError(said) from error
+
+    def _newest(self, reference: HubReference) -> Fetched:
         with self._patiently(str(reference)):
             listing = self.list_files(reference.repo, reference.revision)
             _check_listing(reference, listing)
@@ -232,9 +244,7 @@ class Hub:
         folder = cache / f"models--{reference.repo.replace('/', '--')}"
         path = folder / "refs" / reference.branch_or_tag
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        part.write_text(commit, encoding="utf-8")
-        part.replace(path)
+        writing.write(path, commit.encode())
 
     def _patiently(self, name: str, seconds: float | None = None) -> AbstractContextManager[None]:
         return patiently(name, self.url, self.seconds or seconds)

@@ -1,6 +1,7 @@
 """What lies around the pixels of a file: what is left out, how large it is, what is missing."""
 
 import io
+import re
 
 from PIL import JpegImagePlugin, TiffImagePlugin
 
@@ -8,6 +9,9 @@ _BITS, _COMPRESSION, _SAMPLES, _ROWS_PER_STRIP = 258, 259, 277, 278
 _TILE_WIDTH, _TILE_LENGTH, _OLD_JPEG = 322, 323, 513
 _PLACES = ((273, 279), (324, 325))  # of strips and of tiles: where they begin, their sizes
 _JPEG = (6, 7)  # kinds of compression
+# A marker of a JPEG: no stuffed byte, and none that restarts the decoder within a scan.
+_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
+_SCAN, _END = b"\xda", b"\xd9"
 _MAX_TILE_PIXELS = 16_777_216
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
@@ -57,12 +61,48 @@ def rows_are_missing(content: bytes, picture: TiffImagePlugin.TiffImageFile) -> 
     tags = picture.tag_v2
     if tags.get(_COMPRESSION) not in _JPEG or _OLD_JPEG in tags:  # which libtiff compares itself
         return False
-    places = zip(*(tags.get(tag, ()) for tag in _PLACES[_TILE_WIDTH in tags]), strict=False)
-    inner = [_jpeg_size(content[place : place + size]) for place, size in places]
+    inner = [_jpeg_size(part) for part in _stored_parts(content, picture)]
     return any(
         size[0] < wanted[0] or size[1] < wanted[1]
         for size, wanted in zip(inner, _parts(picture, len(inner)), strict=True)
     )
+
+
+def pixels_gone_over(content: bytes, picture: object) -> int:
+    """How many pixels of a JPEG, or of those in a TIFF, are decoded: each of them in each scan.
+
+    A scan of a few bytes may change nothing and goes over the whole picture all the same.
+    """
+    if isinstance(picture, JpegImagePlugin.JpegImageFile):
+        return _num_scans(content) * picture.width * picture.height
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return 0
+    if picture.tag_v2.get(_COMPRESSION) not in _JPEG:
+        return 0
+    if _OLD_JPEG in picture.tag_v2:
+        return _num_scans(content[picture.tag_v2[_OLD_JPEG] :]) * picture.width * picture.height
+    parts = _stored_parts(content, picture)
+    return sum(
+        _num_scans(part) * width * height
+        for part, (width, height) in zip(parts, _parts(picture, len(parts)), strict=True)
+    )
+
+
+def _num_scans(content: bytes) -> int:
+    """The scans of a JPEG up to its end: not those of a small picture in its EXIF data, or of a
+    film behind it."""
+    count, place = 0, 2
+    while (found := _MARKER.search(content, place)) and found[1] != _END:
+        count += found[1] == _SCAN
+        place = found.end() + int.from_bytes(content[found.end() : found.end() + 2], "big")
+    return count
+
+
+def _stored_parts(content: bytes, picture: TiffImagePlugin.TiffImageFile) -> list[bytes]:
+    """The bytes of each strip or tile of a TIFF."""
+    tags = picture.tag_v2
+    places = zip(*(tags.get(tag, ()) for tag in _PLACES[_TILE_WIDTH in tags]), strict=False)
+    return [content[place : place + size] for place, size in places]
 
 
 def _parts(picture: TiffImagePlugin.TiffImageFile, count: int) -> list[tuple[int, int]]:

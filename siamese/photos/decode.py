@@ -7,10 +7,8 @@ decoder safe: strangers' photos are taken in by `decoder_process`, which calls t
 """
 
 import io
-import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -31,6 +29,7 @@ from siamese.photos import containers, orientation
 from siamese.photos.files import file_name
 from siamese.photos.photo import DECODER_ERRORS, Box, Caption, Photo, Source
 from siamese.photos.render import Stored, render
+from siamese.photos.sources import MAX_BYTES, read
 
 # 108-megapixel phones and 102-megapixel cameras exist; a decoded picture takes 3-4 bytes a pixel.
 MAX_PIXELS = 110_000_000
@@ -41,8 +40,11 @@ MAX_ISO_PIXELS = 64_000_000
 MAX_SIDE = 65_535
 # 110 megapixels of 16-bit RGB. Few files have more bytes a pixel, and each takes its decoder more.
 MAX_DECODED = 6 * MAX_PIXELS
-# An uncompressed TIFF of 100 megapixels has 300 MB. Larger files are read no further than this.
-MAX_BYTES = 320 * 2**20
+# A progressive JPEG has some ten scans, and each goes over all its pixels.
+MAX_GONE_OVER = 20 * MAX_PIXELS
+
+# How far beyond 0 to 1 a photo in floats may reach, as resized pictures do.
+OVERSHOOT = 0.1
 
 # `load`, or what takes its place: a source, its name and its role -> a photo.
 Load = Callable[..., Photo]
@@ -82,9 +84,9 @@ def load(source: Source, name: str | None = None, role: str = "photo") -> Photo:
     """Take a photo in; reads the header, not yet the pixels.
 
     Args:
-        source: a path, the bytes of a file, an open binary file, a PIL picture (its EXIF
-            counts) or an array: (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA; uint8, uint16
-            (0-65535), bool, or floats from 0 to 1.
+        source: a path, the bytes of a file, an open binary file, a data URL, a PIL picture (its
+            EXIF counts) or an array: (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA; uint8,
+            uint16 (0-65535), bool, or floats from 0 to 1.
         name: what to call it in messages; by default the file's name, where there is one.
         role: what the photo is in what is being done, as "second photo"; named in messages too.
 
@@ -98,38 +100,6 @@ def load(source: Source, name: str | None = None, role: str = "photo") -> Photo:
     if isinstance(source, np.ndarray):
         return _from_picture(_from_array(source, caption), caption)
     return decode(read(source, caption), caption)
-
-
-def read(source: str | os.PathLike[str] | bytes | BinaryIO, caption: Caption) -> bytes:
-    """The bytes of a photo's file, no more than MAX_BYTES + 1; ImageError where it has none."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        return bytes(source[: MAX_BYTES + 1])
-    if isinstance(source, str | os.PathLike):
-        return _read_path(Path(source), caption)
-    return _read_file(source, caption)
-
-
-def _read_path(path: Path, caption: Caption) -> bytes:
-    try:
-        if path.is_dir():
-            raise ImageError(f"{caption.start} is a folder; please choose one photo in it.")
-        # Not for devices and pipes: reading one may never end.
-        if not path.is_file():
-            raise ImageError(f"{caption.start} does not exist; please check the path.")
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise ImageError(f"{caption.start} cannot be opened; please check it.") from error
-
-
-def _read_file(file: BinaryIO, caption: Caption) -> bytes:
-    try:
-        content = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError, AttributeError) as error:
-        raise ImageError(f"{caption.start} cannot be read; please give it again.") from error
-    if not isinstance(content, bytes):
-        raise ImageError(f"{caption.start} was opened as text; please open it in binary mode.")
-    return content
 
 
 def decode(content: bytes, caption: Caption) -> Photo:
@@ -165,6 +135,11 @@ def _stored(content: bytes, opener: _Open, caption: Caption) -> Stored:
     picture = opener(io.BytesIO(as_stored))
     most = MAX_ISO_PIXELS if content[4:8] == b"ftyp" else MAX_PIXELS
     _check_size(caption, picture.size, most, containers.bytes_a_pixel(content, picture))
+    if containers.pixels_gone_over(as_stored, picture) > MAX_GONE_OVER:
+        raise ImageError(
+            f"{caption.start} has far more scans than a photo needs; please save it as an ordinary"
+            " JPEG."
+        )
     if isinstance(picture, TiffImagePlugin.TiffImageFile) and (
         containers.has_huge_tiles(picture) or containers.rows_are_missing(as_stored, picture)
     ):
@@ -248,13 +223,28 @@ def _from_array(array: np.ndarray, caption: Caption) -> Image.Image:
     elif kind == np.bool_:
         array = array * np.uint8(255)
     elif np.issubdtype(kind, np.floating):
-        array = np.nan_to_num(np.clip(array, 0.0, 1.0)) * 255.0 + 0.5
+        array = np.clip(_from_0_to_1(array, caption), 0.0, 1.0) * 255.0 + 0.5
     elif kind != np.uint8:
         raise ImageError(
             f"{caption.start} is an array of {kind}; please give uint8 (0-255), uint16 or floats "
             "from 0 to 1."
         )
     return Image.fromarray(np.ascontiguousarray(array, dtype=np.uint8))
+
+
+def _from_0_to_1(array: np.ndarray, caption: Caption) -> np.ndarray:
+    """The array; ImageError where its floats have another scale, which nothing tells for sure."""
+    low, high = float(array.min()), float(array.max())
+    if not np.isfinite((low, high)).all():
+        raise ImageError(
+            f"{caption.start} is an array with numbers that are not finite; please replace them."
+        )
+    if low < -OVERSHOOT or high > 1 + OVERSHOOT:
+        raise ImageError(
+            f"{caption.start} is an array of floats from {low:.4g} to {high:.4g}; please scale them"
+            " to 0 to 1, or give uint8 (0-255)."
+        )
+    return array
 
 
 def _check_size(

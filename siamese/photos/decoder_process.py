@@ -29,6 +29,7 @@ from siamese.photos import decode, worker
 from siamese.photos.decode import MAX_SIDE
 from siamese.photos.files import file_name
 from siamese.photos.photo import Box, Caption, Photo, Source
+from siamese.photos.sources import read
 from siamese.photos.worker import LIMITS, Limits
 
 MAX_HEADER = 4096  # bytes of an answer's first line
@@ -68,7 +69,7 @@ class DecoderProcess:
         if isinstance(source, Image.Image | np.ndarray):
             return decode.load(source, name, role)  # decoded already
         caption = Caption.of(role, name or file_name(source))
-        content = decode.read(source, caption)
+        content = read(source, caption)
         apart = _Apart(self._link, self._places, caption, content)
         return Photo(caption, apart.size, len(content), apart.render)
 

@@ -3,11 +3,14 @@
 import mimetypes
 import os
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
+from siamese.errors import InputError
 from siamese.photos.photo import Source
+from siamese.photos.sources import DATA_URL
 
 _TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _SYSTEM_FILES = {"__MACOSX", "Thumbs.db", "desktop.ini"}
@@ -15,6 +18,8 @@ _SYSTEM_FILES = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 def file_name(source: Source) -> str | None:
     """The name of the file that a source is; None where it is none (bytes, arrays)."""
+    if isinstance(source, str) and source.startswith(DATA_URL):
+        return None
     if isinstance(source, str | os.PathLike):
         return readable(Path(source).name)
     if isinstance(source, Image.Image):
@@ -33,9 +38,32 @@ def readable(name: str) -> str:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files below a folder, but for those that a system keeps out of sight, in order."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [path for path in found if not is_hidden(path.relative_to(folder).as_posix())]
+    """All files below a folder, but for those that a system keeps out of sight, in order.
+
+    Links to folders are followed, but for those to a folder that they lie in. Links that lead
+    nowhere are files, so that whoever reads them says so. InputError where a folder cannot be read.
+    """
+    return sorted(_files_below(folder, frozenset()))
+
+
+def _files_below(folder: Path, around: frozenset[str]) -> Iterator[Path]:
+    """The files below a folder; `around` are the real paths of the folders that it lies in."""
+    here = os.path.realpath(folder)
+    if here in around:
+        return
+    try:
+        inside = list(folder.iterdir())
+    except OSError as error:
+        raise InputError(
+            f"The folder {folder} cannot be read ({error.strerror}); allow it, or move it away."
+        ) from error
+    for path in inside:
+        if is_hidden(path.name):
+            continue
+        if path.is_dir():
+            yield from _files_below(path, around | {here})
+        elif path.is_file() or path.is_symlink():
+            yield path
 
 
 def photos_below(folder: Path) -> list[Path]:

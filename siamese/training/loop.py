@@ -8,6 +8,7 @@ are those of the whole batch; batch norms see a slice each.
 """
 
 import csv
+import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from accelerate.utils import DistributedDataParallelKwargs, gather_object
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from siamese import writing
 from siamese.backbones import layer_decay
 from siamese.errors import InputError
 from siamese.network import Siamese
@@ -288,16 +290,16 @@ class _State:
         return int(state["step"])
 
     def save(self, step: int) -> None:
-        """Write the state beside the old one, then replace it: a kill never leaves half a file."""
+        """Put the state in the place of the old one: a kill never leaves half a file."""
         state = {
             "stage": self.stage,
             "step": step,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
-        part = self.path.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(self.path)
+        packed = io.BytesIO()
+        torch.save(state, packed)
+        writing.write(self.path, packed.getvalue())
 
 
 class _Log:
@@ -314,7 +316,8 @@ class _Log:
         row = {"step": str(step), "pictures": str(pictures)}
         self.rows.append(row | {name: f"{value:.6g}" for name, value in values.items()})
         columns = list(dict.fromkeys(name for row in self.rows for name in row))
-        with self.path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(self.rows)
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, columns)
+        writer.writeheader()
+        writer.writerows(self.rows)
+        writing.write(self.path, table.getvalue().encode())

@@ -25,7 +25,7 @@ from siamese.data import people
 from siamese.data.collection import Collection
 from siamese.data.pairs import draw_pairs
 from siamese.data.people import Picture, numbers
-from siamese.data.pixels import CACHE
+from siamese.data.pixels import CACHE, NEARLY_BLACK
 from siamese.data.reference import Reference
 from siamese.data.split import Split, outlook, training_pictures
 from siamese.errors import CheckpointError, InputError
@@ -39,6 +39,7 @@ from siamese.training.objectives import Distillation, VerificationObjective
 from siamese.training.provenance import made_by
 from siamese.training.stage import StageOptions, Wanted, augmentation_for, settled
 
+LOOKED_AT = 500  # pictures, before the training starts
 HEAD_PEOPLE = 500  # whose pairs give the head its first scale
 
 
@@ -136,6 +137,7 @@ def train(options: StageOptions, folder: Path) -> bool:
         tqdm.write(expected, file=sys.stderr)
     folder.mkdir(parents=True, exist_ok=True)
     found = Collection.read(pictures, config, options.cache, split)
+    _check(found, options.objective)
     data = Data(found.pixels, numbers(found.identities), found.window, stage.reference)
     make = _distillation if options.objective == "distill" else _verification
     objective, batches = make(network, found, stage)
@@ -158,6 +160,24 @@ def train(options: StageOptions, folder: Path) -> bool:
         checkpoint.save(folder, network, trained)
         (folder / STATE).unlink(missing_ok=True)
     return is_first
+
+
+def _check(found: Collection, objective: str) -> None:
+    """InputError where the pictures have nothing to teach, whatever is done with them."""
+    people_of = numbers(found.identities)
+    if objective == "verify" and np.bincount(people_of[people_of >= 0]).max(initial=0) < 2:
+        raise InputError(
+            "Nobody in the training data has two pictures, so it holds no genuine pair; add more"
+            " pictures of the same people."
+        )
+    some = found.pixels[:: -(-len(found.pixels) // LOOKED_AT), :-1]
+    some = some.reshape(len(some), -1)
+    if (np.ptp(some, axis=1) <= NEARLY_BLACK).all():
+        raise InputError(
+            "The training pictures show nothing, each is of one colour; check how they were made."
+        )
+    if (some == some[0]).all():
+        raise InputError("The training pictures are all the same one; give some of many people.")
 
 
 def _reference(options: StageOptions, config: CheckpointConfig) -> Reference | None:

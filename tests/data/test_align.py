@@ -77,3 +77,13 @@ def test_every_file_is_tried_or_reported_and_none_is_aligned_twice(tmp_path: Pat
         "eileen/b": "aligned",
         "stray.png": "nobody's",
     }
+
+
+def test_a_report_has_no_formulas(tmp_path: Path) -> None:
+    raw = tmp_path / "raw" / "=cmd|' -C calc'!A0"
+    raw.mkdir(parents=True)
+    (raw / "a.jpg").write_text("text")
+    align(tmp_path / "raw", tmp_path / "out")
+    with (tmp_path / "out" / "report.csv").open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert row["photo"] == "'=cmd|' -C calc'!A0/a.jpg"

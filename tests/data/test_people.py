@@ -1,7 +1,10 @@
 """Sources, the split, and where a crop shows the photo."""
 
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +15,12 @@ from siamese.data.people import Part
 from siamese.data.pixels import read_pixels, visible
 from siamese.data.targets import close_to_any
 from siamese.errors import ImageError, InputError
+from siamese.evaluation import bench
 from siamese.faces.whole_picture import WholePicture
 from siamese.photos import load
 from tests.pictures import corners, encoded, exif, oriented, portrait
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def write_people(folder: Path, names: list[str], side: int = 16) -> Path:
@@ -196,3 +202,122 @@ def test_close_to_any_against_the_full_matrix() -> None:
     a, b = (random.normal(size=(n, 8)) for n in (3000, 50))
     a, b = (m / np.linalg.norm(m, axis=1, keepdims=True) for m in (a, b))
     assert np.array_equal(close_to_any(a, b, 0.8), (a @ b.T > 0.8).any(axis=1))
+
+
+# ---- what nobody should have
+
+
+def zip_of(path: Path, content: bytes, **how: Any) -> Path:
+    """A zip with one picture of Ann."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ann/1.png", content, **how)
+    return path
+
+
+def refusal(source: Path, cache: Path) -> str:
+    with pytest.raises((ImageError, InputError)) as caught:
+        read_pixels(people.list_pictures(source), 16, 3, cache)
+    assert not list(cache.glob("*.npy"))
+    assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells the peak of its own process")
+def test_a_bomb_among_people_costs_no_memory(tmp_path: Path) -> None:
+    """Unpacked, the picture has 1.5 GB; as much as a photo may have is looked at, once a thread."""
+    program = """
+import resource, sys
+from pathlib import Path
+from siamese.data import people
+from siamese.data.pixels import read_pixels
+from siamese.errors import ImageError
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    read_pixels(people.list_pictures(Path(sys.argv[1])), 16, 3, Path(sys.argv[2]))
+except ImageError as error:
+    print(error)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+    bomb = tmp_path / "people.zip"
+    with (
+        zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("ann/1.png", "w") as file,
+    ):
+        for _ in range(1500):
+            file.write(bytes(2**20))
+    assert bomb.stat().st_size < 10_000_000
+    command = [sys.executable, "-c", program, str(bomb), str(tmp_path / "cache")]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    said, megabytes = found.stdout.splitlines()
+    assert "has more than 320 MB" in said and "1.png" in said
+    assert int(megabytes) < 3 * 320
+
+
+def test_a_zip_that_cannot_be_unpacked_is_named(tmp_path: Path) -> None:
+    content = encoded(portrait().resize((16, 16)))
+    made = zip_of(tmp_path / "people.zip", content).read_bytes()
+    damages = {
+        "damaged": made.replace(content[40:60], bytes(20)) if content[40:60] in made else made[:60]
+        + bytes(20) + made[80:],
+        "encrypted": made.replace(b"PK\x03\x04\x14\0\0", b"PK\x03\x04\x14\0\1").replace(
+            b"PK\x01\x02\x14\x03\x14\0\0", b"PK\x01\x02\x14\x03\x14\0\1"
+        ),
+    }  # fmt: skip
+    for name, damage in damages.items():
+        assert damage != made
+        path = tmp_path / f"{name}.zip"
+        path.write_bytes(damage)
+        said = refusal(path, tmp_path / "cache")
+        assert f"ann/1.png in {path} cannot be unpacked" in said
+
+
+class Evil:
+    """What a pickle does when it is loaded."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("ran"),))
+
+
+@pytest.mark.parametrize("kind", ["pickle", "garbage", "half", "other shape", "other numbers"])
+def test_a_tampered_cache_is_one_sentence_and_runs_nothing(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pictures = people.list_pictures(write_people(tmp_path / "folder", ["ann/1.png"]))
+    good = np.array(read_pixels(pictures, 16, 3, tmp_path / "cache"))
+    (cached,) = (tmp_path / "cache").glob("*.npy")
+    match kind:
+        case "pickle":
+            np.save(cached, np.array([Evil()]), allow_pickle=True)
+        case "garbage":
+            cached.write_bytes(b"not an array")
+        case "half":
+            cached.write_bytes(cached.read_bytes()[:-9])
+        case "other shape":
+            np.save(cached, good[:, :2])
+        case _:
+            np.save(cached, good.astype(np.float32))
+    with pytest.raises(InputError, match=r"is damaged, or not of this program; please delete it"):
+        read_pixels(pictures, 16, 3, tmp_path / "cache")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("kind", ["pickle", "garbage", "no keys", "too few", "one array"])
+def test_so_is_one_of_faces(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path, one = tmp_path / "crops.npz", np.zeros((1, 4))
+    match kind:
+        case "pickle":
+            np.savez(path, pixels=np.array([Evil()]), found=one, facts=one)
+        case "garbage":
+            path.write_bytes(b"PK\x03\x04 and no zip")
+        case "no keys":
+            np.savez(path, pixels=one)
+        case "too few":
+            np.savez(path, pixels=one, found=one[:0], facts=one)
+        case _:
+            np.save(tmp_path / "a.npy", one)
+            (tmp_path / "a.npy").rename(path)
+    with pytest.raises(InputError, match=r"crops\.npz is damaged"):
+        bench._read_piece(path, 1)
+    assert not (tmp_path / "ran").exists()

@@ -348,7 +348,10 @@ def test_no_network(tmp_path: Path, server: HubServer, hub: Hub) -> None:
     assert lost.fetch(parse(REPO)).note  # a branch from the cache, and it says so
     assert lost.fetch(parse(f"{REPO}@{commit_of(server)}")).note == ""
     assert "cannot be reached" in refusal(lost, "owner/other")
-    assert "cannot be reached" in refusal(lost, REPO, refresh=True)
+    assert "cache" not in refusal(lost, "owner/other")
+    said = refusal(lost, REPO, refresh=True)
+    assert "cannot be reached" in said
+    assert said.endswith("; what is in the cache answers without --refresh.")
 
 
 def test_offline(server: HubServer, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,10 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from siamese.errors import ImageError
-from siamese.photos import Photo, Source, decode, load
+from siamese.photos import Photo, Source, containers, decode, load
 from siamese.photos import render as render_module
+from siamese.photos.decode import MAX_GONE_OVER
+from tests import hostile
 from tests.pictures import corners, encoded, exif, oriented, portrait
 
 
@@ -426,3 +428,33 @@ def test_threads_share_photos() -> None:
 def test_a_picture_with_a_colour_profile_loads() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert load(encoded(corners(), "JPEG", icc_profile=profile)).size == (96, 64)
+
+
+def scans(side: int, count: int) -> bytes:
+    return hostile._many_scans(side, count)
+
+
+def test_scans_are_counted_up_to_the_end_of_the_picture() -> None:
+    """Not those of a small picture in EXIF data, of a film behind it, or of stuffed bytes."""
+    few = encoded(corners(), "JPEG", progressive=True)
+    inside = hostile._segment(0xE1, b"Exif\0\0" + b"\xff\xda" * 20_000)
+    film = b"\xff\xda" * 10_000_000
+    one = containers._num_scans(encoded(portrait(), "JPEG"))
+    assert (one, containers._num_scans(few[:2] + inside + few[2:] + film)) == (1, 10)
+    assert load(few[:2] + inside + few[2:] + film).size == corners().size
+    assert containers._num_scans(scans(64, 500)) == 500 + containers._num_scans(scans(64, 0))
+
+
+def test_a_picture_is_not_gone_over_too_often() -> None:
+    most = MAX_GONE_OVER // 2000**2 - 10  # the scans that it has anyway
+    assert load(scans(2000, most - 10)).size == (2000, 2000)
+    for content in (scans(2000, most + 10), in_tiff(scans(2000, most + 10), 2000)):
+        with pytest.raises(ImageError, match="far more scans than a photo needs"):
+            load(content)
+    assert load(in_tiff(scans(2000, 5), 2000)).size == (2000, 2000)
+
+
+def in_tiff(strip: bytes, side: int) -> bytes:
+    """A TIFF whose strip is a JPEG."""
+    tags = {256: (4, side), 257: (4, side), 259: (3, 7), 278: (4, side), 279: (4, len(strip))}
+    return hostile._tiff({**hostile._ORDINARY, **tags}, strip)

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -268,3 +269,50 @@ def test_too_few_people_are_refused(tmp_path: Path) -> None:
     Image.new("RGB", (128, 128)).save(tmp_path / "people" / "ann" / "1.png")
     with pytest.raises(InputError, match="at least 20 people"):
         train(StageOptions("verify", (tmp_path / "people",), Schedule(32)), tmp_path / "out")
+
+
+def people_with(folder: Path, pictures: int, value: Callable[[int, int], int]) -> Path:
+    """PEOPLE with so many pictures each, which are of one colour but for a spot of that value."""
+    for who in range(PEOPLE):
+        (folder / f"p{who}").mkdir(parents=True)
+        for number in range(pictures):
+            picture = Image.new("L", (128, 128), 40)
+            picture.paste(value(who, number), (30, 30, 60, 60))
+            picture.save(folder / f"p{who}" / f"{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("pictures", "value", "said"),
+    [
+        (1, lambda who, _: 60 + who, "Nobody in the training data has two pictures"),
+        (2, lambda *_: 40, "show nothing, each is of one colour"),
+        (2, lambda *_: 200, "are all the same one"),
+    ],
+)
+def test_hopeless_data_is_refused_before_anything_is_trained(
+    pictures: int,
+    value: Callable[[int, int], int],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    monkeypatch.setattr("siamese.training.train.run_stage", lambda *_: pytest.fail("it trained"))
+    made = people_with(tmp_path / "people", pictures, value)
+    words = ["train", str(tmp_path / "out"), "--data", str(made), "--cache", str(tmp_path / "c")]
+    assert cli.main([*words, "--pictures", "320"]) == options.INPUT_ERROR
+    shown = capsys.readouterr()
+    assert said in shown.err and "trained" not in shown.out
+    assert not (tmp_path / "out" / checkpoint.WEIGHTS).exists()
+
+
+@pytest.mark.parametrize("word", ["nan", "inf", "-1", "fast"])
+@pytest.mark.parametrize("option", ["--learning-rate", "--weight-decay", "--distillation"])
+def test_a_rate_that_is_none_is_named(
+    option: str, word: str, capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["train", "out", "--data", "people", "--pictures", "9", option, word])
+    assert stop.value.code == options.INPUT_ERROR
+    assert f"argument {option}: '{word}' is " in capsys.readouterr().err

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from siamese import writing
 from siamese.calibration import DecisionRule
 from siamese.evaluation import card, metrics, plots, verification
 from siamese.evaluation.bench import Bench, PhotoSet, embed_photos, pair_scores
@@ -18,7 +19,6 @@ from siamese.evaluation.verification import Pair
 
 PAIR_SCORES, REPORT, PLOTS = "pair_scores.csv", "report.html", "pairs"
 MEASURED_ON = "pairs of one's own"
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell
 SINGLE: dict[str, Callable[[DecisionRule, Scores], float]] = {
     "auc": lambda _, scores: metrics.auc(scores),
     "eer": lambda _, scores: metrics.equal_error_rate(scores),
@@ -81,7 +81,7 @@ def write_pair_scores(path: Path, pairs: Sequence[Pair], scores: np.ndarray) -> 
         writer.writerow(("photo_a", "photo_b", "same", "logit", "probability"))
         for pair, score in zip(pairs, scores, strict=True):
             known = () if np.isnan(score) else (f"{score:.4f}", f"{metrics.sigmoid(score):.6f}")
-            names = ("'" * name.startswith(FORMULA) + name for name in (pair.a, pair.b))
+            names = writing.cell(pair.a), writing.cell(pair.b)
             writer.writerow((*names, int(pair.same), *(known or ("", ""))))
 
 
