@@ -634,7 +634,7 @@ def _photo_faces(
     photo = sighting.photo
     faces = tuple(sharp.get(number, face) for number, face in enumerate(sighting.faces))
     warnings = warnings_for(faces[chosen], one_of, photo.size)
-    return PhotoFaces(photo.caption.name, photo.size, faces, chosen, warnings)
+    return PhotoFaces(photo.caption.name, photo.size, faces, int(chosen), warnings)
 
 
 def _same_photo(first: Sighting, second: Sighting) -> bool:
