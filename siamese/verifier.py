@@ -6,8 +6,11 @@ It keeps nothing between calls, so one instance serves any number of threads.
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +44,7 @@ from siamese.faces.detector import Face
 from siamese.faces.quality import warnings_for
 from siamese.network import Head, ready
 from siamese.photos import Load, Photo, Source, file_name, load
-from siamese.support import Gallery, Support, listed, read_support
+from siamese.support import Gallery, Support, listed, read_support, sha256_of
 
 Progress = Callable[[int, int], None]  # photos done, photos in all
 
@@ -286,29 +289,60 @@ class Verifier:
         )
 
     def gallery(
-        self, support: Support, progress: Progress | None = None
+        self,
+        support: Support,
+        progress: Progress | None = None,
+        *,
+        before: Gallery | None = None,
+        processes: int = 1,
     ) -> tuple[Gallery, tuple[Unusable, ...]]:
         """Embed a support set once; photos without a usable face are left out and reported.
+
+        Of a gallery made `before` by the same weights, the embeddings of files that are as they
+        were are taken over. `processes` embed at a time, each with a copy of the network.
 
         Raises InputError where not one photo could be used.
         """
         photos = read_support(support)
+        hashes = [sha256_of(source) for _, source in photos]
+        same = before is not None and before.sha256 == self.origin.sha256
+        known = before.known_photos() if before is not None and same else {}
+        keys = [(who, sha) for (who, _), sha in zip(photos, hashes, strict=True)]
+        found: list[np.ndarray | Unusable | None] = [known.get(key) for key in keys]
+        fresh = [row for row, embedding in enumerate(found) if embedding is None]
+        batches = [fresh[start : start + BATCH] for start in range(0, len(fresh), BATCH)]
+        done = len(photos) - len(fresh)
+        with _embedders(self, processes) as embed:
+            for rows, made in zip(
+                batches, embed([photos[row] for row in rows] for rows in batches), strict=True
+            ):
+                for row, embedding in zip(rows, made, strict=True):
+                    found[row] = embedding
+                done += len(rows)
+                if progress:
+                    progress(done, len(photos))
+        return self._gallery_from(photos, hashes, found)
+
+    def _gallery_from(
+        self,
+        photos: Sequence[tuple[str, Source]],
+        hashes: Sequence[str],
+        found: Sequence[np.ndarray | Unusable | None],
+    ) -> tuple[Gallery, tuple[Unusable, ...]]:
+        """The usable photos by identity, and the others."""
         rows: dict[str, list[np.ndarray]] = {}
-        unusable: list[Unusable] = []
-        for start in range(0, len(photos), BATCH):
-            batch = photos[start : start + BATCH]
-            for (identity, _), found in zip(batch, self._embed_batch(batch), strict=True):
-                if isinstance(found, Unusable):
-                    unusable.append(found)
-                else:
-                    rows.setdefault(identity, []).append(found)
-            if progress:
-                progress(min(start + BATCH, len(photos)), len(photos))
+        known: dict[str, list[str]] = {}
+        for (identity, _), sha, embedding in zip(photos, hashes, found, strict=True):
+            if isinstance(embedding, np.ndarray):
+                rows.setdefault(identity, []).append(embedding)
+                known.setdefault(identity, []).append(sha)
+        unusable = tuple(photo for photo in found if isinstance(photo, Unusable))
         if not rows:
             reasons = " ".join(dict.fromkeys(photo.reason for photo in unusable))
             raise InputError(f"No photo of the support set could be used. {reasons}".strip())
-        photos_of = {identity: np.stack(found) for identity, found in rows.items()}
-        return Gallery(photos_of, self.origin.sha256), tuple(unusable)
+        photos_of = {identity: np.stack(listed) for identity, listed in rows.items()}
+        by_name = {identity: tuple(listed) for identity, listed in known.items()}
+        return Gallery(photos_of, self.origin.sha256, by_name), unusable
 
     def embed(self, photos: Sequence[Source | Sighting]) -> np.ndarray:
         """Embeddings of the default face of each photo: float32 (N, D).
@@ -501,6 +535,35 @@ class Verifier:
 
     def _load(self, role: str, source: Source | Sighting) -> Photo | Sighting:
         return source if isinstance(source, Sighting) else self.load(source, role=role)
+
+
+Batch = Sequence[tuple[str, Source]]
+Embedded = list[np.ndarray | Unusable]
+
+
+@contextmanager
+def _embedders(
+    verifier: Verifier, processes: int
+) -> Iterator[Callable[[Iterable[Batch]], Iterator[Embedded]]]:
+    """A function that embeds batches of support photos in turn, in so many processes."""
+    if processes == 1:
+        yield partial(map, verifier._embed_batch)
+        return
+    spawn = get_context("spawn")  # a fork would share the locks of torch's threads
+    with ProcessPoolExecutor(processes, spawn, _start, (verifier,)) as pool:
+        yield partial(pool.map, _embed_there)
+
+
+_own: list[Verifier] = []  # that of a process of a pool
+
+
+def _start(verifier: Verifier) -> None:
+    torch.set_num_threads(1)
+    _own.append(verifier)
+
+
+def _embed_there(batch: Batch) -> Embedded:
+    return _own[0]._embed_batch(batch)
 
 
 def _photo_faces(
