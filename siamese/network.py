@@ -28,6 +28,7 @@ UNSAID = Field(exclude_if=lambda it: not it)
 LISTED = Field(strict=False)  # a list will do too: JSON has no tuples
 
 
+FARTHEST = 256.0  # above any isolation, so that what is stored is never negative
 NEAREST = 4  # centres of the cohort around a face
 
 
@@ -292,6 +293,19 @@ class Head:
         rows = torch.from_numpy(embeddings * self.weights)
         raised = self.relative / 2 * self.isolation(embeddings)
         return self.bias - torch.cdist(rows, rows, p=1).numpy() + raised[:, None] + raised
+
+    def l1_rows(self, embeddings: np.ndarray) -> np.ndarray:
+        """Vectors (N, D + 1) whose L1 distances to those of `l1_query` fall as the logits rise.
+
+        The last axis holds what an embedding's surroundings count: for any index of vectors.
+        """
+        near = self.relative / 2 * self.isolation(embeddings)[:, None]
+        return np.concatenate([embeddings * self.weights, FARTHEST - near], 1).astype(np.float32)
+
+    def l1_query(self, embeddings: np.ndarray) -> np.ndarray:
+        """What to search `l1_rows` for: (N, D + 1)."""
+        nothing = np.zeros((len(embeddings), 1))
+        return np.concatenate([embeddings * self.weights, nothing], 1).astype(np.float32)
 
     def crowded(self, embeddings: np.ndarray) -> np.ndarray:
         """Which embeddings (N, D) lie where faces are close together: bool (N,).

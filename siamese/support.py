@@ -1,8 +1,11 @@
 """Support sets: who may be in a query photo, as photos, or as a gallery of embeddings."""
 
+import hashlib
 import itertools
+import json
 import os
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -99,6 +102,15 @@ def listed(who: str, given: Iterable[Any], what: str) -> Iterable[Any]:
     return given
 
 
+def sha256_of(source: Source) -> str:
+    """SHA-256 of a photo's file; "" for what is no file that can be read."""
+    if not isinstance(source, str | os.PathLike):
+        return ""
+    with suppress(OSError), Path(source).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+    return ""
+
+
 def apart(name: str, taken: Container[str]) -> str:
     """A name that is not taken: this one, or with the first number from 2 on that makes it new."""
     numbered = (f"{name} {number}" for number in itertools.count(2))
@@ -128,17 +140,24 @@ class Gallery:
     """Identities with the embeddings of their photos; immutable, so it can be shared by threads.
 
     `photos` maps an identity to float32 (num_photos, D). `sha256` names the weights that made the
-    embeddings; those of other weights cannot be compared with them. Raises InputError where an
+    embeddings; those of other weights cannot be compared with them. `hashes` are the SHA-256 of
+    the photos, in their order, of those whose files were known. Raises InputError where an
     array is not of that kind, of another D than the others, or not finite.
     """
 
     photos: Mapping[str, np.ndarray]
     sha256: str
+    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # What `means` returned, so that the second search of the same people does without.
     _summary: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list, init=False)
     _isolation: list[np.ndarray] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
+        if isinstance(self.photos, Rows):
+            rows, most = self.photos.embeddings, LARGEST
+            if rows.size and not (-most < rows.min() and rows.max() < most):  # NaN is neither
+                raise InputError("its embeddings are no sensible numbers.")
+            return
         for name, rows in self.photos.items():
             if rows.ndim != 2 or rows.dtype != np.float32 or rows.shape[1:] != (self.size,):
                 raise InputError(
@@ -156,45 +175,55 @@ class Gallery:
         """The numbers of an embedding, D; 0 in an empty gallery."""
         return next((rows.shape[1] for rows in self.photos.values() if rows.ndim == 2), 0)
 
-    def add(self, identity: str, embeddings: np.ndarray) -> "Gallery":
+    def add(
+        self, identity: str, embeddings: np.ndarray, photo_hashes: tuple[str, ...] = ()
+    ) -> "Gallery":
         """A gallery with these photos (N, D) added to that identity, which may be new."""
         rows = np.atleast_2d(np.asarray(embeddings, dtype=np.float32))
         known = self.photos.get(identity)
         if known is not None and known.shape[1:] != rows.shape[1:]:
             raise InputError(f"The embeddings have {rows.shape[1]} numbers, not {self.size}.")
         joined = rows if known is None else np.concatenate([known, rows])
-        return Gallery({**self.photos, identity: joined}, self.sha256)
+        hashes = self.hashes_of(identity) if identity in self.photos else ()
+        hashes += photo_hashes or ("",) * len(rows)
+        photos = {**self.photos, identity: joined}
+        return Gallery(photos, self.sha256, {**self.hashes, identity: hashes})
 
     def remove(self, identity: str) -> "Gallery":
         """A gallery without that identity; InputError if it is not in there."""
         if identity not in self.photos:
             raise InputError(f"'{identity}' is not in the gallery.")
         left = {name: rows for name, rows in self.photos.items() if name != identity}
-        return Gallery(left, self.sha256)
+        hashes = {name: known for name, known in self.hashes.items() if name != identity}
+        return Gallery(left, self.sha256, hashes)
 
     def merge(self, people: Sequence[str]) -> "Gallery":
         """A gallery in which these people are one, of the first one's name."""
         first, *others = people
         rows = np.concatenate([self.photos[name] for name in people])
-        kept = {name: own for name, own in self.photos.items() if name not in others}
-        return Gallery({**kept, first: rows}, self.sha256)
+        hashes = tuple(sha for name in people for sha in self.hashes_of(name))
+        left = self
+        for name in others:
+            left = left.remove(name)
+        return Gallery({**left.photos, first: rows}, self.sha256, {**left.hashes, first: hashes})
 
     def part(self, identity: str, photos: Sequence[Sequence[int]]) -> "Gallery":
         """A gallery in which the photos of one are of several people: row numbers of each.
 
         The first of them keeps the name, the others get a number.
         """
-        found = dict(self.photos)
-        rows = found[identity]
+        found, hashes = dict(self.photos), dict(self.hashes)
+        rows, known = found[identity], self.hashes_of(identity)
         for number, own in enumerate(photos):
-            found[identity if not number else apart(identity, found)] = rows[[*own]]
-        return Gallery(found, self.sha256)
+            name = identity if not number else apart(identity, found)
+            found[name], hashes[name] = rows[[*own]], tuple(known[row] for row in own)
+        return Gallery(found, self.sha256, hashes)
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean embeddings (K, D) float32 and numbers of photos (K,) int64, in order of names."""
         if not self._summary:
             counts = np.array([len(rows) for rows in self.photos.values()])
-            rows = np.concatenate(list(self.photos.values()))
+            rows = self._rows()
             if len(rows) > len(counts):
                 sums = np.add.reduceat(rows, np.cumsum(counts) - counts, axis=0)
                 rows = (sums / counts[:, None]).astype(np.float32)
@@ -208,36 +237,124 @@ class Gallery:
         return self._isolation[0]
 
     def save(self, path: str | Path) -> None:
-        """Write one safetensors file; it holds embeddings and names, no photos.
+        """Write one safetensors file; it holds embeddings, names and hashes of photos, no photos.
 
         An older file is replaced whole: a kill never leaves half a gallery.
         Raises InputError where the file cannot be written, or a name is no valid text.
         """
-        names = {f"{number:08d}": name for number, name in enumerate(self.photos)}
-        tensors = {key: self.photos[name] for key, name in names.items()}
+        counts = [len(rows) for rows in self.photos.values()]
+        hashes = [sha for name in self.photos for sha in self.hashes_of(name)]
+        tensors = {"embeddings": self._rows(), "counts": np.array(counts, np.int64)}
+        said = {"sha256": self.sha256, "embeddings": json.dumps(hashes)}
+        said["counts"] = json.dumps(list(self.photos), ensure_ascii=False)
+        if self._isolation:
+            tensors["isolation"], said["isolation"] = self._isolation[0], "of the mean embeddings"
         try:
-            packed = save_tensors(tensors, {"sha256": self.sha256, **names})
-            writing.write(Path(path), packed)
+            writing.write(Path(path), save_tensors(tensors, said))
         except (OSError, SafetensorError, UnicodeEncodeError) as error:
             raise InputError(f"{path} cannot be written ({error}).") from error
 
+    def hashes_of(self, identity: str) -> tuple[str, ...]:
+        """SHA-256 of each of somebody's photos, "" where it is not known."""
+        return self.hashes.get(identity, ("",) * len(self.photos[identity]))
+
+    def known_photos(self) -> dict[tuple[str, str], np.ndarray]:
+        """Embeddings (D,) by name and SHA-256 of the photo."""
+        return {
+            (name, sha): row
+            for name, rows in self.photos.items()
+            for sha, row in zip(self.hashes_of(name), rows, strict=True)
+            if sha
+        }
+
+    def _rows(self) -> np.ndarray:
+        """The embeddings of all photos: float32 (N, D)."""
+        if isinstance(self.photos, Rows):
+            return self.photos.embeddings
+        return np.concatenate(list(self.photos.values()) or [np.empty((0, 0), np.float32)])
+
     @classmethod
     def load(cls, path: str | Path) -> "Gallery":
-        """Read what `save` wrote; InputError where the file is something else."""
+        """Read what `save` wrote; InputError where the file is something else.
+
+        The embeddings stay on disk, memory-mapped, until they are searched.
+        """
         if not is_gallery(path):
             raise InputError(f"{path} is not a gallery saved by this program.")
-        with safe_open(str(path), framework="numpy") as file:
-            meta, keys = file.metadata(), sorted(file.keys())
-            if len({meta[key] for key in keys}) < len(keys):
-                raise InputError(f"{path} is damaged: two people in it have one name.")
-            photos: dict[str, np.ndarray] = {}
-            try:
-                for key in keys:
-                    photos[apart(readable(meta[key]), photos)] = file.get_tensor(key)
-                return cls(photos, meta["sha256"])
-            # NumPy lacks some kinds of numbers, which safetensors says in two ways.
-            except (InputError, TypeError, AttributeError) as error:
-                raise InputError(f"{path} is damaged: {error}") from error
+        try:
+            with safe_open(str(path), framework="numpy") as file:
+                meta, keys = file.metadata(), sorted(file.keys())
+                if "counts" not in keys:
+                    return cls(_one_tensor_each(file, meta, keys), meta["sha256"])
+                counts = file.get_tensor("counts")
+                isolation = file.get_tensor("isolation") if "isolation" in keys else None
+            names: dict[str, None] = {}
+            for name in json.loads(meta["counts"]):
+                names[apart(readable(name), names)] = None
+            rows = Rows(list(names), counts, _mapped(Path(path), "embeddings"))
+            hashes = json.loads(meta["embeddings"])
+            found = cls(rows, meta["sha256"], rows.shared_out(hashes))
+            if isolation is not None and isolation.shape == counts.shape:
+                found._isolation.append(isolation)
+            return found
+        # NumPy lacks some kinds of numbers, which safetensors says in two ways.
+        except (InputError, TypeError, AttributeError, ValueError, KeyError) as error:
+            raise InputError(f"{path} is damaged: {error}") from error
+
+
+class Rows(Mapping[str, np.ndarray]):
+    """Names and their rows of one array, float32 (N, D); `counts` int64 (K,) are how many each."""
+
+    def __init__(self, names: Sequence[str], counts: np.ndarray, embeddings: np.ndarray) -> None:
+        shaped = counts.dtype == np.int64 and counts.shape == (len(names),)
+        if not shaped or embeddings.ndim != 2 or embeddings.dtype != np.float32:
+            raise InputError("its arrays are of another kind.")
+        if len(names) and (counts.min() < 1 or counts.sum() != len(embeddings)):
+            raise InputError("its people have other photos than it holds.")
+        self.embeddings, self.counts = embeddings, counts
+        ends = np.cumsum(counts).tolist()
+        self._places = dict(zip(names, zip([0, *ends], ends, strict=False), strict=True))
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        start, end = self._places[name]
+        return self.embeddings[start:end]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def shared_out(self, values: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """A value for each row, by name."""
+        if len(values) != len(self.embeddings):
+            raise InputError("it has other hashes than photos.")
+        return {name: tuple(values[a:b]) for name, (a, b) in self._places.items()}
+
+
+def _one_tensor_each(
+    file: Any, names: Mapping[str, str], keys: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """The people of a file of version 0.1, which has a tensor and a name for each."""
+    if len({names[key] for key in keys}) < len(keys):
+        raise InputError("two people in it have one name.")
+    photos: dict[str, np.ndarray] = {}
+    for key in keys:
+        photos[apart(readable(names[key]), photos)] = file.get_tensor(key)
+    return photos
+
+
+def _mapped(path: Path, key: str) -> np.ndarray:
+    """A float32 tensor of a safetensors file, memory-mapped; the file has been opened as one."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        told = json.loads(file.read(length))[key]
+    if told["dtype"] != "F32":
+        raise InputError("its embeddings are no float32.")
+    if 0 in told["shape"]:
+        return np.empty(told["shape"], np.float32)
+    start = 8 + length + told["data_offsets"][0]
+    return np.memmap(path, np.float32, "r", start, tuple(told["shape"]))
 
 
 def is_gallery(path: str | Path) -> bool:

@@ -6,8 +6,11 @@ It keeps nothing between calls, so one instance serves any number of threads.
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +47,7 @@ from siamese.faces.quality import QualityWarning, warnings_for
 from siamese.identities import groups, photos_of
 from siamese.network import Head, ready
 from siamese.photos import Load, Photo, Source, file_name, load
-from siamese.support import Gallery, Listed, Support, apart, listed, read_support
+from siamese.support import Gallery, Listed, Support, apart, listed, read_support, sha256_of
 
 Progress = Callable[[int, int], None]  # photos done, photos in all
 
@@ -319,13 +322,23 @@ class Verifier:
         )
 
     def gallery(
-        self, support: Support, progress: Progress | None = None, *, group: bool = False
+        self,
+        support: Support,
+        progress: Progress | None = None,
+        *,
+        before: Gallery | None = None,
+        processes: int = 1,
+        group: bool = False,
     ) -> tuple[Gallery, tuple[Unusable, ...]]:
         """Embed a support set once; photos without a usable face are left out and reported.
 
-        `group` follows what `proposals` says. Raises InputError where not one photo could be used.
+        Of a gallery made `before` by the same weights, the embeddings of files that are as they
+        were are taken over. `processes` embed at a time, each with a copy of the network. `group`
+        follows what `proposals` says.
+
+        Raises InputError where not one photo could be used.
         """
-        found = self._enrol(support, progress)
+        found = self._enrol(support, progress, before, processes)
         return self.grouped(found.gallery) if group else found.gallery, found.unusable
 
     def names(self, photos: Sequence[Listed], embeddings: np.ndarray) -> list[str]:
@@ -395,36 +408,63 @@ class Verifier:
         """Calibrated logits (N, N) of every embedding (N, D) against every other."""
         return self.rule.pair_logit(self._head.of_all(vectors).astype(np.float64))
 
-    def _enrol(self, support: Support, progress: Progress | None) -> "_Enrolled":
+    def _enrol(
+        self,
+        support: Support,
+        progress: Progress | None,
+        before: Gallery | None = None,
+        processes: int = 1,
+    ) -> "_Enrolled":
         """Embed a support set and name its people."""
         photos = read_support(support)
-        used: list[Listed] = []
-        rows: list[np.ndarray] = []
-        warned: list[tuple[QualityWarning, ...]] = []
-        unusable: list[Unusable] = []
-        for start in range(0, len(photos), BATCH):
-            batch = photos[start : start + BATCH]
-            for photo, found in zip(batch, self._embed_batch(batch), strict=True):
-                if isinstance(found, Unusable):
-                    unusable.append(found)
-                else:
-                    used.append(photo)
-                    rows.append(found[0])
-                    warned.append(found[1])
-            if progress:
-                progress(min(start + BATCH, len(photos)), len(photos))
-        if not rows:
+        hashes = [sha256_of(photo.photo) for photo in photos]
+        same = before is not None and before.sha256 == self.origin.sha256
+        known = before.known_photos() if before is not None and same else {}
+        rows_of = {sha: row for (_, sha), row in known.items()}
+        found: list[_Embedded | Unusable | None] = [
+            (rows_of[sha], ()) if sha in rows_of else None for sha in hashes
+        ]
+        fresh = [row for row, embedded in enumerate(found) if embedded is None]
+        batches = [fresh[start : start + BATCH] for start in range(0, len(fresh), BATCH)]
+        done = len(photos) - len(fresh)
+        with _embedders(self, processes) as embed:
+            for rows, made in zip(
+                batches, embed([photos[row] for row in rows] for rows in batches), strict=True
+            ):
+                for row, embedded in zip(rows, made, strict=True):
+                    found[row] = embedded
+                done += len(rows)
+                if progress:
+                    progress(done, len(photos))
+        return self._enrolled_from(photos, hashes, found)
+
+    def _enrolled_from(
+        self,
+        photos: Sequence[Listed],
+        hashes: Sequence[str],
+        found: Sequence["_Embedded | Unusable | None"],
+    ) -> "_Enrolled":
+        """The usable photos by person, what is to be said of them, and the others."""
+        unusable = tuple(photo for photo in found if isinstance(photo, Unusable))
+        used = [(row, photo) for row, photo in enumerate(found) if isinstance(photo, tuple)]
+        if not used:
             reasons = " ".join(dict.fromkeys(photo.reason for photo in unusable))
             raise InputError(f"No photo of the support set could be used. {reasons}".strip())
-        vectors = np.stack(rows)
-        names = self.names(used, vectors)
-        gallery = {name: vectors[own] for name, own in photos_of(names).items()}
+        vectors = np.stack([embedding for _, (embedding, _) in used])
+        shown = [photos[row] for row, _ in used]
+        names = self.names(shown, vectors)
+        people = photos_of(names)
+        gallery = Gallery(
+            {name: vectors[own] for name, own in people.items()},
+            self.origin.sha256,
+            {name: tuple(hashes[used[k][0]] for k in own) for name, own in people.items()},
+        )
         doubtful = tuple(
             Doubtful(name, file_name(photo.photo) or name, warnings)
-            for name, photo, warnings in zip(names, used, warned, strict=True)
+            for name, photo, (_, (_, warnings)) in zip(names, shown, used, strict=True)
             if warnings
         )
-        return _Enrolled(Gallery(gallery, self.origin.sha256), tuple(unusable), doubtful)
+        return _Enrolled(gallery, unusable, doubtful)
 
     def embed(self, photos: Sequence[Source | Sighting]) -> np.ndarray:
         """Embeddings of the default face of each photo: float32 (N, D).
@@ -622,6 +662,35 @@ class Verifier:
 
     def _load(self, role: str, source: Source | Sighting) -> Photo | Sighting:
         return source if isinstance(source, Sighting) else self.load(source, role=role)
+
+
+Batch = Sequence[Listed]
+Embedded = list[_Embedded | Unusable]
+
+
+@contextmanager
+def _embedders(
+    verifier: Verifier, processes: int
+) -> Iterator[Callable[[Iterable[Batch]], Iterator[Embedded]]]:
+    """A function that embeds batches of support photos in turn, in so many processes."""
+    if processes == 1:
+        yield partial(map, verifier._embed_batch)
+        return
+    spawn = get_context("spawn")  # a fork would share the locks of torch's threads
+    with ProcessPoolExecutor(processes, spawn, _start, (verifier,)) as pool:
+        yield partial(pool.map, _embed_there)
+
+
+_own: list[Verifier] = []  # that of a process of a pool
+
+
+def _start(verifier: Verifier) -> None:
+    torch.set_num_threads(1)
+    _own.append(verifier)
+
+
+def _embed_there(batch: Batch) -> Embedded:
+    return _own[0]._embed_batch(batch)
 
 
 def _photo_faces(

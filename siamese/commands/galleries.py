@@ -14,6 +14,7 @@ from siamese.commands.options import (
     SAME,
     checkpoint_options,
     command,
+    count,
     group_option,
     load_verifier,
     print_proposals,
@@ -33,6 +34,12 @@ def add(commands: Any) -> None:
     parser.add_argument("support", type=Path, help="a folder of photos: FILE or IDENTITY/FILE")
     parser.add_argument("out", type=Path, help="the gallery file to write")
     group_option(parser)
+    parser.add_argument(
+        "--processes",
+        type=count,
+        default=1,
+        help="how many processes embed at a time, each on a core of its own",
+    )
     checkpoint_options(parser)
 
     file: dict[str, Any] = {"type": Path, "help": "a gallery file"}
@@ -61,15 +68,30 @@ def spelled_out(words: Sequence[str]) -> list[str]:
 
 
 def create(options: argparse.Namespace) -> int:
-    """Embed a folder of people once and save them; `create` may be left out."""
-    from siamese.support import check_target
+    """Embed a folder of people once and save them, or what changed; `create` may be left out.
+
+    Where the gallery is there, photos whose files are as they were are not embedded again, and
+    those that are gone are taken out.
+    """
+    from siamese.support import Gallery, check_target
 
     check_target(options.out)  # now, since embedding may take hours
     verifier = load_verifier(options)
+    before = Gallery.load(options.out) if options.out.exists() else None
     with progress_bar() as progress:
-        found, unusable = verifier.gallery(options.support, progress, group=options.group)
+        found, unusable = verifier.gallery(
+            options.support,
+            progress,
+            before=before,
+            processes=options.processes,
+            group=options.group,
+        )
+    found.isolation(verifier.head.isolation)  # once for all searches
     found.save(options.out)
     print_proposals(verifier.proposals(found))
+    if before is not None:
+        kept = len(found.known_photos().keys() & before.known_photos().keys())
+        print(f"photos as they were: {kept}", file=sys.stderr)
     for photo in unusable:
         print(f"left out: {photo.reason}", file=sys.stderr)
     print(f"people in {options.out}: {len(found)}")
@@ -79,7 +101,7 @@ def create(options: argparse.Namespace) -> int:
 def add_photos(options: argparse.Namespace) -> int:
     """Add photos of a person, new or known, to a gallery."""
     from siamese.errors import InputError
-    from siamese.support import Gallery
+    from siamese.support import Gallery, sha256_of
 
     before = Gallery.load(options.file)
     verifier = load_verifier(options)
@@ -88,7 +110,8 @@ def add_photos(options: argparse.Namespace) -> int:
             f"{options.file} was made by other weights ({before.sha256[:12]}...); name their"
             " checkpoint, or make the gallery again."
         )
-    after = before.add(options.name, verifier.embed(options.photos))
+    hashes = tuple(sha256_of(photo) for photo in options.photos)
+    after = before.add(options.name, verifier.embed(options.photos), hashes)
     after.save(options.file)
     print(f"photos of {options.name} in {options.file}: {len(after.photos[options.name])}")
     return SAME

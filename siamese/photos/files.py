@@ -33,6 +33,8 @@ def readable(name: str) -> str:
 
     That is bytes that are not UTF-8, control characters, and marks that turn the reading direction.
     """
+    if name.isascii() and name.isprintable():
+        return name
     text = name.encode(errors="replace").decode()
     return "".join("?" if unicodedata.category(c) == "Cc" or c in _TURNS else c for c in text)
 
