@@ -6,6 +6,7 @@ pytest tests/evaluation/test_evaluate.py
 import dataclasses
 import json
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.commands import options
 from siamese.data.collection import Collection
 from siamese.data.pairs import draw_pairs
-from siamese.data.people import Part, Picture, fingerprint, list_people
+from siamese.data.people import Part, Picture, fingerprint, list_people, numbers
 from siamese.data.split import calibration_pictures, fits
 from siamese.errors import CheckpointError, InputError
 from siamese.evaluation import bench, card, evaluate, fitting, protocols
@@ -30,11 +31,18 @@ from siamese.evaluation.bench import Bench, PhotoSet
 from siamese.evaluation.card import rate as written
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.metrics import rate
-from siamese.evaluation.protocols import audit, explanations, identification, worse_photos
+from siamese.evaluation.protocols import (
+    audit,
+    explanations,
+    grouping,
+    identification,
+    worse_photos,
+)
 from siamese.evaluation.protocols.families import family_pairs
 from siamese.evaluation.protocols.identification import run_one_shot, run_pick
 from siamese.evaluation.protocols.unusual_photos import upright_face
 from siamese.faces.detector import FaceDetector
+from siamese.identities import groups
 from siamese.network import NetworkConfig, Siamese
 from siamese.training import populations
 from siamese.training.calibrate import CROSS_VALIDATED, REPORTED_ON, calibrate
@@ -426,6 +434,24 @@ def test_one_shot_and_pick_run_from_files(place: Place, monkeypatch: pytest.Monk
     for row in run_pick(bench):
         shares = [row[name]["value"] for name in ("right_name", "wrong_name", "none")]
         assert sum(shares) == pytest.approx(1)
+
+
+def test_what_a_pick_proposes_is_measured(place: Place) -> None:
+    """By the groups that the product makes of the same photos."""
+    bench = Bench(place.load(), place.data, place.calibrated, place.cache)
+    found = grouping.run(bench)
+    counts = Counter(bench.lfw_people)
+    rows = [k for k, who in enumerate(bench.lfw_people) if counts[who] >= 4]
+    vectors = bench.lfw.vectors[rows]
+    limit = bench.rule.limits(bench.rule.default)[1]
+    labels = np.empty(len(vectors), np.int64)
+    for number, own in enumerate(groups(bench.compare.matrix(vectors, vectors), limit)):
+        labels[own] = number
+    people = numbers([bench.lfw_people[k] for k in rows])
+    precision, recall = grouping.b_cubed(labels, people)
+    assert found["proposed"]["precision"] == pytest.approx(precision)
+    assert found["proposed"]["recall"] == pytest.approx(recall)
+    assert found["photos"] == len(rows) and 0 < found["proposed"]["f"] <= 1
 
 
 def test_only_an_upright_face_is_an_upright_face() -> None:
