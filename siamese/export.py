@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from siamese import writing
 from siamese.checkpoint import Checkpoint
 from siamese.errors import InputError
 from siamese.faces.alignment import TEMPLATE
@@ -95,7 +96,7 @@ def export(checkpoint: Checkpoint, out: Path) -> None:
     model.doc_string, model.producer_name = DESCRIPTION, "siamese"
     onnx.helper.set_model_props(model, {name: json.dumps(said) for name, said in described.items()})
     onnx.checker.check_model(model)
-    out.write_bytes(model.SerializeToString())
+    writing.write(out, model.SerializeToString())
 
 
 def describe(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def write_report(bench: Bench, report: dict[str, Any]) -> None:
         sha256=bench.checkpoint.sha256,
         pictures=pictures,
     )
-    (bench.out / REPORT).write_text(text, encoding="utf-8")
+    writing.write(bench.out / REPORT, text.encode())
 
 
 def _right(
