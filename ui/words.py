@@ -232,7 +232,7 @@ MILLISECONDS = "Computed in {total} ms: {stages}."
 # The pick
 PEOPLE = "People to choose from"
 PHOTOS_OF_PEOPLE, PHOTO_OF_ONE = "{count} photos of people", "1 photo of a person"
-SHOW_PEOPLE = "Names and photos"
+SHOW_PEOPLE = "Add or change"
 PERSON_NAME = "Name of the person in {photo}"
 PERSON_NAME_HINT = "Photos with the same name count as one person. Names can be changed."
 REMOVE_PHOTO = "Remove {photo}"

@@ -45,7 +45,7 @@ def test_two_hundred_photos_with_progress(visit: Visit, photos: Path, crowd: lis
     assert 5 <= ranking.first.locator("li").count() <= 6
     expect(ranking.last).to_be_hidden()
     # Two of them become one person, without the list being sent again.
-    page.locator(".tabitem:visible").get_by_role("button", name="Names and photos").click()
+    page.locator(".tabitem:visible").get_by_role("button", name="Add or change").click()
     others = page.locator("summary", has_text="others together")
     before = int(others.inner_text().split()[2])
     names = members.locator("textarea")
