@@ -238,7 +238,7 @@ def test_a_visit_by_keyboard_alone(visit: Visit, photos: Path) -> None:
     page.keyboard.press("ArrowLeft")
     expect(answer.get_by_text("a chance of 49.9 % beforehand")).to_be_attached()
     page.locator("h1").click()
-    focus(page, "Another photo")
+    focus(page, "Change photo")
     page.keyboard.press("Enter")
     expect(answer).to_have_count(0)
     upload = page.locator(".tabitem:visible .field").get_by_role("button", name="to choose one")

@@ -92,7 +92,7 @@ def test_a_slow_network_shows_no_answer_beside_another_photo(slow: Page, photos:
             return marked && shown;
         }"""
     )
-    places.nth(1).get_by_role("button", name="Another photo").click()
+    places.nth(1).get_by_role("button", name="Change photo").click()
     expect(busy.first).to_be_visible()
     expect(places.nth(1).locator(".photo")).to_have_count(0)
     expect(answer).to_have_count(0)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +78,24 @@ def test_a_visit(page: Page, photos: Path) -> None:
     expect(part(page, ".answer").get_by_text("percentage points")).to_be_visible()
 
 
+def test_a_folder_that_is_dropped_is_opened(page: Page, photos: Path, tmp_path: Path) -> None:
+    """By the browser's own drop, since no script can make one of a folder."""
+    inner = tmp_path / "people" / "more"
+    inner.mkdir(parents=True)
+    shutil.copy(photos / "mirrored.png", inner)
+    shutil.copy(photos / "close.webp", inner.parent)
+    (inner / ".hidden").write_text("no photo")
+    box = part(page, ".many").bounding_box()
+    assert box is not None
+    where = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    data = {"items": [], "files": [str(inner.parent)], "dragOperationsMask": 1}
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, **where, "data": data})
+    expect(part(page, ".member")).to_have_count(2)
+    expect(part(page, ".member .file")).to_have_text(["close.webp", "mirrored.png"])
+
+
 def test_several_faces_in_a_photo_of_a_person_are_told(page: Page, photos: Path) -> None:
     add(page, photos / "mirrored.png", photos / "group.jpg")
     expect(part(page, ".member .several")).to_have_count(1)
@@ -130,7 +149,7 @@ def test_another_query_costs_only_the_query(page: Page, photos: Path) -> None:
     first = answer_json(page)
     uploads: list[str] = []
     page.on("request", lambda r: uploads.append(r.url) if "/upload?" in r.url else None)
-    part(page, ".card").get_by_role("button", name="Another photo").click()
+    part(page, ".card").get_by_role("button", name="Change photo").click()
     expect(
         page.locator(".waiting:visible", has_text="Now add a photo of the person")
     ).to_be_visible()

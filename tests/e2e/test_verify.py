@@ -1,6 +1,7 @@
 """A visit of the tab that compares two photos."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageFilter
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
 
 from tests import app_server
 from tests.e2e.conftest import HOSTILE, PATIENCE
@@ -129,6 +131,36 @@ def test_the_saved_picture_carries_the_warnings(visit: Visit, photos: Path, tmp_
     assert amber.any(axis=1).sum() > 20, "rows of writing in the colour of warnings"
 
 
+def test_the_report_stands_alone_and_prints_on_two_pages(
+    visit: Visit, photos: Path, tmp_path: Path, context: BrowserContext
+) -> None:
+    page = visit()
+    paths = photos / "portrait.jpg", photos / "close.webp"
+    answer = compare(page, *paths)
+    answer.get_by_text("Why?").click()
+    expect(answer.locator(".why")).to_be_visible()
+    answer.get_by_text("How sure is this?").click()
+    with page.expect_download() as download:
+        answer.get_by_role("link", name="Save as report").click()
+    kept = tmp_path / "report.html"
+    download.value.save_as(kept)
+    fetched: list[str] = []
+    report = context.new_page()
+    report.on("request", lambda r: fetched.append(r.url) if not r.url.startswith("data:") else None)
+    report.goto(kept.as_uri())
+    assert fetched == [kept.as_uri()]
+    for path in paths:
+        hashed = hashlib.sha256(path.read_bytes()).hexdigest()
+        expect(report.get_by_text(hashed)).to_be_visible()
+    expect(report.locator(".why svg")).to_have_count(2)
+    expect(report.get_by_text(answer_json(answer)["checkpoint"]["sha256"])).to_be_visible()
+    assert Axe().run(report).response["violations"] == []
+    report.set_viewport_size({"width": 390, "height": 844})
+    assert report.evaluate("document.scrollingElement.scrollWidth") <= 390
+    printed = report.pdf(format="A4")
+    assert 1 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 2
+
+
 def test_prior_moves_the_probability_and_the_setting_the_decision(visit: Visit) -> None:
     page = visit()
     answer = compare(page, *(examples.FOLDER / name for name in examples.PAIRS[1]))
@@ -175,7 +207,7 @@ def test_errors_stand_beside_their_photo(visit: Visit, photos: Path) -> None:
 def test_no_answer_stays_beside_another_photo(visit: Visit, photos: Path) -> None:
     page = visit()
     answer = compare(page, photos / "portrait.jpg", photos / "mirrored.png")
-    place(page, 1).get_by_role("button", name="Another photo").click()
+    place(page, 1).get_by_role("button", name="Change photo").click()
     expect(answer).to_have_count(0)
     expect(page.locator(".waiting:visible", has_text="One more photo")).to_be_visible()
     give(page, 1, photos / "close.webp")
@@ -425,14 +457,14 @@ def test_an_example_needs_one_press(visit: Visit) -> None:
     assert [photo["name"] for photo in shown["photos"]] == [first.name, second.name]
     assert shown["logit"] == pytest.approx(same.logit, abs=1e-3)
     # Another photo is in nobody's way.
-    place(page, 0).get_by_role("button", name="Another photo").click()
+    place(page, 0).get_by_role("button", name="Change photo").click()
     expect(page.locator(".waiting:visible", has_text="One more photo")).to_be_visible()
-    place(page, 1).get_by_role("button", name="Another photo").click()
+    place(page, 1).get_by_role("button", name="Change photo").click()
     expect(page.locator(".example:visible")).to_have_count(len(examples.PAIRS))
     page.get_by_role("tab", name="Who is it?").click()
     page.get_by_role("button", name="Find person C 2").click()
     ranking = page.locator(".tabitem:visible .ranking li")
     expect(ranking).to_have_count(len(examples.PEOPLE) + 1)
     people = {examples.stem(name): examples.FOLDER / name for name in examples.PEOPLE}
-    picked = app_server.verifier().pick(examples.FOLDER / examples.QUERY, people)
+    picked = app_server.verifier().pick(examples.FOLDER / examples.PICKS[0][0], people)
     assert answer_json(answer)["identity"] == picked.identity

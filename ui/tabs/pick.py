@@ -26,7 +26,7 @@ class PickTab:
         """`minutes` is how long the photos of a visit are remembered."""
         self._verifier = verifier
         self._minutes = minutes
-        self._waiting = cards.notice(words.WAITING_PICK, examples.pick())
+        self._waiting = cards.notice(words.WAITING_PICK, examples.picks())
         self._support = gr.State(Support(), time_to_live=60 * minutes)
         gr.HTML(about.lead(words.PICK_LEAD, words.CONSENT), apply_default_css=False)
         with gr.Row(elem_classes="photos"):
@@ -112,13 +112,13 @@ class PickTab:
         return [support, gr.update(value=None), cards.comparing()]
 
     def _try(self, support: Support, event: gr.EventData) -> list[Any]:
-        """The example was pressed, or a proposal on who is who."""
+        """An example was pressed, or a proposal on who is who."""
         data = event_data(event)
         if data["do"] != "example":
             self._group(support, data)
             return [*self._query.keep(), support, cards.comparing()]
-        query = look(self._verifier, examples.upload(examples.QUERY))
-        people = [examples.upload(name) for name in examples.PEOPLE]
+        photo, people = examples.pick(data["row"])
+        query = look(self._verifier, photo)
         members = [m for found in new_members(self._verifier, people) for m in found]
         support.add(self._verifier, members, MAX_SUPPORT)
         return [*self._query.show(query), support, cards.comparing()]

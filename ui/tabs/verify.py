@@ -1,12 +1,13 @@
 """The tab that compares two photos: what is on it, and what each press of a button does."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import gradio as gr
 
 from siamese import SiameseError, Verification, Verifier
 from ui import words
-from ui.html import about, answers, cards, numbers
+from ui.html import about, answers, cards, numbers, report
 from ui.server.fields import event_data
 from ui.tabs import examples
 from ui.tabs.components import Panel
@@ -143,4 +144,6 @@ class VerifyTab:
             return str(cards.problem(Problem.of(error))), None
         pairs = asked.pairs.of(first.sighting, second.sighting)
         why = asked.why.of(first, second)
-        return answers.verification(found, self._verifier.rule, pairs, why), found
+        today, hashes = datetime.now(UTC).date(), (first.sha256, second.sha256)
+        kept = report.verification(found, why, hashes, today)
+        return answers.verification(found, self._verifier.rule, pairs, why, kept), found
