@@ -150,7 +150,7 @@ def tight_frame(dimension: int, bases: int) -> Tensor:
     for number in range(bases):  # by the bits of a hash, which are the same on every machine
         digest = hashlib.shake_256(f"basis {number}".encode()).digest(-(-dimension // 8))
         bits = np.unpackbits(np.frombuffer(digest, np.uint8), count=dimension, bitorder="little")
-        signed.append(cosines * torch.from_numpy(1.0 - 2.0 * bits))
+        signed.append(cosines * torch.tensor(1.0 - 2.0 * bits))
     return torch.cat(signed).div(math.sqrt(bases)).float()
 
 
