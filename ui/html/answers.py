@@ -151,7 +151,7 @@ def _more(found: Verification, tone: str, report: str) -> Markup:
         found.checkpoint,
         found.milliseconds,
         [sentence for sentence in sentences if sentence],
-        details.tools(found.to_dict(), "verification", picture, report),
+        details.take_along(found.to_dict(), "verification", picture, report),
     )
 
 

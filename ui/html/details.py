@@ -156,7 +156,7 @@ def asked(key: str, title: str, pending: str, content: Markup | None) -> Markup:
     return folded(key, title, content)
 
 
-def tools(
+def take_along(
     answer: Mapping[str, Any], file: str, picture: Mapping[str, Any], report: str = ""
 ) -> Markup:
     """Buttons that copy or save an answer.

@@ -15,7 +15,7 @@ from ui.server.fields import PhotosInput, event_data
 from ui.tabs import examples
 from ui.tabs.components import Panel
 from ui.tabs.options import follow, options, settling, working
-from ui.tabs.place import PhotoPlace
+from ui.tabs.photo_slot import PhotoSlot
 from ui.visit import Member, Problem, Shown, Support, gallery, look, new_members
 
 
@@ -30,7 +30,7 @@ class PickTab:
         self._support = gr.State(Support(), time_to_live=60 * minutes)
         gr.HTML(about.lead(words.PICK_LEAD, words.CONSENT), apply_default_css=False)
         with gr.Row(elem_classes="photos"):
-            self._query = PhotoPlace(verifier, words.QUERY, minutes)
+            self._query = PhotoSlot(verifier, words.QUERY, minutes)
             with gr.Column(min_width=280, elem_classes="place"):
                 self._field = PhotosInput(
                     label=words.PEOPLE, file_count="multiple", height=300, elem_classes="field many"

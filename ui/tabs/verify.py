@@ -12,7 +12,7 @@ from ui.server.fields import event_data
 from ui.tabs import examples
 from ui.tabs.components import Panel
 from ui.tabs.options import follow, options, settling, working
-from ui.tabs.place import PhotoPlace
+from ui.tabs.photo_slot import PhotoSlot
 from ui.visit import Asked, Problem, Shown, all_pairs, current, explain, look
 
 
@@ -26,8 +26,8 @@ class VerifyTab:
         self._waiting = cards.notice(words.WAITING_PAIR, examples.pairs())
         gr.HTML(about.lead(words.VERIFY_LEAD, words.CONSENT), apply_default_css=False)
         with gr.Row(elem_classes="photos pair"):
-            self._first = PhotoPlace(verifier, words.FIRST, minutes, all_count=True)
-            self._second = PhotoPlace(verifier, words.SECOND, minutes, all_count=True)
+            self._first = PhotoSlot(verifier, words.FIRST, minutes, all_count=True)
+            self._second = PhotoSlot(verifier, words.SECOND, minutes, all_count=True)
         self._answer = Panel(self._waiting, elem_classes="answer-panel")
         self._asked = gr.State(Asked(), time_to_live=60 * minutes)
         self._options = options(verifier, words.PRIOR, words.PRIOR_INFO)
