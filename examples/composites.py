@@ -11,6 +11,7 @@ soft oval on a plain ground.
 
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ SIDE = 128  # of the stored crops
 SCALE = 3  # of the example pictures
 FADE = 6  # px of a stored crop, over which a photo fades out towards its edge
 GROUNDS = ((196, 206, 214), (214, 204, 190), (190, 208, 196), (206, 196, 212))
+IN_GROUP = "BCD"
 CACHE = Path.home() / ".cache" / "siamese"
 
 
@@ -85,6 +87,15 @@ def _oval(size: tuple[int, int]) -> Image.Image:
     return Image.fromarray((edge * 255).astype(np.uint8))
 
 
+def together(pictures: Sequence[Image.Image], ground: tuple[int, int, int]) -> Image.Image:
+    """Several composites beside each other, as in a photo of a group."""
+    side = pictures[0].width
+    canvas = Image.new("RGB", (side * len(pictures), side), ground)
+    for place, picture in enumerate(pictures):
+        canvas.paste(picture, (side * place, 0))
+    return canvas
+
+
 def main(source: Path, teacher: Path, out: Path, count: int = 4, seed: int = 5) -> None:
     """Write `count` composite persons, VERSIONS pictures each, as WebP files into `out`."""
     pictures = people.list_pictures(source)
@@ -102,6 +113,8 @@ def main(source: Path, teacher: Path, out: Path, count: int = 4, seed: int = 5) 
             pixels = read_pixels([pictures[row] for row in sorted(rows)], SIDE, 3, CACHE)
             picture = composite(np.array(pixels), GROUNDS[number % len(GROUNDS)])
             picture.save(out / f"person {'ABCDEFGH'[number]} {version + 1}.webp", quality=90)
+    alone = [Image.open(out / f"person {name} 1.webp").convert("RGB") for name in IN_GROUP]
+    together(alone, GROUNDS[0]).save(out / "group.webp", quality=90)
 
 
 if __name__ == "__main__":

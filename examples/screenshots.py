@@ -4,10 +4,12 @@ python app.py &
 python -m examples.screenshots http://127.0.0.1:7860 docs
 """
 
+import io
 import shutil
 import sys
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
@@ -15,7 +17,7 @@ PATIENCE = 300_000  # milliseconds; other things may run on this machine
 
 
 def main(url: str, out: Path) -> None:
-    """Write verify.png, pick.png and phone.png into `out`."""
+    """Write verify.png, pick.png, phone.png and the moving visit.webp into `out`."""
     out.mkdir(parents=True, exist_ok=True)
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
@@ -31,6 +33,9 @@ def main(url: str, out: Path) -> None:
         page.goto(f"{url}?__theme=light")
         pick(page)
         shoot(page, out / "pick.png")
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.goto(f"{url}?__theme=light")
+        film(page, out / "visit.webp")
         browser.close()
 
 
@@ -51,6 +56,28 @@ def pick(page: Page) -> None:
     page.get_by_role("tab", name="Who is it?").click()
     page.get_by_role("button", name="Find person C 2").click()
     expect(page.locator(".tabitem:visible .ranking li")).to_have_count(5)
+
+
+def film(page: Page, path: Path) -> None:
+    """A short visit on a phone: a pair, how sure it is, and one of four people."""
+    frames = []
+
+    def frame() -> None:
+        page.wait_for_timeout(1500)
+        with Image.open(io.BytesIO(page.screenshot())) as seen:
+            frames.append(seen.convert("RGB"))
+
+    expect(page.locator(".example:visible").first).to_be_visible()
+    frame()
+    verify(page)
+    frame()
+    page.get_by_text("How sure is this?").click()
+    page.get_by_text("How sure is this?").scroll_into_view_if_needed()
+    frame()
+    pick(page)
+    frame()
+    rest = {"append_images": frames[1:], "duration": 2500, "loop": 0}
+    frames[0].save(path, save_all=True, quality=70, **rest)
 
 
 def shoot(page: Page, path: Path) -> None:

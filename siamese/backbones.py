@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -145,15 +146,12 @@ def tight_frame(dimension: int, bases: int) -> Tensor:
     cosines = torch.cos(math.pi / dimension * (place + 0.5) * place[:, None])
     cosines *= math.sqrt(2 / dimension)
     cosines[0] /= math.sqrt(2)
-    signs = [_signs(f"basis {number}", dimension) for number in range(bases)]
-    return torch.cat([cosines * row for row in signs]).div(math.sqrt(bases)).float()
-
-
-def _signs(seed: str, count: int) -> Tensor:
-    """+1 or -1 by the bits of a hash, so that they are the same on every machine."""
-    bits = hashlib.shake_256(seed.encode()).digest(-(-count // 8))
-    values = [1.0 - 2.0 * (bits[place // 8] >> place % 8 & 1) for place in range(count)]
-    return torch.tensor(values, dtype=torch.float64)
+    signed = []
+    for number in range(bases):  # by the bits of a hash, which are the same on every machine
+        digest = hashlib.shake_256(f"basis {number}".encode()).digest(-(-dimension // 8))
+        bits = np.unpackbits(np.frombuffer(digest, np.uint8), count=dimension, bitorder="little")
+        signed.append(cosines * torch.tensor(1.0 - 2.0 * bits))
+    return torch.cat(signed).div(math.sqrt(bases)).float()
 
 
 def _stages(blocks: tuple[int, ...], widths: tuple[int, ...]) -> nn.Sequential:

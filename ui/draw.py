@@ -3,7 +3,7 @@
 import base64
 import io
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from siamese.faces.detector import Face
 from siamese.photos import Photo
@@ -27,10 +27,7 @@ def crop(face: Face) -> str:
 def thumbnail(photo: Photo) -> str:
     """A small square from the middle of a photo in which no face was found."""
     image = photo.at(min(1.0, 2 * THUMBNAIL_SIDE / min(photo.size)))
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    square = image.crop((left, top, left + side, top + side))
-    return jpeg_url(square.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE)))
+    return jpeg_url(ImageOps.fit(image, (THUMBNAIL_SIDE, THUMBNAIL_SIDE)))
 
 
 def jpeg_url(image: Image.Image, quality: int = PREVIEW_QUALITY) -> str:

@@ -4,6 +4,7 @@ Values are immutable: an event takes the old one and returns a new one, so two e
 that overlap cannot leave half of each. The support set alone is changed in place, see `Support`.
 """
 
+import hashlib
 import operator
 import secrets
 import threading
@@ -42,7 +43,8 @@ class Shown:
     """One photo on the page: the faces found in it, or the problem that it has.
 
     `picture` is a data URL, "" where the photo cannot be decoded. `face` counts from 0 in the
-    order of `sighting.faces`; None where nobody chose one.
+    order of `sighting.faces`; None where nobody chose one. `sha256` is the hash of the file,
+    hexadecimal.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Shown:
     face: int | None = None
     more: bool = False
     problem: Problem | None = None
+    sha256: str = ""
 
     @property
     def chosen(self) -> int:
@@ -259,7 +262,8 @@ def look(verifier: Verifier, upload: Upload) -> Shown:
         picture = draw.preview(photo)
     except SiameseError as error:
         return Shown(upload.name, problem=Problem.of(error))
-    return search(verifier, Shown(upload.name, picture, photo))
+    sha256 = hashlib.sha256(upload.content).hexdigest()
+    return search(verifier, Shown(upload.name, picture, photo, sha256=sha256))
 
 
 def search(verifier: Verifier, shown: Shown) -> Shown:

@@ -8,13 +8,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from siamese.commands.exit_codes import DIFFERENT as DIFFERENT
+from siamese.commands.exit_codes import INPUT_ERROR as INPUT_ERROR
+from siamese.commands.exit_codes import NONE as NONE
+from siamese.commands.exit_codes import OWN_ERROR as OWN_ERROR
+from siamese.commands.exit_codes import READER_GONE as READER_GONE
+from siamese.commands.exit_codes import SAME as SAME
+from siamese.commands.exit_codes import STOPPED as STOPPED
+from siamese.commands.exit_codes import UNCERTAIN as UNCERTAIN
+
 if TYPE_CHECKING:
     from siamese.answers import Proposals
     from siamese.verifier import Verifier
 
-SAME, DIFFERENT, INPUT_ERROR, UNCERTAIN, NONE = range(5)
-OWN_ERROR = 70  # EX_SOFTWARE of sysexits.h; Python's own 1 would say "different people"
-STOPPED, READER_GONE = 130, 141  # 128 and the number of the signal: SIGINT, SIGPIPE
 Command = Callable[[argparse.Namespace], int]
 
 

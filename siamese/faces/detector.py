@@ -121,7 +121,11 @@ class FaceDetector:
         larger = _working_scale(photo.size, LARGER_SIDE, LARGER_PIXELS)
         if larger > scale and (more or not faces):
             turned = faces[0].turned if faces else 0
-            faces = _merged(faces, self._look(photo.at(larger), larger, turned, LATER_SCORE))
+            faces += [
+                new
+                for new in self._look(photo.at(larger), larger, turned, LATER_SCORE)
+                if all(_overlap(new.box, face.box) < SAME_FACE for face in faces)
+            ]
         return sorted(faces, key=lambda face: -prominence(face.box, photo.size))
 
     def _look(
@@ -189,15 +193,6 @@ def prominence(box: Box, size: tuple[int, int]) -> float:
 def _working_scale(size: tuple[int, int], side: int, pixels: int) -> float:
     width, height = size
     return min(1.0, side / min(size), math.sqrt(pixels / (width * height)))
-
-
-def _merged(faces: list[Face], others: list[Face]) -> list[Face]:
-    """`faces`, and those of `others` that are not among them."""
-    return faces + [
-        other
-        for other in others
-        if all(_overlap(other.box, face.box) < SAME_FACE for face in faces)
-    ]
 
 
 def _overlap(a: Box, b: Box) -> float:

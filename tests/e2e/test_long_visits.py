@@ -45,7 +45,7 @@ def test_two_hundred_photos_with_progress(visit: Visit, photos: Path, crowd: lis
     assert 5 <= ranking.first.locator("li").count() <= 6
     expect(ranking.last).to_be_hidden()
     # Two of them become one person, without the list being sent again.
-    page.locator(".tabitem:visible").get_by_role("button", name="Names and photos").click()
+    page.locator(".tabitem:visible").get_by_role("button", name="Add or change").click()
     others = page.locator("summary", has_text="others together")
     before = int(others.inner_text().split()[2])
     names = members.locator("textarea")
@@ -92,7 +92,7 @@ def test_a_slow_network_shows_no_answer_beside_another_photo(slow: Page, photos:
             return marked && shown;
         }"""
     )
-    places.nth(1).get_by_role("button", name="Another photo").click()
+    places.nth(1).get_by_role("button", name="Change photo").click()
     expect(busy.first).to_be_visible()
     expect(places.nth(1).locator(".photo")).to_have_count(0)
     expect(answer).to_have_count(0)

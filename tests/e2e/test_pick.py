@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,13 @@ def add(page: Page, *paths: Path) -> None:
     expect(part(page, ".member")).to_have_count(before + len(paths))
 
 
+def unfold(page: Page) -> None:
+    """Show the names and photos of people, which an answer folds."""
+    expect(part(page, ".answer")).to_be_visible()
+    part(page, ".place").get_by_role("button", name="Add or change").click()
+    expect(part(page, ".member").first).to_be_visible()
+
+
 def answer_json(page: Page) -> dict:  # type: ignore[type-arg]
     expect(part(page, ".answer")).to_be_visible()
     link = part(page, ".answer a[download$='.json']").get_attribute("href")
@@ -70,6 +78,24 @@ def test_a_visit(page: Page, photos: Path) -> None:
     expect(part(page, ".answer").get_by_text("percentage points")).to_be_visible()
 
 
+def test_a_folder_that_is_dropped_is_opened(page: Page, photos: Path, tmp_path: Path) -> None:
+    """By the browser's own drop, since no script can make one of a folder."""
+    inner = tmp_path / "people" / "more"
+    inner.mkdir(parents=True)
+    shutil.copy(photos / "mirrored.png", inner)
+    shutil.copy(photos / "close.webp", inner.parent)
+    (inner / ".hidden").write_text("no photo")
+    box = part(page, ".many").bounding_box()
+    assert box is not None
+    where = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    data = {"items": [], "files": [str(inner.parent)], "dragOperationsMask": 1}
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, **where, "data": data})
+    expect(part(page, ".member")).to_have_count(2)
+    expect(part(page, ".member .file")).to_have_text(["close.webp", "mirrored.png"])
+
+
 def test_several_faces_in_a_photo_of_a_person_are_told(page: Page, photos: Path) -> None:
     add(page, photos / "mirrored.png", photos / "group.jpg")
     expect(part(page, ".member .several")).to_have_count(1)
@@ -80,6 +106,7 @@ def test_several_faces_in_a_photo_of_a_person_are_told(page: Page, photos: Path)
 def test_photos_with_the_same_name_are_one_person(page: Page, photos: Path) -> None:
     ask(page, photos / "portrait.jpg")
     add(page, photos / "mirrored.png", photos / "close.webp")
+    unfold(page)
     names = part(page, ".member textarea")
     for row in range(2):
         names.nth(row).fill("Eileen <i>Collins</i>")
@@ -93,6 +120,7 @@ def test_photos_with_the_same_name_are_one_person(page: Page, photos: Path) -> N
 def test_a_name_that_is_emptied_comes_back(page: Page, photos: Path) -> None:
     ask(page, photos / "portrait.jpg")
     add(page, photos / "mirrored.png")
+    unfold(page)
     name = part(page, ".member textarea")
     for given, shown in (("", "mirrored"), (" Eileen ", "Eileen"), ("  ", "Eileen")):
         name.fill(given)
@@ -101,13 +129,27 @@ def test_a_name_that_is_emptied_comes_back(page: Page, photos: Path) -> None:
         expect(part(page, ".ranking").get_by_text(shown)).to_be_visible()
 
 
+def test_a_name_stays_in_sight_while_it_is_typed(page: Page, photos: Path) -> None:
+    """An answer folds the list, but not under the hands of whoever writes in it."""
+    add(page, photos / "mirrored.png")
+    name = part(page, ".member textarea")
+    name.press_sequentially("Ei")
+    ask(page, photos / "portrait.jpg")
+    expect(part(page, ".answer")).to_be_visible()
+    name.press_sequentially("leen")
+    expect(name).to_be_visible()
+    name.press("Tab")
+    expect(part(page, ".ranking").get_by_text("Eileen")).to_be_visible()
+    expect(name).to_be_hidden()
+
+
 def test_another_query_costs_only_the_query(page: Page, photos: Path) -> None:
     ask(page, photos / "portrait.jpg")
     add(page, photos / "mirrored.png")
     first = answer_json(page)
     uploads: list[str] = []
     page.on("request", lambda r: uploads.append(r.url) if "/upload?" in r.url else None)
-    part(page, ".card").get_by_role("button", name="Another photo").click()
+    part(page, ".card").get_by_role("button", name="Change photo").click()
     expect(
         page.locator(".waiting:visible", has_text="Now add a photo of the person")
     ).to_be_visible()
@@ -122,6 +164,7 @@ def test_a_photo_can_be_taken_out(page: Page, photos: Path) -> None:
     ask(page, photos / "portrait.jpg")
     add(page, photos / "mirrored.png", photos / HOSTILE)
     expect(part(page, ".ranking li")).to_have_count(3)
+    unfold(page)
     part(page, ".member").get_by_role("button", name="Remove mirrored.png").click()
     expect(part(page, ".ranking li")).to_have_count(2)
     expect(part(page, ".member .file")).to_have_text([HOSTILE])
@@ -134,6 +177,7 @@ def test_a_photo_can_be_taken_out(page: Page, photos: Path) -> None:
 def test_changes_while_photos_are_read_are_kept(page: Page, photos: Path) -> None:
     ask(page, photos / "portrait.jpg")
     add(page, photos / "mirrored.png", photos / "group.jpg")
+    unfold(page)
     field = part(page, ".many input[type=file]")
     field.set_input_files([photos / "group.jpg"] * 12)
     page.wait_for_timeout(200)

@@ -21,11 +21,13 @@ def verification(
     rule: DecisionRule,
     matrix: np.ndarray | None = None,
     explanation: Explanation | None = None,
+    report: str = "",
 ) -> str:
     """The verdict on two photos.
 
     `rule` is that for anybody. `matrix` holds the network's logits of all pairs of faces (n, m),
-    `explanation` what speaks for and against; None where they were not asked for.
+    `explanation` what speaks for and against; None where they were not asked for. `report` is an
+    HTML file to keep, "" for none.
     """
     rule = rule.among(found.population)
     logits = _known(None if matrix is None else rule.pair_logit(matrix), found)
@@ -38,7 +40,7 @@ def verification(
         "second": details.crop(found.second),
         "say": words.SAY_VERDICT.format(verdict=verdict, percent=percent),
         "percent": percent,
-        "lead": _lead(found),
+        "lead": lead(found),
         "which": _which(found),
         "among": details.among(found),
     }
@@ -51,7 +53,7 @@ def verification(
             _scale(found, rule),
             details.asked("why", words.WHY, words.EXPLAINING, reasons),
             _all_faces(logits, found, rule),
-            _more(found, tone),
+            _more(found, tone, report),
         )
     )
 
@@ -68,7 +70,7 @@ def shown(decision: Decision, probability: float) -> str:
     return Decision.UNCERTAIN.value if against else decision.value
 
 
-def _lead(found: Verification) -> str:
+def lead(found: Verification) -> str:
     """What is said beside the number; one sentence, where it is decided."""
     tone = shown(found.decision, found.probability)
     if tone != found.decision:
@@ -116,7 +118,7 @@ def searched(found: Verification) -> str:
     return f"{said} {words.SEARCHED_RATE.format(rate=numbers.rate(found.false_match_rate))}"
 
 
-def _more(found: Verification, tone: str) -> Markup:
+def _more(found: Verification, tone: str, report: str) -> Markup:
     """How sure it is, how it was decided, and the answer to take along."""
     percent, prior = numbers.percent(found.probability), numbers.exact(found.prior)
     among, similar = searched(found), found.different_people_as_similar
@@ -149,7 +151,7 @@ def _more(found: Verification, tone: str) -> Markup:
         found.checkpoint,
         found.milliseconds,
         [sentence for sentence in sentences if sentence],
-        details.tools(found.to_dict(), "verification", picture),
+        details.take_along(found.to_dict(), "verification", picture, report),
     )
 
 

@@ -156,15 +156,21 @@ def asked(key: str, title: str, pending: str, content: Markup | None) -> Markup:
     return folded(key, title, content)
 
 
-def tools(answer: Mapping[str, Any], file: str, picture: Mapping[str, Any]) -> Markup:
+def take_along(
+    answer: Mapping[str, Any], file: str, picture: Mapping[str, Any], report: str = ""
+) -> Markup:
     """Buttons that copy or save an answer.
 
     `picture` is what the page writes below the faces when it makes one picture of the answer,
-    `file` the name of what is saved.
+    `file` the name of what is saved; `report` is an HTML file to keep, "" for none.
     """
     body = json.dumps(answer, indent=2, ensure_ascii=False)
-    encoded = base64.b64encode(body.encode()).decode("ascii")
-    return Markup(_HTML.take_along(body, encoded, json.dumps(picture, ensure_ascii=False), file))
+    drawn = json.dumps(picture, ensure_ascii=False)
+    return Markup(_HTML.take_along(body, _base64(body), drawn, file, _base64(report)))
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode("ascii")
 
 
 def picture(

@@ -78,7 +78,7 @@ def _more(found: Pick, said: words.PickWords, picture: Mapping[str, Any]) -> Mar
         found.origin,
         found.milliseconds,
         [details.rates(found.operating_point, said.rates), *details.among_counted(found)],
-        details.tools(found.to_dict(), "pick", picture),
+        details.take_along(found.to_dict(), "pick", picture),
     )
 
 

@@ -18,10 +18,11 @@ FOLDER = Path(__file__).parents[2] / "examples"
 PAIRS = (
     ("person A 1.webp", "person A 2.webp"),
     ("person B 1.webp", "person D 1.webp"),
-    ("person C 1.webp", "person A 1.webp"),
+    ("group.webp", "person C 2.webp"),
 )
-QUERY = "person C 2.webp"
 PEOPLE = ("person A 1.webp", "person B 1.webp", "person C 1.webp", "person D 1.webp")
+STRANGERS = ("person B 2.webp", "person C 2.webp", "person D 1.webp")
+PICKS = (("person C 2.webp", PEOPLE), ("person A 1.webp", STRANGERS))
 SIDE = 112  # px of a small picture
 
 _HTML = macros("examples")
@@ -30,21 +31,34 @@ _HTML = macros("examples")
 def pairs() -> Markup:
     """A button for each example of two photos."""
     return _strip(
-        (words.EXAMPLE_PAIR.format(first=stem(a), second=stem(b)), [[a], [b]]) for a, b in PAIRS
+        (caption, words.EXAMPLE_PAIR.format(first=stem(a), second=stem(b)), [[a], [b]])
+        for (a, b), caption in zip(PAIRS, words.EXAMPLE_PAIRS, strict=True)
     )
 
 
-def pick() -> Markup:
-    """A button for the example of one photo and several people."""
-    label = words.EXAMPLE_PICK.format(query=stem(QUERY), count=len(PEOPLE))
-    return _strip([(label, [[QUERY], PEOPLE])])
+def picks() -> Markup:
+    """A button for each example of one photo and several people."""
+    return _strip(
+        (caption, words.EXAMPLE_PICK.format(query=stem(a), count=len(many)), [[a], many])
+        for (a, many), caption in zip(PICKS, words.EXAMPLE_PICKS, strict=True)
+    )
 
 
 def pair(row: str) -> tuple[Upload, Upload]:
     """The photos of an example whose number came from outside; an unknown one is the first."""
-    index = int(row) if row.isdecimal() and len(row) < 3 else 0
-    first, second = PAIRS[index if index < len(PAIRS) else 0]
+    first, second = PAIRS[_number(row, len(PAIRS))]
     return upload(first), upload(second)
+
+
+def pick(row: str) -> tuple[Upload, list[Upload]]:
+    """The photo and the people of an example, by its number as in `pair`."""
+    query, people = PICKS[_number(row, len(PICKS))]
+    return upload(query), [upload(name) for name in people]
+
+
+def _number(row: str, count: int) -> int:
+    index = int(row) if row.isdecimal() and len(row) < 3 else 0
+    return index if index < count else 0
 
 
 def upload(name: str) -> Upload:
@@ -57,15 +71,18 @@ def stem(name: str) -> str:
     return name.rsplit(".", 1)[0]
 
 
-def _strip(buttons: Iterable[tuple[str, Sequence[Sequence[str]]]]) -> Markup:
+def _strip(buttons: Iterable[tuple[str, str, Sequence[Sequence[str]]]]) -> Markup:
     """Buttons that show the pictures of each group close together, and a sign between groups."""
     shown = [
-        (label, [[_small(name) for name in group] for group in groups]) for label, groups in buttons
+        (caption, f"{caption}. {label}", [[_small(name) for name in group] for group in groups])
+        for caption, label, groups in buttons
     ]
     return Markup(_HTML.strip(shown, SIDE))
 
 
 @functools.cache
 def _small(name: str) -> str:
-    with Image.open(FOLDER / name) as picture:
-        return draw.jpeg_url(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+    with Image.open(FOLDER / name) as opened:
+        picture = opened.convert("RGB")
+    width = SIDE * picture.width // picture.height
+    return draw.jpeg_url(picture.resize((width, SIDE), Image.Resampling.LANCZOS))

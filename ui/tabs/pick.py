@@ -15,7 +15,7 @@ from ui.server.fields import PhotosInput, event_data
 from ui.tabs import examples
 from ui.tabs.components import Panel
 from ui.tabs.options import follow, options, settling, working
-from ui.tabs.place import PhotoPlace
+from ui.tabs.photo_slot import PhotoSlot
 from ui.visit import Member, Problem, Shown, Support, gallery, look, new_members
 
 
@@ -26,11 +26,11 @@ class PickTab:
         """`minutes` is how long the photos of a visit are remembered."""
         self._verifier = verifier
         self._minutes = minutes
-        self._waiting = cards.notice(words.WAITING_PICK, examples.pick())
+        self._waiting = cards.notice(words.WAITING_PICK, examples.picks())
         self._support = gr.State(Support(), time_to_live=60 * minutes)
         gr.HTML(about.lead(words.PICK_LEAD, words.CONSENT), apply_default_css=False)
         with gr.Row(elem_classes="photos"):
-            self._query = PhotoPlace(verifier, words.QUERY, minutes)
+            self._query = PhotoSlot(verifier, words.QUERY, minutes)
             with gr.Column(min_width=280, elem_classes="place"):
                 self._field = PhotosInput(
                     label=words.PEOPLE, file_count="multiple", height=300, elem_classes="field many"
@@ -112,13 +112,13 @@ class PickTab:
         return [support, gr.update(value=None), cards.comparing()]
 
     def _try(self, support: Support, event: gr.EventData) -> list[Any]:
-        """The example was pressed, or a proposal on who is who."""
+        """An example was pressed, or a proposal on who is who."""
         data = event_data(event)
         if data["do"] != "example":
             self._group(support, data)
             return [*self._query.keep(), support, cards.comparing()]
-        query = look(self._verifier, examples.upload(examples.QUERY))
-        people = [examples.upload(name) for name in examples.PEOPLE]
+        photo, people = examples.pick(data["row"])
+        query = look(self._verifier, photo)
         members = [m for found in new_members(self._verifier, people) for m in found]
         support.add(self._verifier, members, MAX_SUPPORT)
         return [*self._query.show(query), support, cards.comparing()]

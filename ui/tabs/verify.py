@@ -1,17 +1,18 @@
 """The tab that compares two photos: what is on it, and what each press of a button does."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import gradio as gr
 
 from siamese import SiameseError, Verification, Verifier
 from ui import words
-from ui.html import about, answers, cards, numbers
+from ui.html import about, answers, cards, numbers, report
 from ui.server.fields import event_data
 from ui.tabs import examples
 from ui.tabs.components import Panel
 from ui.tabs.options import follow, options, settling, working
-from ui.tabs.place import PhotoPlace
+from ui.tabs.photo_slot import PhotoSlot
 from ui.visit import Asked, Problem, Shown, all_pairs, current, explain, look
 
 
@@ -25,8 +26,8 @@ class VerifyTab:
         self._waiting = cards.notice(words.WAITING_PAIR, examples.pairs())
         gr.HTML(about.lead(words.VERIFY_LEAD, words.CONSENT), apply_default_css=False)
         with gr.Row(elem_classes="photos pair"):
-            self._first = PhotoPlace(verifier, words.FIRST, minutes, all_count=True)
-            self._second = PhotoPlace(verifier, words.SECOND, minutes, all_count=True)
+            self._first = PhotoSlot(verifier, words.FIRST, minutes, all_count=True)
+            self._second = PhotoSlot(verifier, words.SECOND, minutes, all_count=True)
         self._answer = Panel(self._waiting, elem_classes="answer-panel")
         self._asked = gr.State(Asked(), time_to_live=60 * minutes)
         self._options = options(verifier, words.PRIOR, words.PRIOR_INFO)
@@ -143,4 +144,6 @@ class VerifyTab:
             return str(cards.problem(Problem.of(error))), None
         pairs = asked.pairs.of(first.sighting, second.sighting)
         why = asked.why.of(first, second)
-        return answers.verification(found, self._verifier.rule, pairs, why), found
+        today, hashes = datetime.now(UTC).date(), (first.sha256, second.sha256)
+        kept = report.verification(found, why, hashes, today)
+        return answers.verification(found, self._verifier.rule, pairs, why, kept), found

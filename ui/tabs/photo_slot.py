@@ -15,7 +15,7 @@ from ui.tabs.options import working
 from ui.visit import Shown, look, search
 
 
-class PhotoPlace:
+class PhotoSlot:
     """Builds the place inside the current Blocks. `state` holds a `Shown`, or None when empty.
 
     Each place has a state of its own, so that two photos that arrive together do not undo each

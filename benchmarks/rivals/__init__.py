@@ -1,0 +1,1 @@
+"""The product beside what one would otherwise use, on the same photos."""

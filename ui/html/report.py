@@ -1,0 +1,66 @@
+"""An answer on two photos as one HTML file to keep: nothing is fetched, and it prints well."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from markupsafe import Markup
+
+from siamese import Verification
+from siamese.answers import Explanation
+from ui import words
+from ui.html import answers, details, numbers, why
+from ui.html.templates import macros
+
+_HTML = macros("report")
+_STYLE = Markup(Path(__file__).with_name("report.css").read_text(encoding="utf-8"))
+
+
+def verification(
+    found: Verification, explanation: Explanation | None, sha256: Sequence[str], day: date
+) -> str:
+    """The file.
+
+    `sha256` are the hashes of both photos' files, hexadecimal; `explanation` is None where nobody
+    asked.
+    """
+    answer = {
+        "tone": answers.shown(found.decision, found.probability),
+        "percent": numbers.percent(found.probability),
+        "lead": answers.lead(found),
+    }
+    origin = (
+        (words.REPORT_CHECKPOINT, found.origin.source),
+        (words.REPORT_WEIGHTS, found.origin.sha256),
+    )
+    return str(
+        _HTML.report(
+            _STYLE,
+            day.isoformat(),
+            answer,
+            list(zip(found.photos, sha256, strict=True)),
+            details.warnings(found.photos, found.cautions),
+            _facts(found),
+            "" if explanation is None else why.explanation(explanation),
+            origin,
+        )
+    )
+
+
+def _facts(found: Verification) -> list[tuple[str, str]]:
+    """The likelihood ratio, what it is bounded by, and against whom it was measured."""
+    bounds, similar = found.likelihood_ratio_bounds, found.different_people_as_similar
+    between = (
+        words.REPORT_BETWEEN.format(low=bounds.log10_low, high=bounds.log10_high) if bounds else ""
+    )
+    return [
+        (words.REPORT_RATIO, f"{found.log10_likelihood_ratio:+.2f}"),
+        (words.REPORT_BOUNDS, between),
+        (words.REPORT_MEANING, answers.evidence(found)),
+        (words.REPORT_PRIOR, numbers.exact(found.prior)),
+        (words.REPORT_FACES, answers.searched(found)),
+        (words.POPULATION, words.POPULATIONS[found.population]),
+        (words.REPORT_STRANGERS, details.similar(similar) if similar else ""),
+        (words.REPORT_RATES, details.rates(found.operating_point)),
+        (words.REPORT_AMONG, ". ".join(details.among_counted(found))),
+    ]
