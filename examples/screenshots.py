@@ -59,7 +59,7 @@ def pick(page: Page) -> None:
 
 
 def film(page: Page, path: Path) -> None:
-    """A short visit on a phone: a pair, how sure it is, and one of four people."""
+    """A short visit on a phone: a pair, the verdict, and how sure it is."""
     frames = []
 
     def frame() -> None:
@@ -73,8 +73,6 @@ def film(page: Page, path: Path) -> None:
     frame()
     page.get_by_text("How sure is this?").click()
     page.get_by_text("How sure is this?").scroll_into_view_if_needed()
-    frame()
-    pick(page)
     frame()
     rest = {"append_images": frames[1:], "duration": 2500, "loop": 0}
     frames[0].save(path, save_all=True, quality=70, **rest)
