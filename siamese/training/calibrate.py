@@ -173,7 +173,8 @@ def _fold(
         people = len(set(found.identities)) if few else None
         scores = compare.scores(pairs.distinct() if few else pairs, found.vectors)
         platt = fitting.fit_platt(scores, people)
-        fit = Fit(platt.scale, platt.offset, 0.0)
+        # A cohort goes on counting as it did: isolations are scaled with the weights.
+        fit = Fit(platt.scale, platt.offset, compare.relative)
     else:
         fit = fit_relative(compare, pairs, found.vectors, alike)
     raw.network.fold(fit.scale, fit.offset, fit.relative)

@@ -26,8 +26,9 @@ from safetensors.torch import load_file
 from siamese import checkpoint as checkpoints
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.data import people
+from siamese.data.people import Part
 from siamese.data.pixels import CACHE
-from siamese.data.split import PEOPLE
+from siamese.data.split import PEOPLE, check_enough
 from siamese.errors import CheckpointError, InputError
 from siamese.evaluation import evaluate
 from siamese.evaluation.metrics_file import read_metrics
@@ -183,6 +184,8 @@ def make(recipe: Recipe, workspace: Workspace, out: Path) -> None:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("A recipe runs in one process; torchrun takes its stages one by one.")
     _check_files(recipe, workspace.data)
+    sources = [workspace.data / name for name in recipe.files.people]
+    check_enough(PEOPLE.of(people.list_people(sources), Part.CALIBRATION))
     made = _begun(recipe, workspace.data, out / "stages" / "parent")
     if recipe.distill:
         made = _trained(
