@@ -138,7 +138,7 @@ def test_the_report_stands_alone_and_prints_on_two_pages(
     paths = photos / "portrait.jpg", photos / "close.webp"
     answer = compare(page, *paths)
     answer.get_by_text("Why?").click()
-    expect(answer.locator(".why")).to_be_visible()
+    expect(answer.locator(".why")).to_be_visible(timeout=4 * PATIENCE)
     answer.get_by_text("How sure is this?").click()
     with page.expect_download() as download:
         answer.get_by_role("link", name="Save as report").click()
