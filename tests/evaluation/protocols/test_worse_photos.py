@@ -118,7 +118,7 @@ def test_warned_of_photos_are_set_apart() -> None:
         Pair("b", "d", False), Pair("c", "gone", True), Pair("e", "gone", False),
     ]  # fmt: skip
     scores = np.array([1.0, -1.0, 1.0, 1.0, -1.0, np.nan, np.nan])
-    report = warnings.flagged_report(flags, pairs, scores, 0.0)
+    report = warnings.by_warning(flags, pairs, scores, 0.0)
     assert report["photos"] == 4
     blur = report["blurred"]
     assert (blur["photos"], blur["fnmr"]["errors"], blur["fnmr"]["trials"]) == (2, 1, 2)
