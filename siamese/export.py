@@ -115,6 +115,15 @@ def describe(checkpoint: Checkpoint) -> dict[str, Any]:
             " window of the template, resized to the crop. Without a detector: the whole picture.",
         },
         "decision": checkpoint.rule.to_dict(),
-        "head": {"weights": head.weights.tolist(), "bias": head.bias, "relative": head.relative},
+        "head": {
+            "logit": "bias - d(a, b) + relative * (isolation(a) + isolation(b)) / 2, where d is the"
+            " sum of weights * |a - b|, and isolation the mean d to the nearest rows of the cohort,"
+            " as many as `nearest` says; 0 without a cohort",
+            "weights": head.weights.tolist(),
+            "bias": head.bias,
+            "relative": head.relative,
+            "cohort": None if head.cohort is None else head.cohort.tolist(),
+            "nearest": NEAREST,
+        },
         "license": {"license": config.license, "reason": config.license_reason},
     }

@@ -38,7 +38,10 @@ def groups(
     average is at least `limit`. `begin` are the groups to begin with, by default each row alone.
     """
     found = [[*rows] for rows in begin or np.arange(len(logits))[:, None].tolist()]
-    sums = np.array([[logits[np.ix_(a, b)].sum() for b in found] for a in found], np.float64)
+    member = np.zeros((len(found), len(logits)))
+    for group, rows in enumerate(found):
+        member[group, rows] = 1
+    sums = member @ logits.astype(np.float64) @ member.T
     sizes = np.array([len(rows) for rows in found], np.float64)
     np.fill_diagonal(sums, -np.inf)
     while len(found) > 1:

@@ -106,8 +106,10 @@ def sha256_of(source: Source) -> str:
     """SHA-256 of a photo's file; "" for what is no file that can be read."""
     if not isinstance(source, str | os.PathLike):
         return ""
-    with suppress(OSError), Path(source).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with suppress(OSError):
+        if Path(source).is_file():  # a pipe or a device may never end
+            with Path(source).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
     return ""
 
 

@@ -354,9 +354,15 @@ class Verifier:
             if len(rows) == 1:
                 names[rows[0]] = photos[rows[0]].alone
                 continue
-            logits = self._matrix(embeddings[rows])
-            logits[np.ix_(told, told)] = TOLD
-            parts = [np.array(part) for part in groups(logits, 0.0)]
+            if len(rows) > MOST_PROPOSED:  # files that a camera numbered
+                parts = [np.array([row]) for row in range(len(rows))]
+            else:
+                logits = self._matrix(embeddings[rows])
+                logits[np.ix_(told, told)] = TOLD
+                # As careful as a search through all these pairs: names of cameras tell nobody.
+                pairs = len(rows) * (len(rows) - 1) // 2
+                limit = self.rule.limits(self.rule.default, pairs)[1]
+                parts = [np.array(part) for part in groups(logits, limit)]
             if len(parts) == 1:
                 continue
             taken = set(names) - ({identity} if not told.any() else set())
@@ -395,7 +401,15 @@ class Verifier:
         )
 
     def grouped(self, gallery: Gallery) -> Gallery:
-        """The gallery as it is proposed: people are parted, then who seem to be one are joined."""
+        """The gallery as it is proposed: people are parted, then who seem to be one are joined.
+
+        Raises InputError where there are too many photos to compare each with each.
+        """
+        if sum(len(rows) for rows in gallery.photos.values()) > MOST_PROPOSED:
+            raise InputError(
+                f"Grouping compares each photo with each other, of {MOST_PROPOSED} at most; leave it"
+                " out, or give fewer photos."
+            )
         for _ in range(2):
             proposed = self.proposals(gallery)
             for name, photos in proposed.part.items():

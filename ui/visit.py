@@ -137,19 +137,16 @@ class Support:
             }
             self._unlisted = True
 
-    def part(self, person: str, photos: Sequence[Sequence[int]]) -> None:
-        """Let the usable photos of a name be of several people: row numbers of each."""
+    def part(self, photos: Sequence[Sequence[str]]) -> None:
+        """Let the photos of a name be of several people: keys of each; those gone since stay so."""
         with self._lock:
-            keys = [
-                key
-                for key, member in self._members.items()
-                if member.person == person and member.embedding is not None
-            ]
             changed = dict(self._members)
             for own in photos[1:]:
-                name = apart(person, {member.person for member in changed.values()})
-                for row in own:
-                    changed[keys[row]] = replace(changed[keys[row]], person=name)
+                for name in {changed[key].person for key in own if key in changed}:
+                    new = apart(name, {member.person for member in changed.values()})
+                    for key in own:
+                        if key in changed and changed[key].person == name:
+                            changed[key] = replace(changed[key], person=new)
             self._members, self._unlisted = changed, True
 
     def remove(self, key: str) -> None:

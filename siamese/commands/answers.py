@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from siamese import writing
 from siamese.commands.options import (
     DIFFERENT,
     NONE,
@@ -215,9 +216,11 @@ def group(options: argparse.Namespace) -> int:
 
     if options.out.suffix.lower() != ".html":
         raise InputError(f"{options.out} does not end in .html; the contact sheet is an HTML file.")
+    if not options.out.absolute().parent.is_dir():
+        raise InputError(f"There is no folder {options.out.parent} to write {options.out.name} to.")
     with progress_bar() as progress:
         answer = run(options.folder, load_verifier(options), options.false_joins, progress)
-    options.out.write_text(contact_sheet(answer, options.folder), encoding="utf-8")
+    writing.write(options.out, contact_sheet(answer, options.folder).encode())
     if options.json:
         _print_json(answer.to_dict())
     else:

@@ -19,7 +19,7 @@ from siamese.calibration import DecisionRule, OperatingPoint
 from siamese.checkpoint import Checkpoint
 from siamese.data import people
 from siamese.data.collection import Collection
-from siamese.data.pairs import draw_pairs
+from siamese.data.pairs import PairRows, draw_pairs
 from siamese.data.people import Part
 from siamese.data.pixels import CACHE
 from siamese.data.populations import labels_of
@@ -170,7 +170,7 @@ def _fold(
     """Fit the probability, fold it into the network, and save that in `out`."""
     pairs, compare = draw_pairs(found), Comparison.of(raw.network)
     if alike is None:
-        people = len(set(found.identities)) if few else None
+        people = _paired(found, pairs) if few else None
         scores = compare.scores(pairs.distinct() if few else pairs, found.vectors)
         platt = fitting.fit_platt(scores, people)
         # A cohort goes on counting as it did: isolations are scaled with the weights.
@@ -181,6 +181,11 @@ def _fold(
     config = dataclasses.replace(raw.config, decision=None, calibration={})
     checkpoints.save(out, raw.network, config)
     return fit
+
+
+def _paired(found: Collection, pairs: PairRows) -> int:
+    """How many people have a genuine pair: those who have but one picture vouch for nothing."""
+    return len({found.identities[row] for row in pairs.genuine[:, 0]})
 
 
 def _decision(compare: Comparison, found: Collection) -> DecisionRule:
@@ -229,7 +234,7 @@ def _crossed_decision(compare: Comparison, found: Collection) -> DecisionRule:
             CROSS_VALIDATED,
             lambda hits: metrics.rate_among(hits, impostor.people),
         ),
-        fitting.fit_bounds(Scores(genuine.logits, impostor.logits), len(set(found.identities))),
+        fitting.fit_bounds(Scores(genuine.logits, impostor.logits), _paired(found, pairs)),
     )
 
 

@@ -30,7 +30,7 @@ def verification(
     HTML file to keep, "" for none.
     """
     rule = rule.among(found.population)
-    logits = _known(None if matrix is None else rule.pair_logit(matrix), found)
+    logits = _known(None if matrix is None else rule.pair_logit(matrix), found, rule)
     tone = shown(found.decision, found.probability)
     verdict, percent = words.VERDICTS[tone], numbers.percent(found.probability)
     answer = {
@@ -155,9 +155,15 @@ def _more(found: Verification, tone: str, report: str) -> Markup:
     )
 
 
-def _known(matrix: np.ndarray | None, found: Verification) -> np.ndarray | None:
-    """The logits of all pairs of faces: those asked for, or all that this answer rests on."""
+def _known(matrix: np.ndarray | None, found: Verification, rule: DecisionRule) -> np.ndarray | None:
+    """The logits of all pairs of faces: those asked for, or all that this answer rests on.
+
+    These are bounded, which tells nothing where "same" takes more than the upper bound.
+    """
     compared = LN10 * np.asarray(found.all_pairs)
+    same = rule.limits(found.operating_point, max(1, compared.size))[1]
+    if rule.bounds is not None and same > rule.bounds.log10_high * LN10:
+        return matrix
     complete = compared.shape == tuple(len(photo.faces) for photo in found.photos)
     return compared if matrix is None and complete else matrix
 

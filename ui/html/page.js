@@ -127,7 +127,7 @@ document.addEventListener('focusin', (event) => {
   if (event.target.dataset?.key !== focused) focused = null;  // the visitor has gone elsewhere
 });
 // In place of what was removed the last of its kind takes the focus.
-const neighbour = (key) => [...element.querySelectorAll(`[data-key^="${key.replace(/\d+$/, '')}"]`)].at(-1);
+const neighbour = (key) => [...element.querySelectorAll(`[data-key^="${CSS.escape(key.replace(/\d+$/, ''))}"]`)].at(-1);
 // Where a photo was, a field for another one comes, a moment later.
 const goToField = (tries = 20) => {
   const button = place?.querySelector('.field button');
@@ -147,7 +147,7 @@ watch('value', () => {
   voice.textContent = element.querySelector('[data-say]')?.dataset.say ?? '';
   const none = focused?.startsWith('remove-') && !element.querySelector('.remove');
   if (focused === 'clear' || none) { focused = null; goToField(); }
-  const again = focused && (element.querySelector(`[data-key="${focused}"]`) ?? neighbour(focused));
+  const again = focused && (element.querySelector(`[data-key="${CSS.escape(focused)}"]`) ?? neighbour(focused));
   if (again && again !== document.activeElement) again.focus({ preventScroll: true });
   const wrong = element.querySelector('[role="alert"]')?.textContent ?? '';
   if (wrong && wrong !== said) element.querySelector('[role="alert"]').scrollIntoView({ block: 'nearest' });

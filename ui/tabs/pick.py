@@ -125,13 +125,19 @@ class PickTab:
 
     def _group(self, support: Support, data: dict[str, str]) -> None:
         """Join or part people as it was proposed; whatever has changed since is left alone."""
-        found = gallery(support.members.values(), self._verifier.origin.sha256)
+        members = support.members
+        found = gallery(members.values(), self._verifier.origin.sha256)
         proposed = self._verifier.proposals(found)
         for people in proposed.merge:
             if data["do"] == "merge" and data["value"] == people[0]:
                 support.join(people)
         if data["do"] == "part" and data["value"] in proposed.part:
-            support.part(data["value"], proposed.part[data["value"]])
+            keys = [
+                key
+                for key, member in members.items()
+                if member.person == data["value"] and member.embedding is not None
+            ]
+            support.part([[keys[row] for row in rows] for rows in proposed.part[data["value"]]])
 
     def _act(
         self,
