@@ -407,7 +407,7 @@ class Verifier:
         """
         if sum(len(rows) for rows in gallery.photos.values()) > MOST_PROPOSED:
             raise InputError(
-                f"Grouping compares each photo with each other, of {MOST_PROPOSED} at most; leave it"
+                f"Grouping compares each photo with each other, {MOST_PROPOSED} at most; leave it"
                 " out, or give fewer photos."
             )
         for _ in range(2):
