@@ -1,1 +1,1 @@
-"""How fast the product is, measured; not part of it. `python -m benchmarks` runs everything."""
+"""Measures how fast the product is; not part of it. `python -m benchmarks` runs everything."""

@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parent
 
 
 def main() -> int:
-    """Run everything; 2 where the photos are missing, 1 where a target is missed, else 0."""
+    """Run everything; 2 if the photos are missing, 1 if a target is missed, else 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     default = os.environ.get("SIAMESE_DATA", FOLDER.parent.parent / "shared" / "faces")
@@ -36,8 +36,8 @@ def main() -> int:
     archive = options.data / "lfw.zip"
     if not archive.is_file():
         print(
-            f"error: the benchmark makes its photos from {archive}, which is not there;"
-            " name its folder with --data.",
+            f"error: the benchmark makes its photos from {archive}, which does not"
+            " exist; name its folder with --data.",
             file=sys.stderr,
         )
         return 2

@@ -58,7 +58,7 @@ class Facenet:
         return Answer(embedding, self._seen[photo])
 
     def faces(self, photo: bytes) -> tuple[Box, ...]:
-        """The sure and large faces of a photo; not searched again where `embed` has seen it."""
+        """The sure and large faces of a photo; not searched again if `embed` has seen it."""
         return self._seen[photo] if photo in self._seen else self.embed(photo).faces
 
     def verify(self, first: bytes, second: bytes) -> float:
@@ -74,7 +74,7 @@ class Facenet:
 
 
 def missing(theirs: tuple[Box, ...], ours: list[Box]) -> list[Box]:
-    """Which of their faces have no box of ours with an intersection over union of 0.5."""
+    """Which of their faces have no box of ours with an intersection over union of at least 0.5."""
     return [box for box in theirs if max((overlap(box, other) for other in ours), default=0) < 0.5]
 
 

@@ -1,13 +1,13 @@
 """How much of the machine visitors get: `python -m benchmarks.load`.
 
     python -m benchmarks.load                      1, 2, 4, 16 and 50 visitors at once
-    python -m benchmarks.load --busy 2             the same beside two processes that compute
+    python -m benchmarks.load --busy 2             the same beside two busy processes
     python -m benchmarks.load --visitors 1 2 --rounds 1
 
-Each visitor sends a pair of photos and waits for the answer, so many rounds. Answers a second stand
-beside those of the same pairs in one process with a worker for each core, measured right before, so
-that what counts is a ratio: what is left of it is what the server, HTTP and the queue take. The
-wait is compared with that of a queue which is served at the pace of that one process.
+Each visitor sends a pair of photos and waits for the answer, once per round. Answers per second are
+divided by those for the same pairs in one process with a worker for each core, measured just
+before, so that what counts is a ratio; its shortfall from 1 is what the server, HTTP and the
+queue take. The wait is compared with that in a queue served at the pace of that one process.
 """
 
 import argparse
@@ -36,7 +36,7 @@ ROUNDS = 4
 
 
 class Row(NamedTuple):
-    """What so many visitors got."""
+    """What this many visitors got."""
 
     visitors: int
     answers: float  # a second
@@ -45,12 +45,12 @@ class Row(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Of the answers that the machine can give."""
+        """The visitors' share of the answers that the machine can give."""
         return self.answers / self.within
 
     @property
     def delay(self) -> float:
-        """The wait, times that of a queue served at the pace of one process."""
+        """The wait, as a multiple of that in a queue served at the pace of one process."""
         return self.wait * self.within / max(self.visitors, cores())
 
 
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--visitors", type=int, nargs="+", default=VISITORS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--busy", type=int, default=0, help="processes that compute meanwhile")
+    parser.add_argument("--busy", type=int, default=0, help="number of busy processes beside it")
     options = parser.parse_args(arguments)
     print("| visitors | answers/s | of one process | median wait, s | of a fair queue |")
     print("| --- | --- | --- | --- | --- |")
@@ -92,7 +92,7 @@ def measured(url: str, visitors: Sequence[int], rounds: int) -> Iterator[Row]:
 
 
 def in_one_process(pairs: int) -> float:
-    """Seconds that so many pairs take in one process with a worker for each core."""
+    """Seconds that this many pairs take in one process with a worker for each core."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         seconds: float = pool.apply(_compare, (pairs,))
@@ -113,7 +113,7 @@ def _compare(pairs: int) -> float:
 def answer(url: str, photos: Sequence[str], address: str) -> float:
     """Ask whether both photos show the same person; the seconds until the answer is there.
 
-    `address` is where the visitor is, since each has a share of the places.
+    `address` is the visitor's, since each address has its own share of the places.
     """
     began = time.perf_counter()
     asked = json.dumps({"first": photos[0], "second": photos[1]}).encode()
@@ -130,7 +130,7 @@ def answer(url: str, photos: Sequence[str], address: str) -> float:
 
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
-    """So many processes that compute, as long as the block lasts."""
+    """Keep this many processes computing for as long as the block lasts."""
     started = [multiprocessing.Process(target=_spin, daemon=True) for _ in range(processes)]
     for process in started:
         process.start()

@@ -17,7 +17,7 @@ STAGES = {
 
 
 def targets(found: Results) -> list[tuple[str, str, str, bool]]:
-    """Each target: what, how much is wanted, what was measured, and whether it is met."""
+    """Each target: what it is, what is wanted, what was measured, and whether it is met."""
     pairs, faces, search = found["pairs"], found["faces"], found["search"]
     rows = []
 
@@ -186,6 +186,5 @@ def _idle(found: Results) -> str:
         return quick + "The machine was idle: wall-clock and processor time agree."
     return quick + (
         f"**The machine was busy** (up to {busy:.1f} s by the clock for a second of work), so"
-        " what is said in wall-clock time is too long, and ratios by wall clock are not to be"
-        " relied on."
+        " wall-clock times are too long, and ratios by wall clock are not to be relied on."
     )

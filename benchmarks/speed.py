@@ -120,7 +120,7 @@ def stages(verifier: Verifier, pair: Sequence[bytes]) -> dict[str, dict[str, flo
 
 
 def peak() -> float:
-    """Multiply-adds a second of a 1024 x 1024 float32 matrix product, by processor time."""
+    """Multiply-adds per second of a 1024 x 1024 float32 matrix product, by processor time."""
     a = torch.rand(1024, 1024)
     return 1024**3 / (measure(lambda: a @ a, 10).cpu / 1000)
 

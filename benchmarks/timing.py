@@ -1,5 +1,5 @@
-"""Clocks. Ratios come from the processor time of this process, which a busy machine hardly moves;
-the wall-clock time stands beside it, and the two agree where the machine was idle.
+"""Clocks. Ratios come from the processor time of this process, which a busy machine hardly affects;
+the wall-clock time stands beside it, and the two agree if the machine was idle.
 """
 
 import os
@@ -17,7 +17,7 @@ effort = 1.0
 
 
 def times(runs: int) -> int:
-    """How often to run what is to be run so often; at least once."""
+    """`runs`, scaled by `effort`; at least 1."""
     return max(1, round(runs * effort))
 
 
@@ -31,7 +31,7 @@ class Spent:
 
 
 def measure(action: Callable[[], Any], runs: int, warm_up: bool = True) -> Spent:
-    """How long `action` takes; one run before that does not count."""
+    """How long `action` takes; one warm-up run before that does not count."""
     return interleaved([action], [runs], warm_up)[0]
 
 

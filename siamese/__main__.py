@@ -5,7 +5,7 @@ Answers go to stdout, everything else to stderr. Exit codes, for scripts:
     0  same person, or somebody was picked; any other command: done
     1  different people
     2  an input that cannot be used, or a wrong command line
-    3  uncertain; somebody, but too unlike to be named
+    3  uncertain, or somebody who is not alike enough to be named
     4  none of these
    70  an error in the program itself, or a missing library, too little memory or a full disk
   130  stopped by Ctrl-C
@@ -25,10 +25,11 @@ from collections.abc import Sequence
 
 from siamese import __version__
 from siamese.commands import answers, galleries, making, publishing
-from siamese.commands.options import INPUT_ERROR, OWN_ERROR, READER_GONE, STOPPED, Command
+from siamese.commands.exit_codes import INPUT_ERROR, OWN_ERROR, READER_GONE, STOPPED
+from siamese.commands.options import Command
 from siamese.errors import SiameseError
 
-EXTRAS = {"onnx": "export", "sklearn": "group"}  # what brings a package; all others: "train"
+EXTRAS = {"onnx": "export", "sklearn": "group"}  # what installs a package; all others: "train"
 # Numbers of errors that no input is to blame for: no room, no memory, no more files, a broken disk.
 MACHINE = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO,
@@ -74,7 +75,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _failed(error: Exception, command: str) -> int:
-    """Say in a sentence what no input is to blame for, or a file of the user's; the exit code."""
+    """Print one sentence about an error of the system, a file or the program; the exit code."""
     if _lacks_memory(error):
         said = f"there is too little memory for `{command}`; close other programs, and try again."
     elif isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("siamese"):
@@ -102,13 +103,13 @@ def _lacks_memory(error: Exception) -> bool:
 
 
 def _print_anything() -> None:
-    """Write what an output's encoding lacks as \\x.., where that encoding is not Unicode's."""
+    """Escape characters that the encoding of stdout lacks as \\x.., instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _forget_output() -> None:
-    """Python flushes stdout when it exits, and would complain then of what was said already."""
+    """Python flushes stdout on exit, and would then complain of what was already reported."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

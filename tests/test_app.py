@@ -222,7 +222,7 @@ def test_a_web_address_as_a_string_is_refused_by_its_own_sentence(
     assert asked == []
 
 
-def test_only_uploads_of_ones_own_can_be_read(server: app_server.Server, tmp_path: Path) -> None:
+def test_only_ones_own_uploads_can_be_read(server: app_server.Server, tmp_path: Path) -> None:
     foreign = tmp_path / "foreign.png"
     foreign.write_bytes(pictures.encoded(pictures.portrait()))
     for path in (str(foreign), "/etc/passwd", "app.py", f"{server.temporary}/../{foreign}"):

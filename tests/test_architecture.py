@@ -135,7 +135,7 @@ def test_no_two_files_import_each_other() -> None:
     assert not left
 
 
-def test_no_class_is_called_like_another() -> None:
+def test_no_two_classes_share_a_name() -> None:
     names = [
         node.name
         for path in FILES.values()
@@ -147,7 +147,7 @@ def test_no_class_is_called_like_another() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
-def test_nothing_is_called_like_one_of_pythons_own(name: str) -> None:
+def test_nothing_shadows_a_builtin(name: str) -> None:
     """Classes, functions, their parameters, variables and imports; not a class's own fields."""
     # What `site` adds for people who type is no part of the language.
     own = {*dir(builtins)} - {"license", "copyright", "credits", "exit", "quit"}
@@ -171,7 +171,7 @@ def test_nothing_is_called_like_one_of_pythons_own(name: str) -> None:
                 assert node.id not in own or node.id.startswith("__"), node.id
 
 
-def test_exceptions_are_of_files_that_are_there() -> None:
+def test_exceptions_name_files_that_exist() -> None:
     assert {*KNOW_THE_HUB, *INSIDE_GRADIO} <= set(FILES)
 
 

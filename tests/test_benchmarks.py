@@ -73,7 +73,7 @@ def test_the_plot_is_drawn(tmp_path: Path) -> None:
     assert Image.open(tmp_path / "plot.png").size == (1000, 700)
 
 
-def test_targets_that_are_missed_are_said_to_be() -> None:
+def test_missed_targets_are_reported() -> None:
     slow = results()
     slow["pairs"]["large"]["ratio"] = 9.9
     slow["faces"]["default"]["missed"] = 1
@@ -85,7 +85,7 @@ def test_targets_that_are_missed_are_said_to_be() -> None:
     assert report.markdown(slow).count("**missed**") == len(missed)
 
 
-def test_a_busy_machine_is_said_to_be() -> None:
+def test_a_busy_machine_is_reported() -> None:
     busy = results()
     for pair in busy["pairs"].values():
         pair["ours_wall"] = 3 * pair["ours_cpu"]

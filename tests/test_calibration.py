@@ -48,7 +48,7 @@ def test_half_a_prior_is_the_plain_sigmoid() -> None:
 
 
 @pytest.mark.parametrize("prior", [0.0, 1.0, -0.1, 1.5, math.nan])
-def test_a_prior_that_is_none_is_refused(prior: float) -> None:
+def test_an_impossible_prior_is_refused(prior: float) -> None:
     with pytest.raises(InputError, match="between 0 and 1"):
         probability(0.0, prior)
     with pytest.raises(InputError, match="between 0 and 1"):

@@ -119,7 +119,7 @@ def test_every_backbone_survives_the_disk(backbone: str, tmp_path: Path) -> None
     assert loaded.network.state_dict().keys() == made.state_dict().keys()
 
 
-def test_a_config_of_before_mirror_images_is_read(folder: Path) -> None:
+def test_a_config_from_before_mirror_images_is_read(folder: Path) -> None:
     small.edit_config(folder, lambda content: content["network"].pop("mirrored", None))
     assert load_folder(folder).network.config.mirrored is False
 
@@ -234,7 +234,7 @@ def test_torch_zip_under_the_name_of_safetensors(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-def test_a_header_whose_length_looks_like_a_pickle_is_none(protocol: int, folder: Path) -> None:
+def test_a_header_whose_length_looks_like_a_pickle_is_not_one(protocol: int, folder: Path) -> None:
     """The published Koch network's begins with 80 04: its length is 1,152 bytes."""
     blob = (folder / WEIGHTS).read_bytes()
     (length,) = struct.unpack("<Q", blob[:8])
@@ -537,7 +537,7 @@ def test_whatever_a_config_says_it_loads_or_is_refused_in_a_sentence(
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_bare_network_of_any_kind_is_saved_and_loaded(channels: int, tmp_path: Path) -> None:
-    """Nobody said what a grey one compares: whole pictures, for which no detector is needed."""
+    """Nobody said what a grey one compares: whole pictures, which need no detector."""
     network = SiameseNetwork(dataclasses.replace(small.TINY, channels=channels))
     network.save_pretrained(tmp_path)
     assert SiameseNetwork.from_pretrained(tmp_path).config.channels == channels
@@ -655,7 +655,7 @@ def test_absurd_requests_are_refused_without_memory(folder: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("card", [b"# caf\xe9\n", b"\xff\xfe#\0", b"# " + b"x" * (4 << 20)])
-def test_a_page_does_not_start_with_a_card_that_is_no_text(card: bytes, folder: Path) -> None:
+def test_a_page_does_not_start_with_a_card_that_is_not_text(card: bytes, folder: Path) -> None:
     """It names the card, and the embedded checkpoint answers; who only compares needs no card."""
     (folder / CARD).write_bytes(card)
     started = pretrained.start(folder)
@@ -707,7 +707,7 @@ def test_changed_network_loses_its_calibration(folder: Path, tmp_path: Path) -> 
     assert config.window == load_folder(folder).config.window
 
 
-def test_network_used_otherwise_loses_its_calibration(folder: Path, tmp_path: Path) -> None:
+def test_network_used_differently_loses_its_calibration(folder: Path, tmp_path: Path) -> None:
     """The same weights embed otherwise together with mirror images."""
     network = SiameseNetwork.from_pretrained(folder).with_mirror(True)
     network.save_pretrained(tmp_path / "out")

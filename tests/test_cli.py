@@ -14,7 +14,7 @@ from PIL import Image
 from siamese import Verifier, checkpoint
 from siamese import __main__ as cli
 from siamese.answers import SAME_PHOTO
-from siamese.commands import options
+from siamese.commands import exit_codes
 from siamese.faces import quality
 from siamese.network import Siamese
 from tests.pictures import portrait
@@ -79,20 +79,20 @@ def test_every_decision_has_its_exit_code(folder: Path) -> None:
         )  # fmt: skip
         return cli.main(["verify", dark, light, "--checkpoint", str(folder / "tiny")])
 
-    assert ask(-1e9, -2e9) == options.SAME
-    assert ask(1e9, -1e9) == options.UNCERTAIN
-    assert ask(1e9, 1e9) == options.UNCERTAIN, "not different above a likelihood ratio of 1"
+    assert ask(-1e9, -2e9) == exit_codes.SAME
+    assert ask(1e9, -1e9) == exit_codes.UNCERTAIN
+    assert ask(1e9, 1e9) == exit_codes.UNCERTAIN, "not different above a likelihood ratio of 1"
     made = checkpoint.load_folder(folder / "tiny")
     made.network.fold(1.0, -100.0)
     checkpoint.save(folder / "tiny", made.network, made.config)
-    assert ask(1e9, 1e9) == options.DIFFERENT
+    assert ask(1e9, 1e9) == exit_codes.DIFFERENT
 
 
 def test_pick_prints_the_name_and_says_none(folder: Path, capsys: pytest.CaptureFixture) -> None:
     words = [str(folder / "face.png"), str(folder / "people"), "--checkpoint", str(folder / "tiny")]
-    assert cli.main(["pick", *words]) == options.SAME
+    assert cli.main(["pick", *words]) == exit_codes.SAME
     assert capsys.readouterr().out.splitlines()[0] == "face"
-    assert cli.main(["pick", *words, "--prior", "0.9999999"]) == options.NONE
+    assert cli.main(["pick", *words, "--prior", "0.9999999"]) == exit_codes.NONE
     said, first, *_ = capsys.readouterr().out.splitlines()
     assert said == "none of these"
     assert first.split("  ") == ["over 99.9 %", "(none of these)"], "nothing is called certain"
@@ -105,7 +105,7 @@ def test_json_is_the_answer_as_data(folder: Path, capsys: pytest.CaptureFixture)
     assert answer["kind"] == "pick" and answer["identity"] == "face"
 
 
-def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
+def test_a_reader_that_goes_away_is_not_an_error(folder: Path) -> None:
     dark = str(folder / "dark.png")
     words = ["verify", dark, dark, "--json", "--checkpoint", str(folder / "tiny")]
     reading, writing = os.pipe()
@@ -120,7 +120,7 @@ def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
         )
     finally:
         os.close(writing)
-    assert (found.returncode, found.stderr) == (options.READER_GONE, b"")
+    assert (found.returncode, found.stderr) == (exit_codes.READER_GONE, b"")
 
 
 def test_a_gallery_answers_like_its_folder(folder: Path, capsys: pytest.CaptureFixture) -> None:
@@ -144,7 +144,7 @@ def test_a_gallery_answers_like_its_folder(folder: Path, capsys: pytest.CaptureF
         ("tiny/model.safetensors", "exists and is not a gallery saved by this program; "),
     ],
 )
-def test_a_gallery_goes_where_it_destroys_nothing_or_no_photo_is_read(
+def test_a_gallery_that_would_destroy_a_file_is_refused_before_any_photo_is_read(
     out: str,
     reason: str,
     folder: Path,
@@ -155,7 +155,7 @@ def test_a_gallery_goes_where_it_destroys_nothing_or_no_photo_is_read(
     target = folder / out
     before = target.read_bytes() if target.is_file() else None
     words = ["gallery", str(folder / "people"), str(target), "--checkpoint", str(folder / "tiny")]
-    assert cli.main(words) == options.INPUT_ERROR
+    assert cli.main(words) == exit_codes.INPUT_ERROR
     said = capsys.readouterr().err
     assert said.startswith(f"error: {target} {reason}") and len(said.splitlines()) == 1
     assert before is None or target.read_bytes() == before
@@ -183,7 +183,7 @@ def test_pick_says_what_it_picks_from(
     support: str, reason: str, folder: Path, capsys: pytest.CaptureFixture
 ) -> None:
     words = [str(folder / "face.png"), str(folder / support), "--checkpoint", str(folder / "tiny")]
-    assert cli.main(["pick", *words]) == options.INPUT_ERROR
+    assert cli.main(["pick", *words]) == exit_codes.INPUT_ERROR
     wanted = "please give a folder of photos, or a file saved by `gallery`."
     assert capsys.readouterr().err == f"error: {folder / support} {reason}; {wanted}\n"
 
@@ -252,29 +252,29 @@ def apart(
     )
 
 
-def test_a_library_that_is_missing_is_no_answer(folder: Path, tmp_path: Path) -> None:
+def test_a_missing_library_is_not_an_answer(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError('no', name='numpy')")
     path = f"{tmp_path}{os.pathsep}{ROOT}"
     found = apart(folder, "verify", "dark.png", "dark.png", PYTHONPATH=path)
-    assert (found.returncode, found.stdout) == (options.OWN_ERROR, b"")
+    assert (found.returncode, found.stdout) == (exit_codes.OWN_ERROR, b"")
     *_, said = found.stderr.decode().splitlines()  # torch has a warning of its own
     assert said.startswith("error: `siamese verify` needs numpy, which is not installed;")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of the address space are Linux's")
 @pytest.mark.parametrize("megabytes", [400, 1600])
-def test_too_little_memory_is_no_answer(megabytes: int, folder: Path) -> None:
+def test_too_little_memory_is_not_an_answer(megabytes: int, folder: Path) -> None:
     found = apart(folder, "verify", "dark.png", "dark.png", megabytes=megabytes)
-    assert (found.returncode, found.stdout) == (options.OWN_ERROR, b"")
+    assert (found.returncode, found.stdout) == (exit_codes.OWN_ERROR, b"")
     assert found.stderr.decode().endswith(TOO_LITTLE)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
-def test_a_full_disk_is_no_answer(saved: Path) -> None:
+def test_a_full_disk_is_not_an_answer(saved: Path) -> None:
     command = [sys.executable, "-m", "siamese", "gallery", "list", str(saved)]
     with Path("/dev/full").open("wb") as disk:
         found = subprocess.run(command, cwd=ROOT, stdout=disk, stderr=subprocess.PIPE, check=False)
-    assert found.returncode == options.OWN_ERROR, found.stderr
+    assert found.returncode == exit_codes.OWN_ERROR, found.stderr
     assert found.stderr == b"error: No space left on device\n"
 
 
@@ -286,7 +286,7 @@ def test_any_name_can_be_printed_in_any_encoding(encoding: str, folder: Path) ->
     )
     words = ["pick", "dark.png", "people", "--checkpoint", "tiny"]
     found = apart(folder, *words, PYTHONIOENCODING=encoding)
-    assert found.returncode in (options.SAME, options.NONE) and b"\\u540d" in found.stdout
+    assert found.returncode in (exit_codes.SAME, exit_codes.NONE) and b"\\u540d" in found.stdout
     found = apart(folder, *words, "--json", PYTHONIOENCODING=encoding)
     names = [candidate["identity"] for candidate in json.loads(found.stdout)["ranking"]]
     assert "Zo\u00eb \u540d\u524d \U0001f600" in names
@@ -300,7 +300,7 @@ def test_a_network_without_calibration_is_refused(
     dark = str(folder / "dark.png")
     assert (
         cli.main(["verify", dark, dark, "--checkpoint", str(folder / "bare")])
-        == options.INPUT_ERROR
+        == exit_codes.INPUT_ERROR
     )
     assert "not been calibrated" in capsys.readouterr().err
 
@@ -308,7 +308,7 @@ def test_a_network_without_calibration_is_refused(
 def test_a_misspelt_option_shows_the_usage_of_its_command(capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["pick", "a.jpg", "people", "--tpo", "3"])
-    assert stop.value.code == options.INPUT_ERROR
+    assert stop.value.code == exit_codes.INPUT_ERROR
     said = capsys.readouterr().err
     assert said.startswith("usage: siamese pick ") and "[--top TOP]" in said
     assert said.endswith("siamese pick: error: unrecognized arguments: --tpo 3\n")
@@ -318,7 +318,7 @@ def test_a_misspelt_option_shows_the_usage_of_its_command(capsys: pytest.Capture
 def test_pick_prints_at_least_one(count: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["pick", "a.jpg", "people", "--top", count])
-    assert stop.value.code == options.INPUT_ERROR
+    assert stop.value.code == exit_codes.INPUT_ERROR
     wanted = f"argument --top: '{count}' is not a whole number of at least 1\n"
     assert capsys.readouterr().err.endswith(wanted)
 
@@ -336,12 +336,12 @@ def test_pick_prints_at_least_one(count: str, capsys: pytest.CaptureFixture) -> 
         ("convert a.pt out --backbone slim --embedding-size 0", 1),
     ],
 )
-def test_what_counts_something_is_a_count(
+def test_counts_are_whole_numbers(
     words: str, least: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(words.split())
-    assert stop.value.code == options.INPUT_ERROR
+    assert stop.value.code == exit_codes.INPUT_ERROR
     said = capsys.readouterr().err
     assert said.endswith(f"is not a whole number of at least {least}\n")
 
@@ -370,7 +370,7 @@ def test_a_drawing_replaces_no_photo(
     words = [str(face), str(folder / "dark.png"), "--out", str(out)]
     code = cli.main(["explain", *words, "--checkpoint", str(folder / "tiny")])
     said = capsys.readouterr().err
-    assert code == options.INPUT_ERROR and str(out) in said and len(said.splitlines()) == 1
+    assert code == exit_codes.INPUT_ERROR and str(out) in said and len(said.splitlines()) == 1
     assert face.read_bytes() == before
 
 
@@ -392,7 +392,7 @@ def listed(saved: Path, capsys: pytest.CaptureFixture) -> dict[str, int]:
     return {line.split("\t")[1]: int(line.split("\t")[0]) for line in lines}
 
 
-def test_a_gallery_is_looked_after(
+def test_a_gallery_can_be_changed_and_listed(
     saved: Path, folder: Path, capsys: pytest.CaptureFixture
 ) -> None:
     assert listed(saved, capsys) == {"dark": 1, "face": 1}
@@ -405,7 +405,7 @@ def test_a_gallery_is_looked_after(
     assert cli.main(["gallery", "remove", str(saved), "face"]) == 0
     assert capsys.readouterr().out == f"people in {saved}: 2\n"
     assert listed(saved, capsys) == {"dark": 3, "Ann": 2}
-    assert cli.main(["pick", photos[0], str(saved), *shared]) in (options.SAME, options.NONE)
+    assert cli.main(["pick", photos[0], str(saved), *shared]) in (exit_codes.SAME, exit_codes.NONE)
 
 
 def test_a_gallery_takes_no_embeddings_of_other_weights(
@@ -415,17 +415,17 @@ def test_a_gallery_takes_no_embeddings_of_other_weights(
     checkpoint.save(folder / "other", Siamese(other.config.network), other.config)
     before = saved.read_bytes()
     words = ["gallery", "add", str(saved), "Ann", str(folder / "face.png")]
-    assert cli.main([*words, "--checkpoint", str(folder / "other")]) == options.INPUT_ERROR
-    assert "was made by other weights" in capsys.readouterr().err
+    assert cli.main([*words, "--checkpoint", str(folder / "other")]) == exit_codes.INPUT_ERROR
+    assert "was made with other weights" in capsys.readouterr().err
     assert saved.read_bytes() == before
 
 
-def test_nobody_is_removed_who_is_not_there(
+def test_nobody_is_removed_who_is_not_in_the_gallery(
     saved: Path, folder: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    assert cli.main(["gallery", "remove", str(saved), "Ann"]) == options.INPUT_ERROR
+    assert cli.main(["gallery", "remove", str(saved), "Ann"]) == exit_codes.INPUT_ERROR
     assert capsys.readouterr().err == "error: 'Ann' is not in the gallery.\n"
-    assert cli.main(["gallery", "list", str(folder / "face.png")]) == options.INPUT_ERROR
+    assert cli.main(["gallery", "list", str(folder / "face.png")]) == exit_codes.INPUT_ERROR
     assert "is not a gallery" in capsys.readouterr().err
 
 
@@ -433,7 +433,7 @@ def test_nobody_is_removed_who_is_not_there(
 def test_galleries_have_help(words: list[str], capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["gallery", *words])
-    assert stop.value.code == (0 if words else options.INPUT_ERROR)
+    assert stop.value.code == (0 if words else exit_codes.INPUT_ERROR)
     assert "usage: siamese gallery" in "".join(capsys.readouterr())
 
 

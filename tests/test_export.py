@@ -14,7 +14,7 @@ from PIL import Image
 
 from siamese import __main__ as cli
 from siamese import checkpoint
-from siamese.commands import options
+from siamese.commands import exit_codes
 from siamese.network import Head, ready
 from siamese.verifier import Verifier
 from tests import small_checkpoints
@@ -69,7 +69,7 @@ def test_what_cannot_be_exported_is_refused(
 ) -> None:
     small_checkpoints.write(tmp_path / "tiny", calibrated=calibrated)
     words = ["export", str(tmp_path / "tiny"), str(tmp_path / name)]
-    assert cli.main(words) == options.INPUT_ERROR
+    assert cli.main(words) == exit_codes.INPUT_ERROR
     assert ("does not end in .onnx" in capsys.readouterr().err) is calibrated
     assert not (tmp_path / name).exists()
 

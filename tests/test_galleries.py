@@ -92,7 +92,7 @@ def test_several_processes_embed_the_same(
         np.testing.assert_allclose(two.photos[name], rows, atol=1e-5)
     again = ["gallery", str(people), str(tmp_path / "one"), "--checkpoint", str(tmp_path / "tiny")]
     assert cli.main(again) == 0
-    assert "photos as they were: 12\n" in capsys.readouterr().err
+    assert "unchanged photos: 12\n" in capsys.readouterr().err
 
 
 def test_a_hundred_thousand_people_stay_on_disk(verifier: Verifier, tmp_path: Path) -> None:

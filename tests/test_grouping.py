@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from siamese import __main__ as cli
-from siamese.commands import options
+from siamese.commands import exit_codes
 from siamese.evaluation.protocols.grouping import b_cubed, false_joins
 from siamese.grouping import Joins
 from tests.evaluation.toys import comparison, people
@@ -23,7 +23,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("person *.webp"))
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Four people of two photos each, one photo below a folder, and one file that is no photo."""
+    """Four people of two photos each, one photo in a folder, and one file that is not a photo."""
     folder = tmp_path / "photos"
     (folder / "trip").mkdir(parents=True)
     for number, path in enumerate(EXAMPLES):
@@ -59,11 +59,11 @@ def test_a_folder_is_sorted_and_left_as_it_was(
 @pytest.mark.parametrize(
     "words", [["nowhere"], [".", "--out", "x.txt"], [".", "--false-joins", "1"]]
 )
-def test_what_cannot_be_grouped_is_said(
+def test_what_cannot_be_grouped_is_reported(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["group", *words]) == options.INPUT_ERROR
+    assert cli.main(["group", *words]) == exit_codes.INPUT_ERROR
     assert list(tmp_path.iterdir()) == []
 
 

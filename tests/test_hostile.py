@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from siamese import __main__ as cli
-from siamese.commands import options
+from siamese.commands import exit_codes
 from siamese.errors import ImageError, NoFaceError
 from siamese.photos import Caption, load
 from tests import app_server, hostile, pictures
@@ -169,13 +169,13 @@ def test_each_on_the_command_line(
         # "--" because a name may look like an option.
         status = cli.main(["verify", "--json", "--", str(good), str(path)])
         shown = capsys.readouterr()
-        if status == options.INPUT_ERROR:
+        if status == exit_codes.INPUT_ERROR:
             said = shown.err.strip()
             assert shown.out == "" and said.count("\n") == 0, said
             code = "no_face" if "No face" in said else "unreadable_image"
             check(path.name, file.readable, code, said)
         else:
-            assert status in (options.SAME, options.DIFFERENT, options.UNCERTAIN)
+            assert status in (exit_codes.SAME, exit_codes.DIFFERENT, exit_codes.UNCERTAIN)
             assert file.readable is not False, file.name
             assert json.loads(shown.out)["photos"][1]["name"]
         path.unlink()
@@ -187,7 +187,7 @@ def test_a_hostile_file_in_a_process_of_its_own(tmp_path: Path) -> None:
     path = written(tmp_path, bomb)
     command = [sys.executable, "-m", "siamese", "verify", str(path), str(path)]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert found.returncode == options.INPUT_ERROR and found.stdout == ""
+    assert found.returncode == exit_codes.INPUT_ERROR and found.stdout == ""
     assert len(found.stderr.splitlines()) == 1
     assert_sentence(found.stderr.strip(), path.name)
 

@@ -39,7 +39,7 @@ from tests.pictures import encoded, portrait
         ("copy", "copy"),
     ],
 )
-def test_a_number_or_a_copy_mark_at_the_end_is_no_name(name: str, base: str) -> None:
+def test_a_number_or_a_copy_mark_at_the_end_is_not_part_of_a_name(name: str, base: str) -> None:
     assert base_name(name) == base == base_name(base)
 
 
@@ -106,7 +106,7 @@ def test_the_network_parts_what_only_numbers_joined(verifier: Verifier) -> None:
     assert verifier.names(photos, rows) == ["img1", "img4", "img1", "img", "img 2", "bo 2"]
 
 
-def test_what_somebody_told_stays_and_numbers_join_only_who_they_show(verifier: Verifier) -> None:
+def test_names_that_were_given_stay_and_numbers_join_only_who_they_show(verifier: Verifier) -> None:
     told = [
         Listed("bo", b""),
         Listed("bo", b""),

@@ -172,7 +172,7 @@ def test_a_greedy_client_at_most_doubles_what_others_wait(tmp_path: Path) -> Non
 
 
 def asked(server: app_server.Server, prior: float, address: str) -> tuple[int, str]:
-    """A request from this address for an answer that is found fast: these are no photos."""
+    """A request from this address that is answered fast, since what it sends are not photos."""
     photo = "data:image/jpeg;base64,YWJj"
     given = {"first": photo, "second": photo, "prior": prior}
     return post(server, "gradio_api/call/v2/verify", given, **{"X-Forwarded-For": address})

@@ -1,4 +1,4 @@
-"""The comparison with rivals: the runner goes on where it was, the table says what was counted.
+"""The comparison with rivals: a run resumes where it stopped, the table holds what was counted.
 
 pytest tests/test_rivals.py
 """
@@ -31,7 +31,7 @@ def run(pairs: list[tuple[str, str]], folder: Path) -> list[str]:
     return (folder / "scores.jsonl").read_text().splitlines()
 
 
-def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_run_resumes_where_it_stopped(tmp_path: Path) -> None:
     (tmp_path / "nothing.png").write_bytes(b"")
     pairs = [(photo("A 1"), photo("A 2")), (photo("A 1"), photo("B 1"))]
     first = run(pairs[:1], tmp_path)

@@ -258,7 +258,9 @@ def test_a_well_formed_guess_finds_nothing(server: app_server.Server) -> None:
     path.unlink()
 
 
-def test_a_link_into_the_uploads_is_no_upload(server: app_server.Server, tmp_path: Path) -> None:
+def test_a_link_into_the_uploads_is_not_an_upload(
+    server: app_server.Server, tmp_path: Path
+) -> None:
     link = tmp_path / "link"
     link.symlink_to("/etc")
     form = {"path": str(link / "passwd"), "meta": META}
@@ -463,7 +465,7 @@ def test_other_limits_say_the_same(
     assert (status, sentence(answer)) == (503, words.BUSY)
 
 
-def test_work_is_put_down_to_who_asked(served: app_server.Server) -> None:
+def test_work_is_counted_against_whoever_asked(served: app_server.Server) -> None:
     before = dict(shares.SHARES._taken)
     body = json.dumps({"first": "data:,", "second": "data:,"}).encode()
     event = json.loads(ask(served, "/gradio_api/call/v2/verify", body)[1])["event_id"]
@@ -597,7 +599,7 @@ def pictures_below(root: Path) -> list[Path]:
     return found
 
 
-def test_every_test_that_is_said_to_hold_a_promise_is_there() -> None:
+def test_every_test_that_is_named_for_a_promise_exists() -> None:
     said = (app_server.REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
     tests = app_server.REPOSITORY / "tests"
     written = "".join(path.read_text(encoding="utf-8") for path in tests.rglob("test_*.py"))

@@ -16,7 +16,7 @@ from PIL import Image
 from siamese import InputError, Verifier
 from siamese import __main__ as cli
 from siamese.calibration import LN10
-from siamese.commands import options
+from siamese.commands import exit_codes
 from tests import app_server
 from tests.pictures import encoded, pasted
 
@@ -88,7 +88,7 @@ def test_the_command_line_says_which_faces_and_prints_all_pairs(
 ) -> None:
     group.save(tmp_path / "group.png")
     photos = [str(tmp_path / "group.png"), str(EXAMPLES / "person A 2.webp")]
-    assert cli.main(["verify", *photos, "--all-pairs"]) == options.SAME
+    assert cli.main(["verify", *photos, "--all-pairs"]) == exit_codes.SAME
     said = capsys.readouterr().out
     best = re.search(
         r"the most alike of 3 pairs of faces \(--first-face (\d) --second-face 0\)", said
@@ -97,7 +97,7 @@ def test_the_command_line_says_which_faces_and_prints_all_pairs(
     assert "false matches among 3 pairs of different people" in said
     table = said.partition("of the second\n")[2].splitlines()[:3]
     assert max(range(3), key=lambda row: float(table[row])) == int(best[1])
-    assert cli.main(["verify", *photos, "--first-face", best[1]]) == options.SAME
+    assert cli.main(["verify", *photos, "--first-face", best[1]]) == exit_codes.SAME
     assert "pairs of faces" not in capsys.readouterr().out
 
 

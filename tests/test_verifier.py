@@ -132,14 +132,14 @@ def test_wrong_parameters_are_explained(
 
 
 @pytest.mark.parametrize("given", ["a.jpg", b"bytes", Path("a.jpg"), colour(1), None, 7])
-def test_one_thing_is_no_list(verifier: Verifier, given: Any) -> None:
+def test_one_thing_is_not_a_list(verifier: Verifier, given: Any) -> None:
     for method in (verifier.embed, lambda pairs: list(verifier.verify_many(pairs))):
         with pytest.raises(InputError, match=r"takes a list of \w+, not one .*; put it in a list"):
             method(given)
 
 
 @pytest.mark.parametrize("pair", [(colour(1),), (colour(1), colour(2), colour(3)), ()])
-def test_a_pair_is_of_two(verifier: Verifier, pair: Any) -> None:
+def test_a_pair_has_two_photos(verifier: Verifier, pair: Any) -> None:
     with pytest.raises(InputError, match="Pair 2 is not of two photos"):
         list(verifier.verify_many([(colour(1), colour(2)), pair]))
 
@@ -341,7 +341,7 @@ def test_a_tampered_gallery_is_a_sentence(change: str, verifier: Verifier, tmp_p
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float8_e5m2, torch.complex64])
-def test_a_gallery_of_numbers_that_numpy_has_not(kind: torch.dtype, tmp_path: Path) -> None:
+def test_a_gallery_of_numbers_that_numpy_lacks(kind: torch.dtype, tmp_path: Path) -> None:
     _, names = tampered("")
     tensors = {key: torch.ones(1, 16).to(kind) for key in ("00000000", "00000001")}
     save_tensors(tensors, tmp_path / "bad", metadata=names)
@@ -356,7 +356,7 @@ def test_names_in_a_gallery_do_nothing_to_a_terminal(tmp_path: Path) -> None:
     assert list(Gallery.load(tmp_path / "people").photos) == ["ann?[2J?gpj", "ann?[2J?"]
 
 
-def test_other_files_are_no_galleries(tmp_path: Path) -> None:
+def test_other_files_are_not_galleries(tmp_path: Path) -> None:
     """Nothing is unpickled, and nobody waits for a pipe to be written."""
     os.mkfifo(tmp_path / "pipe")
     np.savez(tmp_path / "numbers.npz", names=np.array(["ann"]), embedding=np.ones((1, 16)))

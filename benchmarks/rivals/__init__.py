@@ -1,1 +1,1 @@
-"""The product beside what one would otherwise use, on the same photos."""
+"""The product beside what people would otherwise use, on the same photos."""

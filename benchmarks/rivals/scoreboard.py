@@ -1,4 +1,4 @@
-"""From scores to the table: pure functions, but for the two that read and write."""
+"""From scores to the table: pure functions, except `read`."""
 
 import json
 import statistics

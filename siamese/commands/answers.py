@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from siamese import writing
+from siamese.commands.exit_codes import DIFFERENT, NONE, SAME, UNCERTAIN
 from siamese.commands.options import (
-    DIFFERENT,
-    NONE,
-    SAME,
-    UNCERTAIN,
     checkpoint_options,
     command,
     count,
@@ -46,7 +43,7 @@ def add(commands: Any) -> None:
             parser.add_argument(
                 f"--{which}-face",
                 type=int,
-                help=f"only this face of the {which} photo, from 0; default: all are compared",
+                help=f"which face of the {which} photo, counted from 0; default: all are compared",
             )
 
     def judged(parser: argparse.ArgumentParser, prior: str) -> None:
@@ -54,27 +51,27 @@ def add(commands: Any) -> None:
         parser.add_argument(
             "--operating-point",
             help="careful (1 %% false matches), very_careful (0.1 %%), balanced (both errors"
-            " equally often), or a false match rate, as fmr=0.0005; default: careful",
+            " equally often), or a false match rate such as fmr=0.0005; default: careful",
         )
         parser.add_argument("--prior", type=number, default=0.5, help=prior)
         parser.add_argument(
             "--population",
             default="anybody",
-            help="who else it could be: anybody, peers (of the same sex, age group and origin),"
-            " children or relatives, as far as the checkpoint has them",
+            help="who else it could be: anybody, peers (people of the same sex, age group and"
+            " origin), children or relatives, where the checkpoint has figures for them",
         )
 
     parser = command(commands, verify)
     pair(parser)
-    judged(parser, "how probable 'same' was beforehand")
+    judged(parser, "prior probability of 'same'")
     parser.add_argument(
-        "--all-pairs", action="store_true", help="print the likelihood ratios of all pairs of faces"
+        "--all-pairs", action="store_true", help="print the likelihood ratio of every pair of faces"
     )
 
     parser = command(commands, pick)
-    parser.add_argument("query", help="the photo of somebody to be found")
+    parser.add_argument("query", help="a photo of the person to find")
     parser.add_argument("support", type=Path, help="a folder of photos, or a saved gallery")
-    judged(parser, "how probable 'none of these' was beforehand")
+    judged(parser, "prior probability of 'none of these'")
     parser.add_argument(
         "--query-face",
         type=int,
@@ -85,11 +82,11 @@ def add(commands: Any) -> None:
 
     parser = command(commands, explain)
     pair(parser)
-    parser.add_argument("--out", type=Path, help="a PNG file to draw it to")
+    parser.add_argument("--out", type=Path, help="the PNG file to draw the explanation in")
     common(parser)
 
     parser = command(commands, group)
-    parser.add_argument("folder", type=Path, help="photos, in folders or not")
+    parser.add_argument("folder", type=Path, help="a folder of photos, with or without subfolders")
     parser.add_argument(
         "--out",
         type=Path,
@@ -100,7 +97,7 @@ def add(commands: Any) -> None:
         "--false-joins",
         type=float,
         default=0.005,
-        help="how large a share of joins of two groups may be expected to join two people",
+        help="the expected share of joins that may wrongly put two people into one group",
     )
     parser.add_argument("--json", action="store_true", help="print the whole answer as JSON")
     checkpoint_options(parser)
@@ -140,7 +137,7 @@ def verify(options: argparse.Namespace) -> int:
 
 
 def pick(options: argparse.Namespace) -> int:
-    """Find the person of a photo among others."""
+    """Find the person in a photo among others."""
     support = _support(options.support)
     answer = load_verifier(options).pick(
         options.query,
@@ -156,7 +153,7 @@ def pick(options: argparse.Namespace) -> int:
         _print_json(answer.to_dict())
     else:
         if answer.undecided:
-            print(f"uncertain: too unlike {answer.ranking[0].identity} for a name at this setting")
+            print(f"uncertain: not alike enough to {answer.ranking[0].identity} at this setting")
         else:
             print(answer.identity if answer.identity is not None else "none of these")
         shown = [(c.probability, c.identity) for c in answer.ranking[: options.top]]
@@ -210,7 +207,7 @@ def explain(options: argparse.Namespace) -> int:
 
 
 def group(options: argparse.Namespace) -> int:
-    """Sort a folder of photos by person, into a contact sheet; the photos stay where they are."""
+    """Sort a folder of photos by person into a contact sheet; the photos stay where they are."""
     from siamese.grouping import contact_sheet
     from siamese.grouping import group as run
 
@@ -234,7 +231,7 @@ def group(options: argparse.Namespace) -> int:
 
 
 def _check_drawing(options: argparse.Namespace) -> None:
-    """InputError where the drawing would not be a PNG file, or would replace a photo."""
+    """InputError if the drawing would not be a PNG file, or would replace a photo."""
     out = options.out
     if out is None:
         return
@@ -245,7 +242,7 @@ def _check_drawing(options: argparse.Namespace) -> None:
 
 
 def _support(path: Path) -> "Path | Gallery":
-    """The people to choose from: a folder as it is, or a saved gallery."""
+    """The people to choose from: the folder itself, or a saved gallery."""
     from siamese.support import Gallery, is_gallery
 
     if path.is_dir():
@@ -259,7 +256,7 @@ def _support(path: Path) -> "Path | Gallery":
 
 
 def _print_evidence(answer: "Verification") -> None:
-    """The likelihood ratio, and why the answer is uncertain where it is."""
+    """The likelihood ratio, and the reason if the answer is uncertain."""
     from siamese.calibration import REASONS
 
     log10 = answer.log10_likelihood_ratio
@@ -286,13 +283,13 @@ def _print_search(answer: "Verification") -> None:
 
 
 def _print_populations(answer: "Verification | Pick") -> None:
-    """Who different people were taken to be, and the rates where they would be others."""
+    """Who the different people were assumed to be, and the rates among other populations."""
     if answer.false_matches_among:
         others = ", ".join(
             f"{name} {rate(found.value)} ({found.errors:,} of {found.trials:,})"
             for name, found in answer.false_matches_among.items()
         )
-        print(f"population {answer.population}; false matches at the same limit among {others}")
+        print(f"population {answer.population}; false matches at the same threshold among {others}")
 
 
 def _print_pairs(answer: "Verification") -> None:

@@ -1,7 +1,7 @@
-"""Subcommands of `gallery`: people embedded once, to pick from them often.
+"""Subcommands of `gallery`: people embedded once, to be picked from often.
 
-`gallery FOLDER FILE` makes one; `gallery add`, `remove` and `list` look after it. A folder with one
-of these names is written ./add.
+`gallery FOLDER FILE` creates one; `gallery add`, `remove` and `list` maintain it. A folder that has
+one of these names is given as ./add.
 """
 
 import argparse
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from siamese.commands.exit_codes import SAME
 from siamese.commands.options import (
-    SAME,
     checkpoint_options,
     command,
     count,
@@ -26,7 +26,7 @@ CREATE, CHANGES = "create", ("add", "remove", "list")
 
 def add(commands: Any) -> None:
     """Declare these subcommands."""
-    text = "Embed people once and save them, or look after such a gallery."
+    text = "Embed people once and save them as a gallery, or maintain one."
     parser = commands.add_parser("gallery", help=text, description=text)
     below = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -38,14 +38,14 @@ def add(commands: Any) -> None:
         "--processes",
         type=count,
         default=1,
-        help="how many processes embed at a time, each on a core of its own",
+        help="how many processes embed at the same time, each on its own core",
     )
     checkpoint_options(parser)
 
     file: dict[str, Any] = {"type": Path, "help": "a gallery file"}
     parser = command(below, add_photos, "add")
     parser.add_argument("file", **file)
-    parser.add_argument("name", help="who the photos show; may be in the gallery already")
+    parser.add_argument("name", help="whom the photos show; they may already be in the gallery")
     parser.add_argument(
         "photos", type=Path, nargs="+", metavar="photo", help="photos of one person"
     )
@@ -53,14 +53,14 @@ def add(commands: Any) -> None:
 
     parser = command(below, remove)
     parser.add_argument("file", **file)
-    parser.add_argument("name", help="the person to take out, with all photos")
+    parser.add_argument("name", help="the person to remove, with all their photos")
 
     parser = command(below, list_people, "list")
     parser.add_argument("file", **file)
 
 
 def spelled_out(words: Sequence[str]) -> list[str]:
-    """A command line in which `gallery FOLDER FILE` says that it creates one."""
+    """The command line, with the `create` spelled out that `gallery FOLDER FILE` implies."""
     if words[:1] == ["gallery"] and words[1:2] not in ([], ["-h"], ["--help"]):
         changes = words[1] in (CREATE, *CHANGES)
         return [*words[:1], *([] if changes else [CREATE]), *words[1:]]
@@ -68,10 +68,10 @@ def spelled_out(words: Sequence[str]) -> list[str]:
 
 
 def create(options: argparse.Namespace) -> int:
-    """Embed a folder of people once and save them, or what changed; `create` may be left out.
+    """Embed a folder of people once and save them; the word `create` may be left out.
 
-    Where the gallery is there, photos whose files are as they were are not embedded again, and
-    those that are gone are taken out.
+    If the gallery already exists, only new and changed photos are embedded, and those whose files
+    are gone are removed.
     """
     from siamese.support import Gallery, check_target
 
@@ -91,7 +91,7 @@ def create(options: argparse.Namespace) -> int:
     print_proposals(verifier.proposals(found))
     if before is not None:
         kept = len(found.known_photos().keys() & before.known_photos().keys())
-        print(f"photos as they were: {kept}", file=sys.stderr)
+        print(f"unchanged photos: {kept}", file=sys.stderr)
     for photo in unusable:
         print(f"left out: {photo.reason}", file=sys.stderr)
     print(f"people in {options.out}: {len(found)}")
@@ -107,8 +107,8 @@ def add_photos(options: argparse.Namespace) -> int:
     verifier = load_verifier(options)
     if before.sha256 != verifier.origin.sha256:
         raise InputError(
-            f"{options.file} was made by other weights ({before.sha256[:12]}...); name their"
-            " checkpoint, or make the gallery again."
+            f"{options.file} was made with other weights ({before.sha256[:12]}...); name their"
+            " checkpoint, or create the gallery again."
         )
     hashes = tuple(sha256_of(photo) for photo in options.photos)
     after = before.add(options.name, verifier.embed(options.photos), hashes)
@@ -118,7 +118,7 @@ def add_photos(options: argparse.Namespace) -> int:
 
 
 def remove(options: argparse.Namespace) -> int:
-    """Take a person out of a gallery."""
+    """Remove a person from a gallery."""
     from siamese.support import Gallery
 
     after = Gallery.load(options.file).remove(options.name)
@@ -128,7 +128,7 @@ def remove(options: argparse.Namespace) -> int:
 
 
 def list_people(options: argparse.Namespace) -> int:
-    """Print how many photos of whom a gallery holds, a line each, with a tab between."""
+    """List the people in a gallery, one per line: number of photos, tab, name."""
     from siamese.support import Gallery
 
     for name, rows in Gallery.load(options.file).photos.items():

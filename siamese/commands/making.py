@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from siamese.commands.options import SAME, amount, command, count, count_or_none
+from siamese.commands.exit_codes import SAME
+from siamese.commands.options import amount, command, count, count_or_none
 from siamese.errors import InputError
 
 
@@ -26,26 +27,24 @@ def add(commands: Any) -> None:
     parser.add_argument("folder", type=Path, nargs="?", metavar="OUT", help="the same as --out")
     parser.add_argument("--out", type=Path, help="the checkpoint folder to write; default: OUT")
     parser.add_argument(
-        "--recipe", type=Path, help="all stages of this file; --data is the folder of what it names"
+        "--recipe", type=Path, help="run every stage in this file; --data is where its files are"
     )
     parser.add_argument(
         "--objective",
         choices=("distill", "verify"),
         default="verify",
-        help="learn the embeddings of a teacher, or which pairs show the same person",
+        help="distill: learn a teacher's embeddings; verify: learn which pairs show one person",
     )
     sources: dict[str, Any] = {"type": Path, "nargs": "+", "metavar": "FOLDER_OR_ZIP"}
     parser.add_argument(
         "--data",
         required=True,
-        help="people: IDENTITY/picture.webp; about 150 if they are to calibrate too",
+        help="people: IDENTITY/picture.webp; about 150 of them if they are also to calibrate",
         **sources,
     )
+    parser.add_argument("--unlabelled", default=[], help="pictures without identities", **sources)
     parser.add_argument(
-        "--unlabelled", default=[], help="pictures of nobody in particular", **sources
-    )
-    parser.add_argument(
-        "--teacher", type=Path, help="the reference network, to learn from or beside: .safetensors"
+        "--teacher", type=Path, help="the reference network to learn from: .safetensors"
     )
     parser.add_argument(
         "--emphasis",
@@ -59,19 +58,19 @@ def add(commands: Any) -> None:
         "--distillation", type=amount, default=1.0, help="weight of the teacher's part in the loss"
     )
     parser.add_argument("--init", type=Path, help="start from this checkpoint")
-    parser.add_argument("--pictures", type=count, help="how many to show in total")
-    parser.add_argument("--batch-size", type=count, default=128, help="pictures to a step")
+    parser.add_argument("--pictures", type=count, help="how many pictures to show in total")
+    parser.add_argument("--batch-size", type=count, default=128, help="pictures per step")
     parser.add_argument(
-        "--learning-rate", type=amount, default=2e-3, help="at its highest, after the warm-up"
+        "--learning-rate", type=amount, default=2e-3, help="its highest value, after the warm-up"
     )
     parser.add_argument(
-        "--weight-decay", type=amount, default=0.02, help="L2 penalty, where the backbone sets none"
+        "--weight-decay", type=amount, default=0.02, help="L2 penalty, if the backbone sets none"
     )
     parser.add_argument(
-        "--seed", type=count_or_none, default=0, help="of all that is drawn at random"
+        "--seed", type=count_or_none, default=0, help="the seed for everything random"
     )
     parser.add_argument(
-        "--backbone", help="the network's kind; default: that of --init, else compact"
+        "--backbone", help="the kind of network; default: that of --init, else compact"
     )
     parser.add_argument(
         "--image-size", type=count, help="side of a crop, px; default: that of --init, else 96"
@@ -79,13 +78,13 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--embedding-size",
         type=count,
-        help="numbers to an embedding; default: that of --init, else 512",
+        help="numbers in an embedding; default: that of --init, else 512",
     )
     parser.add_argument(
         "--drawings",
         action="store_true",
         default=None,
-        help="grey pictures, compared whole and as they are: no faces to find, no photos to spoil",
+        help="grey pictures, compared whole: no face detection, no photographic augmentation",
     )
     parser.add_argument(
         "--split",
@@ -95,18 +94,20 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--turns",
         action="store_true",
-        help="also show pictures turned by quarters, as classes of their own",
+        help="also show pictures in quarter turns, as classes of their own",
     )
-    parser.add_argument("--group", type=count, default=4, help="people who meet in a batch")
+    parser.add_argument("--group", type=count, default=4, help="people in each group of a batch")
     parser.add_argument(
-        "--kin", type=count_or_none, default=2, help="relatives among them, at most"
+        "--kin", type=count_or_none, default=2, help="at most this many relatives among them"
     )
-    parser.add_argument("--per-person", type=count, default=4, help="pictures of each in a batch")
+    parser.add_argument(
+        "--per-person", type=count, default=4, help="pictures per person in a batch"
+    )
     cached(parser)
     parser.add_argument(
         "--device",
         choices=("cpu", "cuda"),
-        help="cuda: pictures and both networks on the GPU; default: a GPU where there is one",
+        help="cuda: pictures and both networks on the GPU; default: a GPU if there is one",
     )
     parser.add_argument(
         "--compile", action="store_true", help="compile the networks first: for long GPU stages"
@@ -131,8 +132,8 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--data",
         required=True,
-        help="the sources it was trained on, which kept people aside for this, or another set of"
-        " at least 10 people with two pictures or more",
+        help="the sources it was trained on, which set people aside for this, or another set of"
+        " at least 10 people with two or more pictures each",
         **sources,
     )
     parser.add_argument(
@@ -143,27 +144,29 @@ def add(commands: Any) -> None:
         action=argparse.BooleanOptionalAction,
         help="embed pictures together with their mirror images; default: as the checkpoint does",
     )
-    parser.add_argument("--license", help="of the weights, such as mit; default: as before")
+    parser.add_argument("--license", help="licence of the weights, such as mit; default: unchanged")
     parser.add_argument(
-        "--license-reason", default="", help="one sentence on why that licence; default: none"
+        "--license-reason",
+        default="",
+        help="one sentence on why it has that licence; default: none",
     )
     parser.add_argument(
         "--unlabelled",
         default=[],
-        help="strangers, some with an age in the name: the cohort that pairs are judged against",
+        help="strangers, some with an age in their names: the cohort that pairs are judged against",
         **sources,
     )
     parser.add_argument(
         "--bases",
         type=count,
-        help="write the embedding in so many bases, so that |a - b| follows the cosine",
+        help="write the embedding in this many bases, so that |a - b| follows the cosine",
     )
     cached(parser)
 
     parser = command(commands, evaluate)
     parser.add_argument("checkpoint", type=Path, help="a checkpoint folder")
     parser.add_argument(
-        "--data", type=Path, required=True, help="the folder of the test sets, or of one's photos"
+        "--data", type=Path, required=True, help="the folder of the test sets, or of your photos"
     )
     parser.add_argument(
         "--out", type=Path, help="the folder to write; default: a new one beside the data"
@@ -174,15 +177,15 @@ def add(commands: Any) -> None:
         help="write the checkpoint's own card, metrics and plots, and the rates it answers with",
     )
     parser.add_argument(
-        "--protocol", nargs="+", help="these protocols only; default: all whose files are there"
+        "--protocol", nargs="+", help="only these protocols; default: all whose files are present"
     )
     parser.add_argument(
         "--pairs",
         metavar="LIST_OR_COUNT",
-        help="measure these pairs only: a CSV (photo_a, photo_b, same), a list in LFW's format, or"
-        " from DATA's folders of people 'all' or so many of each kind; default: DATA's pairs.csv",
+        help="measure only these pairs: a CSV (photo_a, photo_b, same), a list in LFW's format, or"
+        " 'all' or this many of each kind from DATA's folders of people; default: DATA's pairs.csv",
     )
-    parser.add_argument("--seed", type=count_or_none, default=0, help="of the pairs that are drawn")
+    parser.add_argument("--seed", type=count_or_none, default=0, help="the seed for drawing pairs")
     cached(parser)
 
 
@@ -201,11 +204,11 @@ def train(options: argparse.Namespace) -> int:
     """Run one stage of training, or all stages of a recipe."""
     out = options.out or options.folder
     if out is None or (options.out and options.folder):
-        raise InputError("Name the folder to write, once: --out FOLDER.")
+        raise InputError("Name the folder to write exactly once: --out FOLDER.")
     if options.recipe:
         return _recipe(options, out)
     if options.pictures is None:
-        raise InputError("Give --pictures, the number to show in total.")
+        raise InputError("Give --pictures, the number of pictures to show in total.")
     from siamese.training.loop import Schedule
     from siamese.training.stage import StageOptions, Wanted
     from siamese.training.train import train as run
@@ -229,7 +232,7 @@ def train(options: argparse.Namespace) -> int:
 
 
 def _factor(word: str) -> float:
-    """The factor of an --emphasis; InputError where it is none."""
+    """The factor of an --emphasis; InputError if it is not a valid one."""
     try:
         return amount(word)
     except argparse.ArgumentTypeError as error:
@@ -244,10 +247,10 @@ def _recipe(options: argparse.Namespace, out: Path) -> int:
 
     for name, value in vars(options).items():
         if name not in WITH_RECIPE and value != options.parser.get_default(name):
-            raise InputError(f"The recipe decides --{name.replace('_', '-')}; leave that out.")
+            raise InputError(f"The recipe decides --{name.replace('_', '-')}; leave it out.")
     (data, *others) = options.data
     if others:
-        raise InputError("With --recipe, --data is one folder: that of the files it names.")
+        raise InputError("With --recipe, --data is one folder: the one with the files it names.")
     workspace = Workspace(data, _cache(options), options.device, options.compile)
     make(read_recipe(options.recipe), workspace, out)
     print(f"made: {out}")
@@ -255,11 +258,11 @@ def _recipe(options: argparse.Namespace, out: Path) -> int:
 
 
 def average(options: argparse.Namespace) -> int:
-    """Average the weights of checkpoints that were trained on from the same one."""
+    """Average the weights of checkpoints that were trained from the same one."""
     from siamese.training.average import average as run
 
     run(options.checkpoints, options.out, options.shares)
-    print(f"averaged, to be calibrated: {options.out}")
+    print(f"averaged, not yet calibrated: {options.out}")
     return SAME
 
 

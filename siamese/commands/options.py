@@ -1,4 +1,4 @@
-"""What the subcommands share: exit codes, how one is declared, which checkpoint answers."""
+"""What the subcommands share: how one is declared, types of options, which checkpoint answers."""
 
 import argparse
 import contextlib
@@ -8,15 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from siamese.commands.exit_codes import DIFFERENT as DIFFERENT
-from siamese.commands.exit_codes import INPUT_ERROR as INPUT_ERROR
-from siamese.commands.exit_codes import NONE as NONE
-from siamese.commands.exit_codes import OWN_ERROR as OWN_ERROR
-from siamese.commands.exit_codes import READER_GONE as READER_GONE
-from siamese.commands.exit_codes import SAME as SAME
-from siamese.commands.exit_codes import STOPPED as STOPPED
-from siamese.commands.exit_codes import UNCERTAIN as UNCERTAIN
-
 if TYPE_CHECKING:
     from siamese.answers import Proposals
     from siamese.verifier import Verifier
@@ -25,7 +16,7 @@ Command = Callable[[argparse.Namespace], int]
 
 
 class Formatter(argparse.HelpFormatter):
-    """Help that says the default of each option which takes a value."""
+    """Help that gives the default of each option that takes a value."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""
@@ -38,7 +29,7 @@ class Formatter(argparse.HelpFormatter):
 
 
 def command(commands: Any, run: Command, name: str | None = None) -> argparse.ArgumentParser:
-    """A sub-command named and described after its function."""
+    """Declare a subcommand, named after its function and described by its docstring."""
     text = (run.__doc__ or "").strip()
     parser: argparse.ArgumentParser = commands.add_parser(
         name or run.__name__, help=text, description=text, formatter_class=Formatter
@@ -48,19 +39,19 @@ def command(commands: Any, run: Command, name: str | None = None) -> argparse.Ar
 
 
 def count(word: str, least: int = 1) -> int:
-    """A number that counts something, of which there is at least one."""
+    """A whole number of at least `least`."""
     if not word.isdecimal() or int(word) < least:
         raise argparse.ArgumentTypeError(f"'{word}' is not a whole number of at least {least}")
     return int(word)
 
 
 def count_or_none(word: str) -> int:
-    """A number that counts something, of which there may be none."""
+    """A whole number, zero included."""
     return count(word, least=0)
 
 
 def number(word: str) -> float:
-    """A number, and a finite one."""
+    """A finite number."""
     with contextlib.suppress(ValueError):
         if math.isfinite(found := float(word)):
             return found
@@ -68,30 +59,30 @@ def number(word: str) -> float:
 
 
 def amount(word: str) -> float:
-    """A number that is not negative."""
+    """A finite number that is not negative."""
     if (found := number(word)) < 0:
         raise argparse.ArgumentTypeError(f"'{word}' is less than 0")
     return found
 
 
 def checkpoint_options(parser: argparse.ArgumentParser) -> None:
-    """Declare which checkpoint a command answers with."""
+    """Declare the options that say which checkpoint a command answers with."""
     parser.add_argument(
         "--checkpoint",
         help="a folder, or owner/name@revision on the Hub; default: the environment variable"
         " SIAMESE_CHECKPOINT, else the embedded checkpoint",
     )
     parser.add_argument(
-        "--refresh", action="store_true", help="ask the Hub even for what is in the cache"
+        "--refresh", action="store_true", help="ask the Hub again even if the cache has an answer"
     )
 
 
 def group_option(parser: argparse.ArgumentParser) -> None:
-    """Declare that the network may say who is who among people."""
+    """Declare the option that lets the network correct who is who."""
     parser.add_argument(
         "--group",
         action="store_true",
-        help="join people whom the network takes for one, and part those whom it takes for several",
+        help="join people the network takes for one person, and split those it takes for several",
     )
 
 
@@ -102,12 +93,12 @@ def print_proposals(proposals: "Proposals") -> None:
             f"these seem to be one person: {', '.join(people)}; --group joins them", file=sys.stderr
         )
     for name, photos in proposals.part.items():
-        print(f"{name} seems to be {len(photos)} people; --group parts them", file=sys.stderr)
+        print(f"{name} seems to be {len(photos)} people; --group splits them", file=sys.stderr)
 
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr that is told how many photos of how many are done; none in a pipe."""
+    """A progress bar on stderr, told how many photos are done of how many; none in a pipe."""
     from tqdm import tqdm
 
     with tqdm(unit="photo", disable=None) as bar:

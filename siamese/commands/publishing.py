@@ -1,11 +1,12 @@
-"""Subcommands that publish: publish, publish-space, export; and convert, of what others did."""
+"""Subcommands that publish: publish, publish-space, export; and convert, for the work of others."""
 
 import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
-from siamese.commands.options import SAME, command, count
+from siamese.commands.exit_codes import SAME
+from siamese.commands.options import command, count
 
 
 def add(commands: Any) -> None:
@@ -13,20 +14,22 @@ def add(commands: Any) -> None:
 
     def shared(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--private", action="store_true", help="create it as private")
-        parser.add_argument("--dry-run", action="store_true", help="check and list, send nothing")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="check and list only, send nothing"
+        )
 
     parser = command(commands, publish)
     parser.add_argument("folder", type=Path, help="a calibrated checkpoint")
     parser.add_argument("repo", help="owner/name; created if needed")
     parser.add_argument("--revision", help="a branch, created if needed; default: main")
-    parser.add_argument("--create-pr", action="store_true", help="propose it to its owner instead")
+    parser.add_argument("--create-pr", action="store_true", help="open a pull request instead")
     shared(parser)
 
     parser = command(commands, publish_space, "publish-space")
     parser.add_argument("repo", help="owner/name; created if needed")
     parser.add_argument(
         "--checkpoint",
-        help="owner/name@revision to answer with; default: as before, at first the embedded one",
+        help="owner/name@revision to answer with; default: unchanged, at first the embedded one",
     )
     shared(parser)
 
@@ -39,11 +42,11 @@ def add(commands: Any) -> None:
     parser.add_argument("out", type=Path, help="the checkpoint folder to write")
     parser.add_argument(
         "--backbone",
-        help="the network's kind; default: what the config.json beside the pickle says",
+        help="the kind of network; default: what the config.json beside the pickle says",
     )
     parser.add_argument("--image-size", type=count, default=96, help="side of a crop, px")
     parser.add_argument("--channels", type=count, default=3, help="3 for colour, 1 for grey")
-    parser.add_argument("--embedding-size", type=count, default=512, help="numbers to an embedding")
+    parser.add_argument("--embedding-size", type=count, default=512, help="numbers in an embedding")
 
 
 def publish(options: argparse.Namespace) -> int:
@@ -85,7 +88,7 @@ def publish_space(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Write a checkpoint as one ONNX file, calibration and all, for any language."""
+    """Export a checkpoint, calibration included, as one ONNX file for use in any language."""
     from siamese import checkpoint
     from siamese.export import export as run
 

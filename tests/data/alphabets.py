@@ -33,7 +33,7 @@ def png(image: Image.Image) -> bytes:
 
 
 def write_alphabets(path: Path, sizes: dict[str, int], drawers: int, seed: int = 0) -> Path:
-    """A zip of `Alphabet/characterNN/NNNN_MM.png` with so many characters in each alphabet."""
+    """A zip of `Alphabet/characterNN/NNNN_MM.png` with this many characters in each alphabet."""
     random = np.random.default_rng(seed)
     with zipfile.ZipFile(path, "w") as archive:
         for alphabet, count in sizes.items():

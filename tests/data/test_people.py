@@ -114,7 +114,7 @@ def test_a_broken_picture_is_named(tmp_path: Path) -> None:
         read_pixels(pictures, 512, 3, tmp_path / "cache", whole=True)
 
 
-def test_what_a_system_adds_to_a_folder_or_zip_is_no_picture(tmp_path: Path) -> None:
+def test_what_a_system_adds_to_a_folder_or_zip_is_not_a_picture(tmp_path: Path) -> None:
     folder = write_people(tmp_path / "folder", ["ann/1.png"])
     before = people.fingerprint(folder)
     for name in ("ann/._1.png", "__MACOSX/ann/._1.png", ".thumbnails/ann.png", ".DS_Store"):
@@ -303,7 +303,9 @@ def test_a_tampered_cache_is_one_sentence_and_runs_nothing(
 
 
 @pytest.mark.parametrize("kind", ["pickle", "garbage", "no keys", "too few", "one array"])
-def test_so_is_one_of_faces(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tampered_cache_of_faces_runs_nothing(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     path, one = tmp_path / "crops.npz", np.zeros((1, 4))
     match kind:

@@ -58,7 +58,7 @@ def test_a_turned_character_is_of_a_turned_alphabet() -> None:
     assert families == {"Korean", "Korean turned 90", "Korean turned 180", "Korean turned 270"}
 
 
-def test_people_are_split_as_ever() -> None:
+def test_people_are_split_as_they_always_were() -> None:
     someone = Picture("people.zip", "F0001_MID1/1.webp", "F0001_MID1")
     assert PEOPLE.part(someone) is people.part_of("F0001_MID1")
     assert PEOPLE.family("F0001_MID1") == "F0001"
@@ -72,7 +72,7 @@ def test_a_source_is_of_strangers_unless_its_name_or_content_was_trained_on() ->
     assert strangers_in(hashes, config) == ["b.zip"]
 
 
-def test_what_a_calibration_will_have_is_said_beforehand() -> None:
+def test_the_size_of_a_calibration_is_reported_beforehand() -> None:
     def said(count: int) -> str:
         pictures = [Picture("s", f"{w}/{n}.png", f"p{w}") for w in range(count) for n in (1, 2)]
         return outlook(pictures, PEOPLE) or ""

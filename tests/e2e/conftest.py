@@ -75,7 +75,7 @@ def _no_violation(said: str) -> None:
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of photos made from one public-domain portrait, and of files that are none."""
+    """A folder of photos made from one public-domain portrait, and of files that are not photos."""
     folder = tmp_path_factory.mktemp("e2e")
     portrait = pictures.portrait()
     portrait.save(folder / "portrait.jpg")

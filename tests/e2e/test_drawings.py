@@ -68,7 +68,7 @@ def settled(page: Page) -> dict:  # type: ignore[type-arg]
     return found
 
 
-def test_below_a_tab_stands_the_network_that_answers_in_it(page: Page) -> None:
+def test_each_tab_names_the_network_that_answers_in_it(page: Page) -> None:
     faces = page.get_by_text(app_server.verifier().origin.sha256[:12])
     drawn = page.get_by_text(app_server.drawings().origin.sha256[:12])
     expect(drawn.first).to_be_visible()

@@ -23,7 +23,7 @@ def findings(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_finding_of_axe(visit: Visit, photos: Path, theme: str) -> None:
+def test_axe_finds_nothing(visit: Visit, photos: Path, theme: str) -> None:
     page = visit(theme)
     assert findings(page) == []
     inputs = page.locator(".tabitem:visible .place")

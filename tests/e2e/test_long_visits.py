@@ -98,7 +98,7 @@ def test_a_slow_network_shows_no_answer_beside_another_photo(slow: Page, photos:
     expect(answer).to_have_count(0)
 
 
-def test_a_checkpoint_that_cannot_be_had_is_said_on_top(
+def test_an_unavailable_checkpoint_is_reported_at_the_top(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(os.environ, "SIAMESE_CHECKPOINT", "nobody/nothing")

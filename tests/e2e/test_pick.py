@@ -96,7 +96,7 @@ def test_a_folder_that_is_dropped_is_opened(page: Page, photos: Path, tmp_path: 
     expect(part(page, ".member .file")).to_have_text(["close.webp", "mirrored.png"])
 
 
-def test_several_faces_in_a_photo_of_a_person_are_told(page: Page, photos: Path) -> None:
+def test_several_faces_in_a_photo_of_a_person_are_reported(page: Page, photos: Path) -> None:
     add(page, photos / "mirrored.png", photos / "group.jpg")
     expect(part(page, ".member .several")).to_have_count(1)
     told = part(page, ".member").filter(has_text="group.jpg")
@@ -117,7 +117,7 @@ def test_photos_with_the_same_name_are_one_person(page: Page, photos: Path) -> N
     assert answer_json(page)["ranking"][0]["num_photos"] == 2
 
 
-def test_a_name_that_is_emptied_comes_back(page: Page, photos: Path) -> None:
+def test_a_name_that_is_cleared_comes_back(page: Page, photos: Path) -> None:
     ask(page, photos / "portrait.jpg")
     add(page, photos / "mirrored.png")
     unfold(page)

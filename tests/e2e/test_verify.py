@@ -89,7 +89,7 @@ def test_a_visit(visit: Visit, photos: Path) -> None:
     assert foreign == []
 
 
-def test_the_answer_can_be_taken_along(visit: Visit, photos: Path) -> None:
+def test_the_answer_can_be_saved_and_copied(visit: Visit, photos: Path) -> None:
     page = visit()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     answer = compare(page, photos / "portrait.jpg", photos / "mirrored.png")
@@ -179,7 +179,7 @@ def test_prior_moves_the_probability_and_the_setting_the_decision(visit: Visit) 
     assert answer_json(answer)["operating_point"]["name"] == "very_careful"
 
 
-def test_the_answer_says_the_prior_that_the_box_shows(visit: Visit, photos: Path) -> None:
+def test_the_answer_states_the_prior_that_the_box_shows(visit: Visit, photos: Path) -> None:
     page = visit()
     answer = compare(page, photos / "portrait.jpg", photos / "mirrored.png")
     settings(page)
@@ -191,7 +191,7 @@ def test_the_answer_says_the_prior_that_the_box_shows(visit: Visit, photos: Path
         expect(number).to_have_value(shown)
 
 
-def test_errors_stand_beside_their_photo(visit: Visit, photos: Path) -> None:
+def test_errors_are_shown_beside_their_photo(visit: Visit, photos: Path) -> None:
     page = visit()
     give(page, 0, photos / "letter.jpg")
     give(page, 1, photos / "meadow.jpg")
@@ -403,7 +403,7 @@ def wait_for(page: Page, requests: list[str], count: int) -> None:
     pytest.fail(f"only {len(requests)} of {count} requests came")
 
 
-def test_nothing_that_is_being_read_comes_after_a_clear(
+def test_nothing_still_being_read_appears_after_a_clear(
     visit: Visit, photos: Path, tmp_path: Path
 ) -> None:
     large = tmp_path / "large.jpg"

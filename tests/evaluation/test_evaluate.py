@@ -20,7 +20,7 @@ from siamese import __main__ as cli
 from siamese import checkpoint
 from siamese.calibration import DecisionRule, OperatingPoint
 from siamese.checkpoint import Checkpoint, CheckpointConfig
-from siamese.commands import options
+from siamese.commands import exit_codes
 from siamese.data.collection import Collection
 from siamese.data.pairs import draw_pairs
 from siamese.data.people import Part, Picture, fingerprint, list_people, numbers
@@ -160,7 +160,9 @@ def test_contradicted_pictures_are_left_out_and_listed(place: Place, tmp_path: P
     assert found.config.calibration["excluded"] == [pictures[5].name]
 
 
-def test_too_few_people_are_said_before_anything_is_written(place: Place, tmp_path: Path) -> None:
+def test_too_few_people_are_reported_before_anything_is_written(
+    place: Place, tmp_path: Path
+) -> None:
     names = {"one/1.webp": ("one", 1), "two/1.webp": ("two", 1)}
     world.write_zip(tmp_path / "few.zip", names, 128)
     with pytest.raises(InputError, match="people"):
@@ -208,11 +210,11 @@ def test_ten_people_of_another_set_are_cross_validated(place: Place, tmp_path: P
 def test_a_reason_for_no_licence_is_refused(place: Place, tmp_path: Path) -> None:
     source = str(place.data / "train_fiw.zip")
     words = ["calibrate", str(place.raw), str(tmp_path / "out"), "--data", source]
-    assert cli.main([*words, "--license-reason", "They are mine."]) == options.INPUT_ERROR
+    assert cli.main([*words, "--license-reason", "They are mine."]) == exit_codes.INPUT_ERROR
     assert not (tmp_path / "out").exists()
 
 
-def test_the_cache_is_where_one_says(place: Place, tmp_path: Path) -> None:
+def test_the_cache_is_where_it_was_asked_for(place: Place, tmp_path: Path) -> None:
     """Of `calibrate` and `evaluate`; that of `train` is used by its own tests."""
     made, cache = str(tmp_path / "made"), tmp_path / "cache"
     source = str(place.data / "train_fiw.zip")
@@ -303,7 +305,7 @@ def test_measured_rates_reach_the_answers(place: Place, measured: dict[str, Any]
         assert point.fmr.errors <= similar.errors <= max(1, 1.3 * point.fmr.errors)
 
 
-def test_what_was_counted_of_relatives_reaches_the_answers(
+def test_what_was_counted_among_relatives_reaches_the_answers(
     place: Place, measured: dict[str, Any]
 ) -> None:
     """On families of which nothing was fitted, beside what was fitted on the others."""
@@ -345,7 +347,7 @@ def test_the_card_holds_every_section_and_no_path(place: Place, measured: dict[s
         assert (place.calibrated / f"plots/{name}.png").stat().st_size > 5000
 
 
-def test_the_audit_finds_nothing_wrong_until_there_is(
+def test_the_audit_finds_nothing_until_something_is_wrong(
     place: Place, measured: dict[str, Any]
 ) -> None:
     found = measured["protocols"]["audit"]
@@ -489,7 +491,7 @@ def test_families_pair_relatives_and_nobody_else() -> None:
     assert {tuple(row) for row in genuine.tolist()} == {(0, 1), (2, 4)}
 
 
-def test_what_cannot_be_run_is_said(place: Place, tmp_path: Path) -> None:
+def test_what_cannot_be_run_is_reported(place: Place, tmp_path: Path) -> None:
     config = place.load().config
     with pytest.raises(InputError, match="Unknown protocol 'juggling'"):
         evaluate.choose(["juggling"], place.data, config)
@@ -576,7 +578,7 @@ def test_a_killed_run_goes_on_where_it_stopped(
     assert not changed.pixels.any()
 
 
-def test_photos_take_the_road_of_the_product(tmp_path: Path) -> None:
+def test_photos_are_processed_as_the_product_does(tmp_path: Path) -> None:
     """A real portrait, twice as large as LFW's, and a picture without a face, by the detector."""
     torch.manual_seed(0)
     network = Siamese(NetworkConfig(embedding_size=32)).eval()

@@ -60,7 +60,7 @@ def test_platt_does_not_mind_how_many_impostors_there_are() -> None:
     assert (one.scale, one.offset) == pytest.approx((many.scale, many.offset), abs=1e-6)
 
 
-def test_fittingd_logits_need_no_correction() -> None:
+def test_fitted_logits_need_no_correction() -> None:
     random = np.random.default_rng(2)
     scores = Scores(random.normal(0, 2, 400), random.normal(-3, 2, 400))
     first = fitting.fit_platt(scores)
@@ -222,7 +222,7 @@ def test_support_never_holds_the_query() -> None:
     assert len(scores.genuine) == len(scores.impostor) == 300
 
 
-def test_too_few_people_fall_back_or_are_said() -> None:
+def test_too_few_people_fall_back_or_are_reported() -> None:
     known = collection(30, 3)
     scales = fitting.fit_support(comparison(), known, SupportMethod.MEAN_LOGIT)
     assert scales[2] == scales[3] == scales[1]
@@ -291,7 +291,7 @@ def test_no_pair_is_judged_by_a_fit_that_saw_its_people(monkeypatch: pytest.Monk
 
 
 def test_few_people_make_a_fit_less_sure() -> None:
-    """Scores far apart have a fit all the same, as sure as so many people allow."""
+    """Scores far apart have a fit all the same, only as sure as that number of people allows."""
     apart = Scores(np.linspace(5, 6, 40), np.linspace(-6, -5, 300))
     said = {count: fitting.fit_platt(apart, count).of(apart).genuine.mean() for count in (10, 100)}
     assert said[10] == pytest.approx(np.log(11), abs=0.1)
@@ -301,7 +301,7 @@ def test_few_people_make_a_fit_less_sure() -> None:
 
 
 def test_pairs_of_the_same_two_people_count_little() -> None:
-    """A hundred pairs of each of 45 twos of people: no error is no proof of a rate under 1 %."""
+    """A hundred pairs of each of 45 pairs of people: no error is no proof of a rate under 1 %."""
     twos = np.array([(a, b) for a in range(10) for b in range(a)]).repeat(100, axis=0)
     none = metrics.rate_among(np.zeros(4500, bool), twos)
     assert none.value == 0 and 0.06 < none.high < 0.09  # 1 - 0.025 ** (1 / 45)

@@ -136,7 +136,7 @@ def test_interval_covers_the_truth_often_enough() -> None:
     assert np.mean([intervals[e].low <= 0.1 <= intervals[e].high for e in errors]) >= 0.95
 
 
-def test_rates_that_cannot_be() -> None:
+def test_impossible_rates_are_refused() -> None:
     assert (metrics.rate(0, 0).low, metrics.rate(0, 0).high) == (0, 1)
     with pytest.raises(InputError, match="not a rate"):
         metrics.rate(3, 2)

@@ -1,6 +1,6 @@
 """A small world on disk in the layout of the real data: textures play people.
 
-The detector is "none", so that whole pictures are compared: what is tested is the road from files
+The detector is "none", so that whole pictures are compared: what is tested is the way from files
 to figures. Everything is drawn from seeds.
 """
 

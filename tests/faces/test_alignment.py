@@ -136,6 +136,6 @@ def test_the_source_box_holds_what_the_crop_shows() -> None:
 
 
 @pytest.mark.parametrize("window", [(0, 0, 0, 0), (0, 0, 10, 20), (10, 0, 0, 10)])
-def test_windows_that_are_no_square(window: tuple[float, float, float, float]) -> None:
+def test_windows_that_are_not_square(window: tuple[float, float, float, float]) -> None:
     with pytest.raises(ValueError, match="square"):
         Alignment(window=window)

@@ -157,7 +157,7 @@ def test_card_shows_licence_and_measured_figures(server: HubServer, hub: Hub, fo
     assert (folder / CARD).read_text() != text  # the folder itself is left alone
 
 
-def test_only_what_looks_for_faces_is_said_to_verify_faces(folder: Path) -> None:
+def test_only_what_looks_for_faces_is_described_as_verifying_faces(folder: Path) -> None:
     whole = load_folder(folder).config
     for detector, tag, task in (
         ("none", "image-verification", "Image verification"),
@@ -285,7 +285,7 @@ def test_links_out_of_the_folder(server: HubServer, hub: Hub, folder: Path, tmp_
 
 
 @pytest.mark.parametrize("repo", ["toy", "owner/toy@main", "a/b/c", "owner/toy#sha256=" + "0" * 64])
-def test_names_that_are_no_repo(repo: str, hub: Hub, server: HubServer, folder: Path) -> None:
+def test_names_that_are_not_repos(repo: str, hub: Hub, server: HubServer, folder: Path) -> None:
     with pytest.raises((InputError, CheckpointError)):
         publish(folder, repo, hub=hub)
     assert server.calls == []
@@ -295,7 +295,7 @@ def test_names_that_are_no_repo(repo: str, hub: Hub, server: HubServer, folder: 
     ("token", "words"),
     [(False, "does not know who you are"), ("hf_reader", "does not allow"), ("hf_x", "your token")],
 )
-def test_without_the_right_to(
+def test_publishing_without_permission(
     token: str | bool, words: str, server: HubServer, hub: Hub, folder: Path
 ) -> None:
     with pytest.raises(CheckpointError, match=words):
@@ -432,7 +432,7 @@ def test_space_is_updated_without_leftovers(server: HubServer, hub: Hub, app: Pa
     assert found["app.py"].content == b"new"
 
 
-def test_space_with_a_checkpoint_that_cannot_be_had(
+def test_space_with_an_unavailable_checkpoint(
     server: HubServer, hub: Hub, app: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(CheckpointError, match="There is no owner/nothing"):

@@ -146,7 +146,7 @@ def test_names_that_are_not_read(text: str) -> None:
         parse(text)
 
 
-def test_revision_may_be_given_apart() -> None:
+def test_revision_may_be_given_separately() -> None:
     assert parse("a/b", "v1") == HubReference("a/b", "v1")
     assert parse("a/b@v1", "v1") == HubReference("a/b", "v1")
     with pytest.raises(CheckpointError, match="contradict"):
@@ -276,7 +276,7 @@ def test_repo_with_just_a_pickle(server: HubServer, hub: Hub, folder: Path) -> N
 
 
 @pytest.mark.parametrize("missing", [WEIGHTS, CONFIG])
-def test_repo_that_is_no_checkpoint(
+def test_repo_that_is_not_a_checkpoint(
     missing: str, server: HubServer, hub: Hub, folder: Path
 ) -> None:
     files = small.files(folder)
@@ -309,7 +309,7 @@ def test_file_names_that_climb_out(name: str, server: HubServer, hub: Hub) -> No
 
 
 @pytest.mark.parametrize("sha", [None, "", "../../../x", "main", "0" * 39 + "/"])
-def test_commit_that_is_none(sha: str | None, server: HubServer, hub: Hub) -> None:
+def test_commit_that_is_not_one(sha: str | None, server: HubServer, hub: Hub) -> None:
     """The commit becomes a folder's name in the cache."""
     server.lie = lambda info: info.update(sha=sha)
     assert "names no commit" in refusal(hub)
@@ -461,7 +461,7 @@ def test_failed_refresh_leaves_the_older_commit_usable(
 
 
 @pytest.mark.parametrize("status", [200, 204, 418])
-def test_something_that_is_no_hub(status: int, server: HubServer, hub: Hub) -> None:
+def test_something_that_is_not_a_hub(status: int, server: HubServer, hub: Hub) -> None:
     server.faults.append(Fault("info", "status", status))
     message = refusal(hub)
     assert "HF_ENDPOINT" in message or "HTTP 418" in message

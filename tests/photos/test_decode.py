@@ -124,7 +124,7 @@ def test_cmyk_jpeg_is_not_a_negative() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.uint16, np.float32, np.float64, np.bool_])
-def test_arrays_of_other_numbers(kind: type) -> None:
+def test_arrays_of_other_types(kind: type) -> None:
     scale = {np.uint16: 65535, np.bool_: 1}.get(kind, 1.0)
     array = np.zeros((20, 30, 3), dtype=kind)
     array[:, 15:] = scale
@@ -137,7 +137,7 @@ def test_arrays_of_other_numbers(kind: type) -> None:
     "array", [np.zeros((0, 5, 3), np.uint8), np.zeros(7, np.uint8), np.zeros((5, 5, 2), np.uint8),
               np.zeros((5, 5), np.int64), np.zeros((5, 5), "U3")],
 )  # fmt: skip
-def test_arrays_that_are_no_picture(array: np.ndarray) -> None:
+def test_arrays_that_are_not_pictures(array: np.ndarray) -> None:
     with pytest.raises(ImageError, match='"odd"'):
         load(array, name="odd")
 
@@ -370,7 +370,7 @@ def test_an_endless_file_is_not_read_to_the_end(monkeypatch: pytest.MonkeyPatch)
     assert "MB" in refused(Endless())  # type: ignore[arg-type]
 
 
-def test_paths_that_are_no_files(tmp_path: Path) -> None:
+def test_paths_that_are_not_files(tmp_path: Path) -> None:
     for path in (
         tmp_path,
         tmp_path / "none.jpg",
@@ -381,7 +381,7 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
         refused(path)
 
 
-def test_a_folder_is_said_to_be_one(tmp_path: Path) -> None:
+def test_a_folder_is_reported_as_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"is a folder; please choose one photo in it\.$"):
         load(tmp_path)
 
@@ -445,7 +445,7 @@ def test_scans_are_counted_up_to_the_end_of_the_picture() -> None:
     assert containers._num_scans(scans(64, 500)) == 500 + containers._num_scans(scans(64, 0))
 
 
-def test_a_picture_is_not_gone_over_too_often() -> None:
+def test_a_picture_with_far_too_many_scans_is_refused() -> None:
     most = MAX_GONE_OVER // 2000**2 - 10  # the scans that it has anyway
     assert load(scans(2000, most - 10)).size == (2000, 2000)
     for content in (scans(2000, most + 10), in_tiff(scans(2000, most + 10), 2000)):

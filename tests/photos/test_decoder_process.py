@@ -66,7 +66,9 @@ def test_the_pixels_are_those_of_decoding_in_process(decoders: DecoderProcess, k
         assert got.tobytes() == wanted.tobytes()
 
 
-def test_so_are_the_errors(decoders: DecoderProcess, tmp_path: Path) -> None:
+def test_the_errors_are_those_of_decoding_in_process(
+    decoders: DecoderProcess, tmp_path: Path
+) -> None:
     text = tmp_path / "text.txt"
     text.write_text("Dear reader")
     for source in (b"", b"no picture", JPEG[:900], text, tmp_path, tmp_path / "none"):
@@ -205,7 +207,7 @@ def test_a_loop_ends_by_the_processors_time() -> None:
         assert works(decoders)
 
 
-def test_and_by_the_clock() -> None:
+def test_a_loop_ends_by_the_clock() -> None:
     with limited(seconds=1.0) as decoders:
         photo = decoders.load(hostile.endless(), "a.jpg")
         with pytest.raises(ImageError, match=TOO_MUCH):

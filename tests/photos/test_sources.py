@@ -39,7 +39,7 @@ ARRAY = np.asarray(portrait().resize((20, 20)))
         (io.BytesIO(b""), "is an empty file"),
     ],
 )
-def test_what_is_no_photo_is_named(given: Any, said: str) -> None:
+def test_what_is_not_a_photo_is_named(given: Any, said: str) -> None:
     with pytest.raises(ImageError, match=rf"^The second photo.* {said}") as caught:
         load(given, role="second photo")
     assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
@@ -75,7 +75,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="no numbered files here")
-def test_neither_is_one_of_the_shell() -> None:
+def test_a_pipe_of_the_shell_is_not_waited_for() -> None:
     """What `<(cat a.jpg)` is."""
     reader, writer = os.pipe()
     threading.Thread(target=os.close, args=(writer,)).start()

@@ -66,7 +66,7 @@ def test_the_record_tells_every_stage_once_and_the_parents(tmp_path: Path) -> No
     assert split_of(made).name == "people"
 
 
-def test_mirror_images_are_the_first_ones_choice(tmp_path: Path) -> None:
+def test_the_first_checkpoint_decides_on_mirror_images(tmp_path: Path) -> None:
     one = write(tmp_path / "1", 1, network=dataclasses.replace(TINY, mirrored=True))
     other = write(tmp_path / "2", 2)
     assert average([one, other], tmp_path / "12").network.config.mirrored

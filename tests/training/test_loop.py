@@ -395,7 +395,7 @@ def test_verification_loss_against_slow_loops() -> None:
     assert float(loss) == pytest.approx(expected, rel=1e-4)
 
 
-def test_pairs_whose_targets_agree_are_no_impostors() -> None:
+def test_pairs_whose_targets_agree_are_not_impostors() -> None:
     network = toy_network().eval()
     embedding = torch.randn(2, 24, generator=torch.Generator().manual_seed(0))
     numbers = torch.tensor([0, 1])

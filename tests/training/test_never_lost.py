@@ -2,7 +2,7 @@
 
 At everything that it does to the files of the folder, the process parts in three: one is killed,
 one finds the disk full from there on, and one goes on. Where it begins to write the checkpoint, it
-also meets a disk that is full from so many bytes of a file on. A long test kills at random moments.
+also meets a disk that fills up in the middle of a file. A long test kills at random moments.
 """
 
 import errno
@@ -25,7 +25,7 @@ from siamese import __main__ as cli
 from siamese import checkpoint as checkpoints
 from siamese.calibration import DecisionRule
 from siamese.checkpoint import CONFIG, WEIGHTS
-from siamese.commands import options
+from siamese.commands import exit_codes
 from siamese.evaluation import evaluate  # noqa: F401  loaded before processes part
 from siamese.training import average, calibrate, train  # noqa: F401
 from siamese.writing import DRAFT
@@ -198,7 +198,7 @@ def test_killed_at_any_change_or_with_a_full_disk(case: Case, tmp_path: Path) ->
         if name == "killed":
             assert code == str(-signal.SIGKILL)
         elif code != "0":
-            assert code == str(options.OWN_ERROR) and "Traceback" not in said, said
+            assert code == str(exit_codes.OWN_ERROR) and "Traceback" not in said, said
             assert "No space left on device" in said or "File too large" in said
             assert str(case.folder) in said
     assert len(loaded["killed"]) == len(loaded["full"]) > 8

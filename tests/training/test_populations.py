@@ -126,7 +126,7 @@ def test_each_population_keeps_the_rate_that_its_point_is_named_for(rule: Decisi
 def test_rates_are_those_of_a_plain_count(
     rule: DecisionRule, compare: Comparison, aged: Collection
 ) -> None:
-    """On both halves together the rate of children at anybody's threshold is what is said."""
+    """On both halves together the rate of children at anybody's threshold is the one stated."""
     pairs = PAIRS[CHILDREN](aged.pictures).rows
     logits = compare(*aged.vectors[pairs].swapaxes(0, 1))
     counted = float((logits >= rule.limits(rule.default)[1]).mean())
@@ -173,7 +173,7 @@ def test_it_is_stored_and_older_files_lack_it(rule: DecisionRule) -> None:
         rule.among("cousins")
 
 
-def test_what_there_is_too_little_of_is_left_out_and_said(
+def test_what_there_is_too_little_of_is_left_out_and_reported(
     compare: Comparison, calibration: Collection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nobody = calibration.of(lambda who: "MID" not in who)

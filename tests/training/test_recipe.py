@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from siamese import __main__ as cli
 from siamese import checkpoint
-from siamese.commands import options
+from siamese.commands import exit_codes
 from siamese.data import people
 from siamese.data.people import Part
 from siamese.errors import InputError
@@ -98,7 +98,7 @@ def follow(data: Path, out: Path) -> int:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """What a run leaves that may differ in nothing."""
+    """What a run leaves behind, which must be the same every time."""
     names = (checkpoint.WEIGHTS, checkpoint.CONFIG, checkpoint.METRICS, "log.csv")
     return {name: (folder / name).read_bytes() for name in names}
 
@@ -136,7 +136,7 @@ def test_a_recipe_that_was_killed_anywhere_ends_as_one_that_was_not(
         killing(patch, loop, "_batch", [3, 5, 9])
         killing(patch, calibrate, "_fold", [1])
         codes = [follow(data, killed) for _ in range(5)]
-    assert codes == [options.STOPPED] * 4 + [0]
+    assert codes == [exit_codes.STOPPED] * 4 + [0]
     assert len(batches) == 2 * STEPS
     assert content(killed) == content(whole)
     assert follow(data, killed) == 0, "nothing is left to do"
@@ -177,7 +177,7 @@ def test_the_record_tells_the_stages_with_their_hashes_and_the_recipe(
         (("[files]", "shares = [1]\n[files]"), "has 1 shares for 2 siamese stages"),
     ],
 )
-def test_what_is_no_recipe_is_said(
+def test_what_is_not_a_recipe_is_reported(
     data: Path, tmp_path: Path, change: tuple[str, str], message: str
 ) -> None:
     path = tmp_path / "recipe.toml"
@@ -194,7 +194,7 @@ def test_what_is_no_recipe_is_said(
         (("features = 24", "features = 25"), "does not fit the recipe's .network."),
     ],
 )
-def test_what_cannot_be_followed_is_said_before_anything_is_trained(
+def test_what_cannot_be_followed_is_reported_before_anything_is_trained(
     data: Path, tmp_path: Path, change: tuple[str, str], message: str
 ) -> None:
     path = tmp_path / "recipe.toml"
@@ -204,13 +204,13 @@ def test_what_cannot_be_followed_is_said_before_anything_is_trained(
     assert not list(tmp_path.rglob(loop.STATE))
 
 
-def test_a_recipe_leaves_nothing_to_be_said_beside_it(
+def test_a_recipe_allows_no_options_that_it_decides(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["train", "--recipe", str(data / "recipe.toml"), "--data", str(data), "--out", "x"]
-    assert cli.main([*words, "--seed", "7"]) == options.INPUT_ERROR
+    assert cli.main([*words, "--seed", "7"]) == exit_codes.INPUT_ERROR
     assert "The recipe decides --seed" in capsys.readouterr().err
-    assert cli.main([*words[:4], str(data), *words[4:]]) == options.INPUT_ERROR
+    assert cli.main([*words[:4], str(data), *words[4:]]) == exit_codes.INPUT_ERROR
     assert "--data is one folder" in capsys.readouterr().err
 
 

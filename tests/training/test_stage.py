@@ -22,12 +22,12 @@ CHARACTERS = dataclasses.replace(
 
 
 @pytest.mark.parametrize("parent", [FACES, CHARACTERS], ids=["faces", "drawings"])
-def test_what_is_not_said_comes_from_the_parent(parent: CheckpointConfig) -> None:
+def test_what_is_not_given_comes_from_the_parent(parent: CheckpointConfig) -> None:
     config, split = settled(Wanted(), parent)
     assert config == parent and split.name == parent.training[0]["split"]
 
 
-def test_what_agrees_with_the_parent_may_be_said() -> None:
+def test_what_agrees_with_the_parent_may_be_given() -> None:
     wanted = Wanted("slim", 56, 256, drawings=True, split="alphabets")
     assert settled(wanted, CHARACTERS)[0] == CHARACTERS
     assert settled(Wanted("compact", 64, 128, split="people"), FACES)[0] == FACES
@@ -53,7 +53,7 @@ def test_a_parent_without_a_record_takes_any_split() -> None:
     assert settled(Wanted(split="alphabets"), bare)[1].name == "alphabets"
 
 
-def test_a_fresh_network_is_as_wanted_or_usual() -> None:
+def test_a_fresh_network_is_as_asked_for_or_as_usual() -> None:
     config, split = settled(Wanted(), None)
     assert config.network == NetworkConfig(mirrored=True)
     assert (config.detector, split.name) == ("mtcnn", "people")

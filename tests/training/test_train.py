@@ -15,7 +15,7 @@ from PIL import Image
 
 from siamese import __main__ as cli
 from siamese import checkpoint
-from siamese.commands import options
+from siamese.commands import exit_codes
 from siamese.data import people
 from siamese.data.people import Part
 from siamese.data.reference import Reference
@@ -102,7 +102,7 @@ def test_a_kill_before_the_checkpoint_is_written_loses_nothing(
 def killed_at_the_end(
     world: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str
 ) -> None:
-    """A stage of one step whose checkpoint was not written any more; its state is there."""
+    """A stage of one step whose checkpoint was never written; its state is there."""
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -121,7 +121,7 @@ def test_a_killed_stage_goes_on_only_as_what_it_was(
     others = [["--turns"], ["--group", "2"], ["--kin", "1"], ["--backbone", "slim"]]
     others += [["--teacher", str(world / "reference.safetensors"), "--distillation", "0"]]
     for words in others:
-        assert stage(world, folder, "--pictures", "32", *words) == options.INPUT_ERROR, words
+        assert stage(world, folder, "--pictures", "32", *words) == exit_codes.INPUT_ERROR, words
         assert "an unfinished stage with other settings" in capsys.readouterr().err, words
     shutil.copytree(world / "people", tmp_path / "people")
     assert not (folder / checkpoint.WEIGHTS).exists()
@@ -130,11 +130,11 @@ def test_a_killed_stage_goes_on_only_as_what_it_was(
     (tmp_path / "people" / "p0" / "0.png").unlink()
     killed_at_the_end(world, tmp_path / "again", monkeypatch)
     fewer = command(tmp_path, tmp_path / "again", tmp_path / "cache")
-    assert cli.main([*fewer, "--device", "cpu", "--pictures", "32"]) == options.INPUT_ERROR
+    assert cli.main([*fewer, "--device", "cpu", "--pictures", "32"]) == exit_codes.INPUT_ERROR
     assert "an unfinished stage with other settings" in capsys.readouterr().err
 
 
-def test_a_finished_stage_is_left_alone(
+def test_a_finished_stage_is_not_run_again(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert stage(world, tmp_path, "--pictures", "32") == 0
@@ -154,7 +154,7 @@ def test_a_killed_stage_goes_on_only_from_its_parent(
     folder = tmp_path / "out"
     killed_at_the_end(world, folder, monkeypatch, "--init", str(tmp_path / "1"))
     other = ["--pictures", "32", "--init", str(tmp_path / "2")]
-    assert stage(world, folder, *other) == options.INPUT_ERROR
+    assert stage(world, folder, *other) == exit_codes.INPUT_ERROR
     assert "an unfinished stage with other settings" in capsys.readouterr().err
     shutil.copytree(tmp_path / "1", tmp_path / "copy")
     same = ["--pictures", "32", "--init", str(tmp_path / "copy")]
@@ -162,7 +162,7 @@ def test_a_killed_stage_goes_on_only_from_its_parent(
 
 
 def test_a_chain_of_drawings_stays_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What the second stage is not told it has from the first; nothing is mirrored or held out."""
+    """What a second stage is not told it takes from the first; nothing is mirrored or held out."""
     source = write_alphabets(tmp_path / "drawn.zip", {"Greek": 24, "Bengali": 3}, 3)
     shared = ["--data", str(source), "--cache", str(tmp_path / "cache"), "--pictures", "32"]
     shared += ["--batch-size", "32", "--device", "cpu"]
@@ -176,7 +176,7 @@ def test_a_chain_of_drawings_stays_one(tmp_path: Path, capsys: pytest.CaptureFix
         assert (record["split"], record["people"]) == ("alphabets", 24)
         assert record["schedule"]["augmentation"]["flip"] == 0
     odd = ["train", str(tmp_path / "3"), *shared, "--init", one, "--split", "people"]
-    assert cli.main(odd) == options.INPUT_ERROR
+    assert cli.main(odd) == exit_codes.INPUT_ERROR
     assert "was not trained with --split people" in capsys.readouterr().err
     assert not (tmp_path / "3").exists()
 
@@ -228,8 +228,8 @@ def test_nobody_held_out_is_trained_on(world: Path) -> None:
     assert 30 < len(names) < PEOPLE
 
 
-def test_who_stands_in_two_sources_under_two_names_is_left_out(world: Path, tmp_path: Path) -> None:
-    """A training person of whom one picture shows a held-out person goes, all pictures of it."""
+def test_whoever_is_in_two_sources_under_two_names_is_left_out(world: Path, tmp_path: Path) -> None:
+    """If one picture of a training person shows a held-out person, all of their pictures go."""
     held_out = next(n for n in range(PEOPLE) if people.part_of(f"p{n}") is not Part.TRAIN)
     twin = next(n for n in range(PEOPLE) if people.part_of(f"p{n}") is Part.TRAIN)
     source = (world / "people",)
@@ -252,15 +252,15 @@ def test_who_stands_in_two_sources_under_two_names_is_left_out(world: Path, tmp_
         (["--init", "nowhere", "--pictures", "32"], "nowhere"),
         (["--emphasis", "poses.zip", "2", "--pictures", "32"], "poses.zip, which is none of the"),
         ([], "Give --pictures"),
-        (["--out", "x", "--pictures", "32"], "Name the folder to write, once"),
+        (["--out", "x", "--pictures", "32"], "Name the folder to write exactly once"),
         (["--device", "cuda", "--pictures", "32"], "no CUDA device"),
     ],
 )
-def test_what_is_missing_is_said(
+def test_what_is_missing_is_reported(
     world: Path, tmp_path: Path, words: list[str], message: str, capsys: pytest.CaptureFixture
 ) -> None:
     words = [str(world / word) if word == "people" else word for word in words]
-    assert stage(world, tmp_path / "out", *words) == options.INPUT_ERROR
+    assert stage(world, tmp_path / "out", *words) == exit_codes.INPUT_ERROR
     assert message in capsys.readouterr().err
 
 
@@ -272,7 +272,7 @@ def test_too_few_people_are_refused(tmp_path: Path) -> None:
 
 
 def people_with(folder: Path, pictures: int, value: Callable[[int, int], int]) -> Path:
-    """PEOPLE with so many pictures each, which are of one colour but for a spot of that value."""
+    """PEOPLE with this many pictures each, all of one colour but for a spot of that value."""
     for who in range(PEOPLE):
         (folder / f"p{who}").mkdir(parents=True)
         for number in range(pictures):
@@ -301,7 +301,7 @@ def test_hopeless_data_is_refused_before_anything_is_trained(
     monkeypatch.setattr("siamese.training.train.run_stage", lambda *_: pytest.fail("it trained"))
     made = people_with(tmp_path / "people", pictures, value)
     words = ["train", str(tmp_path / "out"), "--data", str(made), "--cache", str(tmp_path / "c")]
-    assert cli.main([*words, "--pictures", "320"]) == options.INPUT_ERROR
+    assert cli.main([*words, "--pictures", "320"]) == exit_codes.INPUT_ERROR
     shown = capsys.readouterr()
     assert said in shown.err and "trained" not in shown.out
     assert not (tmp_path / "out" / checkpoint.WEIGHTS).exists()
@@ -309,10 +309,8 @@ def test_hopeless_data_is_refused_before_anything_is_trained(
 
 @pytest.mark.parametrize("word", ["nan", "inf", "-1", "fast"])
 @pytest.mark.parametrize("option", ["--learning-rate", "--weight-decay", "--distillation"])
-def test_a_rate_that_is_none_is_named(
-    option: str, word: str, capsys: pytest.CaptureFixture
-) -> None:
+def test_an_impossible_rate_is_named(option: str, word: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["train", "out", "--data", "people", "--pictures", "9", option, word])
-    assert stop.value.code == options.INPUT_ERROR
+    assert stop.value.code == exit_codes.INPUT_ERROR
     assert f"argument {option}: '{word}' is " in capsys.readouterr().err

@@ -64,7 +64,7 @@ def test_names_tell_the_yaw(name: str, yaw: float | None) -> None:
     assert conditions.age_of("aaf/age04/1.webp") is None
 
 
-def test_everybody_comes_in_where_the_names_say(loaded: Conditions) -> None:
+def test_everybody_is_placed_where_the_names_say(loaded: Conditions) -> None:
     assert len(loaded.main.crops) == 30 and len(set(loaded.main.people.tolist())) == 10
     assert loaded.relatives is not None and len(loaded.relatives.crops) == 30
     assert loaded.turned is not None and len(loaded.turned.crops) == 7 * len(YAWS)

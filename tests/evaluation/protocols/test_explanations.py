@@ -1,4 +1,4 @@
-"""The check of explanations: it praises true ones, finds false ones out, runs on the product."""
+"""The check of explanations: it passes true ones, exposes false ones, and runs on the product."""
 
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def test_the_fillings_differ_from_those_the_maps_are_made_with() -> None:
 
 @pytest.mark.parametrize("side", [64, 96, 105])
 def test_shuffled_cells_are_the_same_cells_elsewhere(side: int) -> None:
-    """Also where the side is no multiple of the cells, as Koch's 105 px."""
+    """Also where the side is not a multiple of the cells, as Koch's 105 px."""
     crop = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
     mixed, cell = explanations.shuffled(crop).astype(np.uint8), side // explain.CELLS
 

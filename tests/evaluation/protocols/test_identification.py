@@ -41,7 +41,7 @@ def test_one_photo_given_several_times_is_one_photo(shots: int) -> None:
     np.testing.assert_allclose(found, compare.matrix(queries, photos), atol=1e-5)
 
 
-def test_one_shot_of_people_who_are_easy_to_tell() -> None:
+def test_one_shot_of_people_who_are_easy_to_tell_apart() -> None:
     found = identification.one_shot(LOGITS, *people(30, 4, noise=0.01), 20, 1, trials=200)
     assert found["correct"]["value"] == 1
     assert (found["chance"], found["people"]) == (0.05, 30)
@@ -93,7 +93,7 @@ def test_a_query_without_a_face_is_an_error() -> None:
     assert (counts["none"]["value"], counts["stranger_named"]["value"]) == (1, 0)
 
 
-def test_too_few_people_are_said() -> None:
+def test_too_few_people_are_reported() -> None:
     with pytest.raises(InputError, match="needs 5 people with 2 photos or more; there are 3"):
         identification.one_shot(LOGITS, *people(3, 2), 5, 1)
 

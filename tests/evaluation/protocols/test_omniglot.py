@@ -146,7 +146,7 @@ def test_the_official_runs_are_read(omniglot: Path) -> None:
     assert runs[0].support[runs[0].targets[0]] == "run01/training/class08.png"
 
 
-def test_right_is_counted_against_plain_loops() -> None:
+def test_right_answers_are_counted_as_by_plain_loops() -> None:
     random = np.random.default_rng(0)
     runs = [
         Run(f"run{r}", ("a", "b", "c"), tuple(f"s{i}" for i in random.permutation(3)))

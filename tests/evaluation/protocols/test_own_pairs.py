@@ -13,7 +13,7 @@ import pytest
 from siamese import __main__ as cli
 from siamese import checkpoint
 from siamese.calibration import DecisionRule, OperatingPoint
-from siamese.commands import options
+from siamese.commands import exit_codes
 from siamese.errors import InputError
 from siamese.evaluation import evaluate, metrics, pair_lists
 from siamese.evaluation.metrics import Scores
@@ -123,7 +123,7 @@ def test_lists_of_all_three_forms_say_the_same(
     assert (found["genuine_pairs"], found["impostor_pairs"]) == (8, 112)
 
 
-def test_drawn_pairs_are_different_and_the_seeds(tmp_path: Path) -> None:
+def test_drawn_pairs_are_distinct_and_follow_the_seed(tmp_path: Path) -> None:
     """Of 30 people, two of them relatives of each other."""
     for who in (*(f"P{number}" for number in range(28)), "F1_MID1", "F1_MID2"):
         for number in range(3):
@@ -145,7 +145,7 @@ def test_drawn_pairs_are_different_and_the_seeds(tmp_path: Path) -> None:
     assert draw(tmp_path, 20, 1) != draw(tmp_path, 20, 2)
 
 
-def test_too_many_or_no_pairs_are_said(
+def test_too_many_or_no_pairs_are_reported(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pair_lists, "MOST_PAIRS", 100)
@@ -157,7 +157,7 @@ def test_too_many_or_no_pairs_are_said(
         draw(tmp_path / "empty", None)
 
 
-def test_people_are_whom_genuine_pairs_connect() -> None:
+def test_pictures_that_genuine_pairs_connect_are_of_one_person() -> None:
     pairs = [
         Pair("a", "b", True),
         Pair("b", "c", True),
@@ -198,7 +198,7 @@ def test_a_list_stays_in_its_folder(photos: Path, name: str) -> None:
     )
 
 
-def test_names_are_no_formulas(calibrated: Path, photos: Path, tmp_path: Path) -> None:
+def test_names_are_not_formulas(calibrated: Path, photos: Path, tmp_path: Path) -> None:
     odd = ("=1+1.jpg", "+a.jpg", "-a.jpg", "@a.jpg")
     for name in odd:
         (photos / name).write_bytes(world.picture("a", 7, 48))
@@ -210,7 +210,7 @@ def test_names_are_no_formulas(calibrated: Path, photos: Path, tmp_path: Path) -
     assert cells[0] == photo("a", 2)
 
 
-def test_what_is_no_list_is_said(calibrated: Path, photos: Path, tmp_path: Path) -> None:
+def test_what_is_not_a_list_is_reported(calibrated: Path, photos: Path, tmp_path: Path) -> None:
     for line, content in (
         (2, b"photo_a,photo_b\nx,y\n"),
         (3, b"photo_a,photo_b,same\nx,y,1\nx,z,-1\n"),  # which is an impostor pair to others
@@ -226,7 +226,7 @@ def test_what_is_no_list_is_said(calibrated: Path, photos: Path, tmp_path: Path)
         PairSource("nowhere").read(photos)
     write_list(photos, rows()[:3])
     words = ["evaluate", str(calibrated), "--data", str(photos), "--pairs"]
-    assert cli.main([*words, "pairs.csv", "--cache", str(tmp_path)]) == options.INPUT_ERROR
-    assert cli.main([*words, "all", "--protocol", "lfw"]) == options.INPUT_ERROR
-    assert cli.main([*words, "all", "--write-card"]) == options.INPUT_ERROR
+    assert cli.main([*words, "pairs.csv", "--cache", str(tmp_path)]) == exit_codes.INPUT_ERROR
+    assert cli.main([*words, "all", "--protocol", "lfw"]) == exit_codes.INPUT_ERROR
+    assert cli.main([*words, "all", "--write-card"]) == exit_codes.INPUT_ERROR
     assert not (calibrated / checkpoint.METRICS).exists()

@@ -103,7 +103,7 @@ def test_answers_are_what_the_document_says(server: app_server.Server) -> None:
         valid("Verification").validate(answer)
 
 
-def test_blanks_around_a_name_make_no_other_person(server: app_server.Server) -> None:
+def test_blanks_around_a_name_do_not_make_another_person(server: app_server.Server) -> None:
     support = {"support": [photo(), photo(), photo()], "names": ["Ann", " Ann ", "Bob\n"]}
     event, (answer,) = ask(server, "pick", {"query": photo(), **support})
     assert event == "complete"
@@ -161,7 +161,7 @@ def test_a_wrong_request_gets_a_sentence_and_a_code(
 
 
 @pytest.mark.parametrize("body", ["", "nonsense", "[]", '{"data": 5}', "[" * 100_000, "\ud800"])
-def test_a_request_that_is_no_json_object_gets_a_sentence(
+def test_a_request_that_is_not_a_json_object_gets_a_sentence(
     body: str, server: app_server.Server
 ) -> None:
     for path in ("call/verify", "call/v2/verify"):

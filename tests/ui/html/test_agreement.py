@@ -28,7 +28,7 @@ PHOTO = PhotoFaces("a.jpg", (8, 8), (FACE,), 0, ())
 
 
 def drawn(random: np.random.Generator) -> tuple[Verification, DecisionRule]:
-    """An answer by a rule that is anything a checkpoint may hold, sense or not."""
+    """An answer by any rule that a checkpoint may hold, whether it makes sense or not."""
     point = OperatingPoint("careful", float(random.normal(1, 3)), RATE, RATE, "toys")
     low, high = random.choice([0.0, 0.5, 2.0, 4.0], 2)
     rule = DecisionRule(

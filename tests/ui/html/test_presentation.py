@@ -63,7 +63,7 @@ def test_a_prior_is_taken_from_0_1_to_99_9_per_cent(typed: float | None, meant: 
     assert Percent(0.1, 99.9).preprocess(typed) == meant
 
 
-def test_a_prior_is_said_as_it_was_chosen() -> None:
+def test_a_prior_is_shown_as_it_was_chosen() -> None:
     for tenths in range(1, 1000):
         shown = str(tenths / 10).removesuffix(".0")
         assert numbers.exact(tenths / 10 / 100) == f"{shown} %"
@@ -207,7 +207,7 @@ def test_one_in_many_is_rounded_by_little(share: float) -> None:
         ),
     ],
 )
-def test_how_often_different_people_look_as_similar_is_said(
+def test_how_often_different_people_look_as_similar_is_stated(
     found: Similar, words: str, interval: str
 ) -> None:
     shown = answer(found)
@@ -215,7 +215,7 @@ def test_how_often_different_people_look_as_similar_is_said(
     assert f"95 % interval {interval}" in shown
 
 
-def test_what_was_never_counted_is_not_said() -> None:
+def test_what_was_never_counted_is_not_stated() -> None:
     assert "at least this similar" not in answer(None)
     assert "<script" not in answer(None)
 
@@ -268,7 +268,7 @@ def test_a_claim_at_the_bound_says_that_no_stronger_one_is_made() -> None:
 
 
 def among(name: str, scale: float, errors: int) -> Population:
-    """A population of whom so many of 100 pairs are called the same at the toys' threshold."""
+    """A population in which this many of 100 pairs are called the same at the toys' threshold."""
     rate, limit = Rate(2, 100, 0.0, 0.1), scale * 0.5
     return Population(
         name,  # type: ignore[arg-type]

@@ -33,14 +33,14 @@ def test_local_names_are_served_on_loopback(host: str, server: str) -> None:
         "192.168.0.7", "", "localhost@evil.example", "[::1", "localhost,evil.example", "0.0.0.0",
     ],
 )  # fmt: skip
-def test_others_are_not(host: str) -> None:
+def test_other_names_are_not_served(host: str) -> None:
     assert asked(host)
 
 
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "null", "", "http://127.0.0.1.evil.example", "file://"]
 )
-def test_nor_are_pages_of_others(origin: str) -> None:
+def test_pages_of_other_sites_are_not_served(origin: str) -> None:
     assert asked("localhost:7860", origin)
 
 

@@ -110,18 +110,20 @@ def test_a_body_that_breaks_off_leaves_nothing(store: Store, at: int) -> None:
         part("a.jpg").replace(b"a.jpg", b"\xff\xfe.jpg") + END,
     ],
 )  # fmt: skip
-def test_neither_does_one_that_is_no_upload_of_photos(store: Store, body: bytes) -> None:
+def test_a_body_that_is_not_an_upload_of_photos_leaves_nothing(store: Store, body: bytes) -> None:
     assert send(store, body[:150], body[150:]) == (400, words.BAD_UPLOAD)
     assert left(store) == [] and store.waiting() == (0, 0)
 
 
 @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data", ""])
-def test_nor_another_kind_of_body(store: Store, kind: str) -> None:
+def test_another_kind_of_body_leaves_nothing(store: Store, kind: str) -> None:
     assert send(store, BODY, kind=kind) == (400, words.BAD_UPLOAD)
     assert store.waiting() == (0, 0)
 
 
-def test_nor_one_that_is_too_much(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_is_too_large_leaves_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert send(store, BODY, length=receiving.MAX_UPLOAD + 1)[0] == 413
     status, sentence = send(store, part() * (MAX_FILES + 1) + END)
     assert (status, sentence) == (413, words.TOO_MANY_FILES.format(limit=MAX_FILES))
@@ -150,13 +152,13 @@ def test_a_full_disk_is_a_sentence_and_holds_nothing(store: Store) -> None:
     assert send(store, BODY)[0] == 200
 
 
-def test_no_room_is_said_before_anything_is_read(store: Store) -> None:
+def test_a_lack_of_room_is_reported_before_anything_is_read(store: Store) -> None:
     for client in "abcd":
         store.arrive(client, 512 * 2**20)
     assert send(store, length=1000) == (503, words.BUSY)
 
 
-def test_slow_ones_are_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_uploads_are_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiving, "SECONDS", 0.2)
     scope: Any = {
         "type": "http", "query_string": b"", "client": None,

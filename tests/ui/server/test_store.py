@@ -44,7 +44,7 @@ def test_uploads_that_come_at_once_do_not_go_past_the_limit(store: Store) -> Non
         store.arrive("e", 1)
 
 
-def test_one_that_turns_out_larger_needs_room_too(store: Store) -> None:
+def test_an_upload_that_turns_out_larger_needs_room_too(store: Store) -> None:
     arrival = store.arrive("a", 0)
     store.grow(arrival, PART)
     store.grow(arrival, 10)  # it has more

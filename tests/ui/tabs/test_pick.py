@@ -114,7 +114,7 @@ def test_no_more_photos_than_may_be_compared(visit: Visit, monkeypatch: pytest.M
     assert len(visit.people) == 4
 
 
-def test_the_list_is_sent_where_photos_came_or_went(visit: Visit) -> None:
+def test_the_list_is_sent_when_photos_came_or_went(visit: Visit) -> None:
     def listed() -> list[Any]:
         return visit.tab._settle_all(None, visit.support, *BALANCED)[:2]
 

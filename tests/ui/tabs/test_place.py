@@ -80,7 +80,7 @@ def test_nothing_is_left_of_a_photo_that_is_gone(visit: Visit, place: int, way: 
     assert before() is None
 
 
-def test_what_was_asked_of_a_photo_that_went_meanwhile_is_let_go(visit: Visit) -> None:
+def test_what_was_asked_about_a_photo_that_is_gone_is_dropped(visit: Visit) -> None:
     """The explanation comes after the photo was replaced, and brings it back."""
     late = visit.asked
     visit.do(visit.places[1]._add, Upload("wall.png", PORTRAIT.content))
