@@ -32,7 +32,7 @@ def names(folder: Path) -> list[str]:
 
 def test_whoever_is_linked_takes_part(people: Path) -> None:
     assert names(people) == ["ann/1.png", "bob/2.png"]
-    assert {who for who, _ in read_support(people)} == {"ann", "bob"}
+    assert {listed.identity for listed in read_support(people)} == {"ann", "bob"}
     assert [picture.identity for picture in list_pictures(people)] == ["ann", "bob"]
 
 
@@ -51,7 +51,7 @@ def test_loops_end(people: Path) -> None:
 
 def test_a_link_that_leads_nowhere_is_reported(people: Path) -> None:
     (people / "carl.png").symlink_to(people / "moved.png")
-    (source,) = [photo for who, photo in read_support(people) if who == "carl"]
+    (source,) = [listed.photo for listed in read_support(people) if listed.identity == "carl"]
     with pytest.raises(ImageError, match=r"carl\.png.* does not exist"):
         load(source)
 
