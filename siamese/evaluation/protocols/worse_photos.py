@@ -5,6 +5,7 @@ threshold. The limits in `quality` were read off these figures, made with valida
 each step stands how many of the crops the product would warn of.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -208,7 +209,9 @@ def _plain(crop: np.ndarray) -> np.ndarray:
 def run(bench: Bench) -> dict[str, Any]:
     """Crops of validation people spoiled step by step: what it costs, and what is warned of."""
     point = bench.rule.point(CAREFUL)
-    pictures = calibration_pictures(bench.sources(), Part.VALIDATION)
+    found = calibration_pictures(bench.sources(), Part.VALIDATION)
+    families = Counter(source for source, _ in {(p.source, family(p.identity)) for p in found})
+    pictures = [p for p in found if families[p.source] > 1]  # others have no impostor pairs
     pairs = draw_pairs(Collection(tuple(pictures))).genuine
     chosen = np.random.default_rng(0).permutation(pairs)[:SPOILED]
     rows, places = np.unique(chosen, return_inverse=True)
