@@ -85,6 +85,11 @@ class NetworkConfig(Value):
             raise CheckpointError(f"The network's configuration is wrong: {wrong}.") from error
 
     @property
+    def rank(self) -> int:
+        """How many numbers an embedding has in one basis."""
+        return self.embedding_size // (self.bases or 1)
+
+    @property
     def shape(self) -> dict[str, Any]:
         """What is said of depth and width, by the names that `backbones.Compact` takes it."""
         said = {name: getattr(self, name) for name in ("blocks", "widths", "features", "bases")}
@@ -113,8 +118,7 @@ class Siamese(nn.Module):
             self.head.weight.fill_(-1.0 / math.sqrt(config.embedding_size))
             self.head.bias.fill_(1.0)
         if config.cohort:
-            rank = config.embedding_size // (config.bases or 1)
-            self.register_buffer("cohort", torch.zeros(config.cohort, rank))
+            self.register_buffer("cohort", torch.zeros(config.cohort, config.rank))
             self.register_buffer("relative", torch.zeros(()))
 
     def embed(self, pictures: Tensor) -> Tensor:
@@ -179,7 +183,7 @@ class Siamese(nn.Module):
 
         The head then weighs all axes alike: what it learned of the old ones says nothing of these.
         """
-        rank = self.config.embedding_size // (self.config.bases or 1)
+        rank = self.config.rank
         features = self.config.features or rank  # which follow the embedding's size if not said
         config = dataclasses.replace(
             self.config, bases=bases, embedding_size=rank * bases, features=features
@@ -194,12 +198,11 @@ class Siamese(nn.Module):
 
         Where there were several bases, the head weighs all axes alike, as in `in_bases`.
         """
-        bases = self.config.bases or 1
-        rank = self.config.embedding_size // bases
+        rank = self.config.rank
         config = dataclasses.replace(self.config, bases=None, cohort=None, embedding_size=rank)
         other = Siamese(config)
         kept = {name: self.state_dict()[name] for name in other.state_dict()}
-        if bases > 1:
+        if rank < self.config.embedding_size:
             kept["head.weight"] = self.head.weight.mean().expand(1, rank)
         other.load_state_dict(kept)
         return other.eval()

@@ -137,16 +137,15 @@ class Support:
             }
             self._unlisted = True
 
-    def part(self, photos: Sequence[Sequence[str]]) -> None:
-        """Let the photos of a name be of several people: keys of each; those gone since stay so."""
+    def part(self, person: str, photos: Sequence[Sequence[str]]) -> None:
+        """Let a person's photos be of several: keys of each; what has changed since is left."""
         with self._lock:
             changed = dict(self._members)
             for own in photos[1:]:
-                for name in {changed[key].person for key in own if key in changed}:
-                    new = apart(name, {member.person for member in changed.values()})
-                    for key in own:
-                        if key in changed and changed[key].person == name:
-                            changed[key] = replace(changed[key], person=new)
+                name = apart(person, {member.person for member in changed.values()})
+                for key in own:
+                    if key in changed and changed[key].person == person:
+                        changed[key] = replace(changed[key], person=name)
             self._members, self._unlisted = changed, True
 
     def remove(self, key: str) -> None:

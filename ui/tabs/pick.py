@@ -131,13 +131,14 @@ class PickTab:
         for people in proposed.merge:
             if data["do"] == "merge" and data["value"] == people[0]:
                 support.join(people)
-        if data["do"] == "part" and data["value"] in proposed.part:
+        person = data["value"]
+        if data["do"] == "part" and person in proposed.part:
             keys = [
                 key
                 for key, member in members.items()
-                if member.person == data["value"] and member.embedding is not None
+                if member.person == person and member.embedding is not None
             ]
-            support.part([[keys[row] for row in rows] for rows in proposed.part[data["value"]]])
+            support.part(person, [[keys[row] for row in rows] for rows in proposed.part[person]])
 
     def _act(
         self,
