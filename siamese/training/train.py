@@ -25,7 +25,7 @@ from siamese.data import people
 from siamese.data.collection import Collection
 from siamese.data.pairs import draw_pairs
 from siamese.data.people import Picture, numbers
-from siamese.data.pixels import CACHE, NEARLY_BLACK
+from siamese.data.pixels import NEARLY_BLACK
 from siamese.data.reference import Reference
 from siamese.data.split import Split, outlook, training_pictures
 from siamese.errors import CheckpointError, InputError
@@ -78,7 +78,7 @@ class _Stage:
         contents = [[self.hashes[path] for path in paths] for paths in sources]
         config = self.config
         start = (config.network, config.detector, config.window, self.parent_sha256)
-        elsewhere: dict[str, Any] = {"init": None, "teacher": None, "cache": CACHE, "device": None}
+        elsewhere: dict[str, Any] = {"init": None, "teacher": None, "cache": None, "device": None}
         rest = dataclasses.replace(
             self.options, data=(), unlabelled=(), wanted=Wanted(), compiled=False, **elsewhere
         )

@@ -25,7 +25,7 @@ from siamese.errors import InputError
 from siamese.training.loop import STATE, Schedule
 from siamese.training.provenance import made_by
 from siamese.training.stage import StageOptions
-from siamese.training.train import train
+from siamese.training.train import _Stage, train
 from tests.data.alphabets import write_alphabets
 from tests.reference import write_reference
 from tests.small_checkpoints import RULE
@@ -132,6 +132,12 @@ def test_a_killed_stage_goes_on_only_as_what_it_was(
     fewer = command(tmp_path, tmp_path / "again", tmp_path / "cache")
     assert cli.main([*fewer, "--device", "cpu", "--pictures", "32"]) == exit_codes.INPUT_ERROR
     assert "an unfinished stage with other settings" in capsys.readouterr().err
+
+
+def test_what_a_stage_is_names_no_place(world: Path) -> None:
+    """So that it is known again on another machine, and in another user's home."""
+    options = StageOptions("verify", (world / "people",), Schedule(32), cache=world / "cache")
+    assert "Path(" not in _Stage.of(options).identity
 
 
 def test_a_finished_stage_is_not_run_again(
