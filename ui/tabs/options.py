@@ -13,9 +13,10 @@ from ui.html.details import point_name
 from ui.server.cores import cores
 from ui.tabs.components import Panel, Percent
 
-# Everything that decodes photos and searches them shares one pool.
+# Everything that decodes photos and searches them shares one pool. One place more than there are
+# cores: a core would be idle while a request waits for its photo, which another process decodes.
 POOL = "photos"
-POOL_SIZE = cores()
+POOL_SIZE = cores() + 1
 # Answers from what was found are quick. One at a time, so that they arrive in the order asked for.
 ANSWERS = "answers"
 
