@@ -262,7 +262,7 @@ def test_a_missing_library_is_not_an_answer(folder: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of the address space are Linux's")
-@pytest.mark.parametrize("megabytes", [400, 1600])
+@pytest.mark.parametrize("megabytes", [400, 1600, 2950, 3000, 3200])
 def test_too_little_memory_is_not_an_answer(megabytes: int, folder: Path) -> None:
     found = apart(folder, "verify", "dark.png", "dark.png", megabytes=megabytes)
     assert (found.returncode, found.stdout) == (exit_codes.OWN_ERROR, b"")

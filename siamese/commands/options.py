@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from siamese.verifier import Verifier
 
 Command = Callable[[argparse.Namespace], int]
+ADDRESS_SPACE = 4 * 2**30  # bytes; nine tenths are taken by torch and numpy, most of it never used
 
 
 class Formatter(argparse.HelpFormatter):
@@ -112,6 +113,7 @@ def progress_bar() -> Iterator[Callable[[int, int], None]]:
 
 def load_verifier(options: argparse.Namespace) -> "Verifier":
     """The verifier that `checkpoint_options` ask for; a note on it goes to stderr."""
+    _check_address_space()
     import torch
 
     from siamese.pretrained import asked_for
@@ -123,3 +125,16 @@ def load_verifier(options: argparse.Namespace) -> "Verifier":
     if verifier.note:
         print(verifier.note, file=sys.stderr)
     return verifier
+
+
+def _check_address_space() -> None:
+    """MemoryError where the system allows less than the libraries take when they are loaded.
+
+    OpenBLAS would end the process itself, and with exit code 1, which says "different people".
+    """
+    with contextlib.suppress(ImportError):  # Windows has no such limit
+        import resource
+
+        allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if 0 <= allowed < ADDRESS_SPACE:  # no limit is -1
+            raise MemoryError
