@@ -94,6 +94,8 @@ def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None
             api_visibility="private",
         )
         page.unload(leave)
+        for tab in (verify_tab, pick_tab, any_tab):
+            tab.settings.keep(page)
         routes.add(page, verifier, POOL, POOL_SIZE)
     return page.queue(max_size=MAX_WAITING)
 

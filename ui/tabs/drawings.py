@@ -61,8 +61,8 @@ class AnyTab:
             self._support = Panel(self._shown(first), elem_classes="support")
             self._answer = Panel(cards.notice(words.WAITING_DRAWING), elem_classes="answer-panel")
             self._sketch = Sketch(elem_classes="sketch")
-            self._point, self._prior, _ = options(
-                verifier, words.ANY_NONE_PRIOR, words.ANY_NONE_PRIOR_INFO, ANY_PRIOR
+            self.settings = options(
+                verifier, "any", words.ANY_NONE_PRIOR, words.ANY_NONE_PRIOR_INFO, ANY_PRIOR
             )
         self._wire()
 
@@ -78,13 +78,14 @@ class AnyTab:
 
     def _wire(self) -> None:
         """Every event brings its own answer, in the order of the queue."""
-        inputs = [self._drawing, self._alphabet, self._point, self._prior]
+        point, prior = self.settings.point, self.settings.prior
+        inputs = [self._drawing, self._alphabet, point, prior]
         how = {**settling(self._answer), "show_progress": "hidden"}
         drawn = [self._drawing, self._answer]
         self._sketch.act(self._draw, inputs, drawn, **how)
         self._support.act(self._show, inputs, [self._sketch, *drawn], **how)
         self._alphabet.input(self._turn_to, inputs, [self._support, self._answer], **how)
-        follow([self._point, self._prior], self._settle, inputs, self._answer)
+        follow([point, prior], self._settle, inputs, self._answer)
 
     def _shown(self, alphabet: str) -> str:
         """The characters of an alphabet, to be looked at and pressed."""

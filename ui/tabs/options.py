@@ -1,6 +1,8 @@
 """What the tabs share: the options, and how events are queued."""
 
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -21,17 +23,49 @@ POOL_SIZE = cores() + 1
 ANSWERS = "answers"
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The choice of operating point, prior and population, and the browser's memory of them."""
+
+    point: gr.Radio
+    prior: Percent
+    population: gr.Radio
+    kept: gr.BrowserState
+
+    @property
+    def controls(self) -> list[Any]:
+        """What a visitor can set, in the order in which events take it."""
+        return [self.point, self.prior, self.population]
+
+    def keep(self, page: gr.Blocks) -> None:
+        """Let the browser remember them, and set what it remembers when the page comes again.
+
+        Nothing of this is sent. What the checkpoint no longer offers is not set.
+        """
+        gr.on([one.input for one in self.controls], None, self.controls, self.kept, js=_KEEP)
+        offered = [[value for _, value in one.choices] for one in (self.point, self.population)]
+        restore = _RESTORE % tuple(map(json.dumps, offered))
+        page.load(None, [self.kept, *self.controls], self.controls, js=restore)
+
+
+_KEEP = "(...now) => [now]"
+_RESTORE = """(kept, ...now) =>
+    kept && %s.includes(kept[0]) && %s.includes(kept[2]) ? kept : now"""
+
+
 def options(
-    verifier: Verifier, prior: str, prior_info: str, percent: int = 50
-) -> tuple[gr.Radio, Percent, gr.Radio]:
+    verifier: Verifier, tab: str, prior: str, prior_info: str, percent: int = 50
+) -> Settings:
     """The choice of operating point, prior, which starts at `percent`, and population.
 
-    They are behind a button; the page remembers whether they are open. The population is not shown
-    where the checkpoint knows of one only.
+    They are behind a button; the page remembers whether they are open, and of each `tab` what was
+    set. The population is not shown where the checkpoint knows of one only.
     """
     rule, faces = verifier.rule, verifier.config.detector == "mtcnn"
     choices = [(point_name(point), point.name) for point in rule.operating_points]
     info = words.OPERATING_POINT_INFO if faces else words.OPERATING_POINT_INFO_ANY
+    # With a secret that anybody can read: a random one would be another after each start.
+    kept = gr.BrowserState(storage_key=f"siamese.settings.{tab}", secret=tab)
     with gr.Column(elem_classes="settings"):
         gr.HTML(str(cards.opener(words.SETTINGS, "settings")), apply_default_css=False)
         with gr.Row(elem_classes="options"):
@@ -61,7 +95,7 @@ def options(
                 min_width=280,
                 visible=len(names) > 1,
             )
-    return radio, slider, population
+    return Settings(radio, slider, population, kept)
 
 
 def working(*parts: Any) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class PickTab:
                 )
                 self._people = Panel("", elem_classes="people")
         self._answer = Panel(self._waiting, elem_classes="answer-panel")
-        self._options = options(verifier, words.NONE_PRIOR, words.NONE_PRIOR_INFO)
+        self.settings = options(verifier, "pick", words.NONE_PRIOR, words.NONE_PRIOR_INFO)
         self._wire()
 
     @property
@@ -63,7 +63,7 @@ class PickTab:
 
     def _wire(self) -> None:
         """The list is sent with the answers, one at a time: an older one cannot come last."""
-        inputs = [self._query.state, self._support, *self._options]
+        inputs = [self._query.state, self._support, *self.settings.controls]
         outputs = [*self._list, self._answer]
         for changed in self._query.wire(self._answer):
             changed.then(self._settle, inputs, self._answer, **settling(self._answer))
@@ -81,7 +81,7 @@ class PickTab:
             # A second press would add the same people again.
             **{**working(self._answer), "trigger_mode": "once"},
         ).then(self._settle_all, inputs, outputs, **settling(self._answer))
-        follow([*self._options], self._settle, inputs, self._answer)
+        follow(self.settings.controls, self._settle, inputs, self._answer)
 
     def _add(
         self,

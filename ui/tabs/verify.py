@@ -30,7 +30,7 @@ class VerifyTab:
             self._second = PhotoSlot(verifier, words.SECOND, minutes, all_count=True)
         self._answer = Panel(self._waiting, elem_classes="answer-panel")
         self._asked = gr.State(Asked(), time_to_live=60 * minutes)
-        self._options = options(verifier, words.PRIOR, words.PRIOR_INFO)
+        self.settings = options(verifier, "verify", words.PRIOR, words.PRIOR_INFO)
         self._wire()
 
     @property
@@ -44,7 +44,7 @@ class VerifyTab:
 
     def _wire(self) -> None:
         first, second = self._first, self._second
-        inputs = [first.state, second.state, self._asked, *self._options]
+        inputs = [first.state, second.state, self._asked, *self.settings.controls]
         seen = [first.state, second.state, self._asked]
         shown = [self._asked, first.card, second.card, self._answer]
         quietly = {**working(self._answer), "show_progress": "minimal"}
@@ -52,7 +52,7 @@ class VerifyTab:
         photos = [place.wire(self._answer, [self._asked]) for place in (first, second)]
         for changed in (*photos[0], *photos[1], acted):
             changed.then(self._settle_all, inputs, shown, **settling(self._answer))
-        follow([*self._options], self._settle, inputs, self._answer)
+        follow(self.settings.controls, self._settle, inputs, self._answer)
 
     def _act(
         self,
