@@ -152,6 +152,16 @@ class Verifier:
             source = self.load(source, name)
         return self._sighting(source, self._detector.detect([source], more_faces)[0])
 
+    def choose(self, sighting: Sighting, choice: int | None = None) -> PhotoFaces:
+        """The chosen face of a photo, by default the most prominent one, which is then told.
+
+        Its crop is cut from as many pixels as the photo has. Raises InputError for a face that is
+        not there.
+        """
+        index = 0 if choice is None else choice
+        one_of = len(sighting.faces) if choice is None else 1
+        return _photo_faces(sighting, index, {index: self._sharp(sighting, index)}, one_of)
+
     def verify(
         self,
         first: Source | Sighting,
@@ -219,16 +229,26 @@ class Verifier:
         seen = self._see((first, second), more_faces, clock)
         found = self._most_alike(seen, (first_face, second_face), clock)
         a, b = found.photos
+        return self._explanation((a, b), found.embeddings, clock)
+
+    def explain_chosen(self, first: PhotoFaces, second: PhotoFaces) -> Explanation:
+        """As `explain`, of the chosen faces of two photos that need not be there any more."""
+        return self._explanation((first, second), self.embed_chosen((first, second)), _Clock())
+
+    def _explanation(
+        self, photos: tuple[PhotoFaces, PhotoFaces], embeddings: np.ndarray, clock: "_Clock"
+    ) -> Explanation:
+        """What speaks for and against the chosen faces, whose embeddings are (2, D)."""
         with clock("explain"):
-            influences = (
-                self._influence(a.face, found.embeddings[1]),
-                self._influence(b.face, found.embeddings[0]),
+            influences = tuple(
+                self._influence(photo.face, other)
+                for photo, other in zip(photos, embeddings[::-1], strict=True)
             )
         return Explanation(
-            logit=found.logit,
-            grid=Grid.over(a.face.crop.shape[0], CELLS),
+            logit=float(self.logits(*embeddings)),
+            grid=Grid.over(photos[0].face.crop.shape[0], CELLS),
             influences=influences,
-            photos=(a, b),
+            photos=photos,
             checkpoint=self.origin,
             milliseconds=clock.milliseconds,
         )
@@ -493,8 +513,12 @@ class Verifier:
                 for number, source in enumerate(photos[start : start + BATCH], start)
             ]
             found = self._find(loaded, [None] * len(loaded), False, _Clock())
-            rows.append(self._embed([photo.face for photo in found]))
+            rows.append(self.embed_chosen(found))
         return np.concatenate(rows) if rows else np.empty((0, len(self._head.weights)), np.float32)
+
+    def embed_chosen(self, photos: Sequence[PhotoFaces]) -> np.ndarray:
+        """Embeddings of the chosen faces, in one batch: float32 (N, D); there is at least one."""
+        return self._embed([photo.face for photo in photos])
 
     def logits(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Calibrated logits of embeddings (..., D) against (..., D), broadcast; symmetric."""
@@ -534,7 +558,7 @@ class Verifier:
     ) -> list[PhotoFaces]:
         with clock("align"):
             return [
-                self._choose(sighting, choice)
+                self.choose(sighting, choice)
                 for sighting, choice in zip(seen, choices, strict=True)
             ]
 
@@ -593,12 +617,6 @@ class Verifier:
             )
         return Sighting(photo, tuple(faces))
 
-    def _choose(self, sighting: Sighting, choice: int | None) -> PhotoFaces:
-        """The chosen face of a photo, by default the most prominent one, which is then told."""
-        index = 0 if choice is None else choice
-        one_of = len(sighting.faces) if choice is None else 1
-        return _photo_faces(sighting, index, {index: self._sharp(sighting, index)}, one_of)
-
     def _embed(self, faces: Sequence[Face]) -> np.ndarray:
         """Embeddings (N, D) of the aligned crops of faces, in one batch."""
         return self._embed_crops(np.stack([face.crop for face in faces]))
@@ -619,11 +637,11 @@ class Verifier:
         for row, photo in enumerate(batch):
             name = file_name(photo.photo) or photo.identity
             try:
-                chosen[row] = self._choose(self.find(photo.photo, name=name), None)
+                chosen[row] = self.choose(self.find(photo.photo, name=name))
             except (ImageError, NoFaceError) as error:
                 found[row] = Unusable(photo.alone or photo.identity, name, error.code, str(error))
         if chosen:
-            vectors = self._embed([photo.face for photo in chosen.values()])
+            vectors = self.embed_chosen([*chosen.values()])
             for (row, seen), vector in zip(chosen.items(), vectors, strict=True):
                 found[row] = vector, seen.warnings
         return [found[row] for row in range(len(batch))]

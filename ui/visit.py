@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from siamese import Gallery, NoFaceError, SiameseError, Verifier
-from siamese.faces.quality import warnings_for
+from siamese import Gallery, NoFaceError, Pick, SiameseError, Verifier
+from siamese.answers import PhotoFaces
 from siamese.photos import Photo
 from siamese.support import Listed, apart
 from siamese.verifier import Sighting
@@ -82,15 +82,20 @@ class Shown:
 class Member:
     """One photo of the support set, with the name of its person and its embedding (D,).
 
-    `faces` is how many were found in it; the most prominent one is embedded. `warnings` are what
-    makes answers about it less reliable.
+    `faces` is how many were found in it; `seen` has only the most prominent one, which is embedded.
+    The photo itself is let go: there may be 200 of several megabytes each.
     """
 
     person: str
     shown: Shown
     embedding: np.ndarray | None = None
     faces: int = 1
-    warnings: tuple[str, ...] = ()
+    seen: PhotoFaces | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes answers about it less reliable; of other faces in the photo the list tells."""
+        return tuple(warning.message for warning in self.seen.warnings) if self.seen else ()
 
 
 class Support:
@@ -221,6 +226,20 @@ def explain(verifier: Verifier, asked: Asked, first: Shown, second: Shown) -> As
     return replace(asked, why=Kept(found, (first, second)))
 
 
+def winner(found: Pick, members: Iterable[Member]) -> Member | None:
+    """The first usable photo of the person that an answer names, if it names one."""
+    named = found.ranking[0].identity if found.undecided else found.identity
+    of_them = (m for m in members if m.person == named and m.embedding is not None)
+    return next(of_them, None)
+
+
+def explain_winner(verifier: Verifier, found: Pick, query: Shown, best: Member | None) -> Kept:
+    """What speaks for and against the person that an answer names."""
+    if best is None or best.seen is None:
+        return Kept()
+    return Kept(verifier.explain_chosen(found.query, best.seen), (query, best.seen))
+
+
 def current(first: Shown | None, second: Shown | None, asked: Asked | None) -> Asked:
     """Without what is about photos that went while it was computed: nothing is to hold those."""
     if first is None or second is None or asked is None:
@@ -275,26 +294,28 @@ def search(verifier: Verifier, shown: Shown) -> Shown:
 def new_members(verifier: Verifier, uploads: Sequence[Upload]) -> Iterator[list[Member]]:
     """Support photos as members of the visit, a chunk at a time; unusable ones say why."""
     for start in range(0, len(uploads), CHUNK):
-        found = [_small(verifier, upload) for upload in uploads[start : start + CHUNK]]
-        sightings = [shown.sighting for shown in found if shown.sighting is not None]
-        rows = iter(verifier.embed(sightings))
-        # The photos themselves are let go: there may be 200 of several megabytes each.
-        yield [
-            Member(
-                person_of(shown.name),
-                replace(shown, sighting=None),
-                next(rows) if shown.sighting else None,
-                len(shown.sighting.faces) if shown.sighting else 0,
-                _warnings(shown.sighting) if shown.sighting else (),
-            )
-            for shown in found
-        ]
+        yield _members(
+            verifier, [_small(verifier, upload) for upload in uploads[start : start + CHUNK]]
+        )
 
 
-def _warnings(sighting: Sighting) -> tuple[str, ...]:
-    """What is to be said of the most prominent face; of others in the photo the list tells."""
-    found = warnings_for(sighting.faces[0], 1, sighting.photo.size)
-    return tuple(warning.message for warning in found)
+def _members(verifier: Verifier, found: Sequence[Shown]) -> list[Member]:
+    """Photos that were searched, with the embedding of the most prominent face."""
+    seen = [None if one.sighting is None else verifier.choose(one.sighting, 0) for one in found]
+    usable = [one for one in seen if one is not None]
+    rows = iter(verifier.embed_chosen(usable) if usable else ())
+    return [
+        Member(person_of(shown.name), replace(shown, sighting=None))
+        if one is None
+        else Member(
+            person_of(shown.name),
+            replace(shown, sighting=None),
+            next(rows),
+            len(one.faces),
+            replace(one, faces=one.faces[:1]),
+        )
+        for shown, one in zip(found, seen, strict=True)
+    ]
 
 
 def _small(verifier: Verifier, upload: Upload) -> Shown:

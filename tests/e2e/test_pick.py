@@ -78,6 +78,31 @@ def test_a_visit(page: Page, photos: Path) -> None:
     expect(part(page, ".answer").get_by_text("percentage points")).to_be_visible()
 
 
+def test_the_winner_is_explained_until_there_is_another(page: Page, photos: Path) -> None:
+    ask(page, photos / "portrait.jpg")
+    add(page, photos / "mirrored.png")
+    answer = part(page, ".answer")
+    # What is being computed shows where it will be, and the answer holds.
+    page.evaluate(
+        """() => new MutationObserver(() => {
+            const faded = document.querySelector('.html-container.pending:has(.answer)');
+            if (faded) window.faint = Math.min(window.faint ?? 1, getComputedStyle(faded).opacity);
+            if (faded?.querySelector('details[open] .pending')) window.waited = true;
+        }).observe(document, {subtree: true, attributes: true})"""
+    )
+    answer.get_by_text("Why?").click()
+    expect(answer.locator(".why figcaption")).to_have_text(["portrait.jpg", "mirrored.png"])
+    assert page.evaluate("[window.faint, window.waited]") == [1, True]
+    answer.get_by_text("Why?").click()
+    expect(answer.locator(".why")).to_be_hidden()
+    add(page, photos / "close.webp")
+    expect(answer.locator(".ranking li")).to_have_count(3)
+    unfold(page)
+    part(page, ".member").get_by_role("button", name="Remove mirrored.png").click()
+    expect(answer.locator(".ranking li")).to_have_count(2)
+    expect(answer.locator(".why")).to_have_count(0)
+
+
 def test_a_folder_that_is_dropped_is_opened(page: Page, photos: Path, tmp_path: Path) -> None:
     """By the browser's own drop, since no script can make one of a folder."""
     inner = tmp_path / "people" / "more"

@@ -7,10 +7,11 @@ from typing import Any
 from markupsafe import Markup
 
 from siamese import Pick
-from siamese.answers import Proposals
+from siamese.answers import Explanation, Proposals
 from siamese.calibration import ANYBODY
 from ui import words
 from ui.html import details, numbers
+from ui.html import why as reasons
 from ui.html.answers import shown
 from ui.html.templates import macros
 
@@ -36,11 +37,13 @@ def pick(
     pictures: Mapping[str, str],
     said: words.PickWords = words.OF_PEOPLE,
     note: str = "",
+    why: Explanation | None = None,
 ) -> str:
     """The ranking of everybody and of "none of these", with the winner beside the query.
 
     `pictures` are data URLs of the people's faces; `said` speaks of people or of other things.
-    `note` is one more sentence for whoever reads the answer.
+    `note` is one more sentence for whoever reads the answer. `why` is what speaks for and against
+    the winner, None where it was not asked for.
     """
     bars = _bars(found, pictures)
     tone, sign, title, lead = _words(found, said)
@@ -69,7 +72,14 @@ def pick(
     )
     winner = pictures.get(answer["winner"])
     warnings, more = details.warnings([found.query]), _more(found, said, picture)
-    return str(_HTML.pick(answer, winner, note, *_split(bars), warnings, more))
+    asked = _why(why) if answer["winner"] and said is words.OF_PEOPLE else ""
+    return str(_HTML.pick(answer, winner, note, *_split(bars), warnings, asked, more))
+
+
+def _why(found: Explanation | None) -> Markup:
+    """What speaks for and against the winner, computed when it is opened."""
+    content = None if found is None else reasons.explanation(found)
+    return details.asked("why", words.WHY, words.EXPLAINING, content)
 
 
 def _more(found: Pick, said: words.PickWords, picture: Mapping[str, Any]) -> Markup:
@@ -108,8 +118,8 @@ def _split(bars: list[_Bar]) -> tuple[list[_Bar], Markup]:
     """The first bars, "none of these" wherever it comes; the others folded."""
     seen = [bar for number, bar in enumerate(bars) if number < FIRST_BARS or bar.kind == "none"]
     others = [bar for bar in bars if bar not in seen]
-    if not others:
-        return seen, Markup("")
+    if len(others) < 2:  # one more row takes no more room than the word that there is one
+        return bars, Markup("")
     share = numbers.percent(sum(bar.share for bar in others))
     title = words.OTHERS.format(count=len(others), share=share)
     places = range(len(seen), len(bars))

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from siamese import SiameseError, Verifier
+from siamese import Pick, SiameseError, Verifier
 from ui import words
 from ui.api.routes import MAX_SUPPORT, SECONDS
 from ui.html import about, cards, numbers, rankings
@@ -16,7 +16,18 @@ from ui.tabs import examples
 from ui.tabs.components import Panel
 from ui.tabs.options import follow, options, settling, working
 from ui.tabs.photo_slot import PhotoSlot
-from ui.visit import Member, Problem, Shown, Support, gallery, look, new_members
+from ui.visit import (
+    Kept,
+    Member,
+    Problem,
+    Shown,
+    Support,
+    explain_winner,
+    gallery,
+    look,
+    new_members,
+    winner,
+)
 
 
 class PickTab:
@@ -28,6 +39,7 @@ class PickTab:
         self._minutes = minutes
         self._waiting = cards.notice(words.WAITING_PICK, examples.picks())
         self._support = gr.State(Support(), time_to_live=60 * minutes)
+        self._why = gr.State(Kept(), time_to_live=60 * minutes)
         gr.HTML(about.lead(words.PICK_LEAD, words.CONSENT), apply_default_css=False)
         with gr.Row(elem_classes="photos"):
             self._query = PhotoSlot(verifier, words.QUERY, minutes)
@@ -43,11 +55,12 @@ class PickTab:
     @property
     def outputs(self) -> list[Any]:
         """Everything that shows a visitor's photos or answers."""
-        return [*self._query.outputs, self._support, *self._list, self._answer]
+        return [*self._query.outputs, self._support, self._why, *self._list, self._answer]
 
     def empty(self) -> list[Any]:
         """The values of `outputs` that show nothing."""
-        return [*self._query.show(None), Support(), *self._listed(Support()), self._waiting]
+        nothing = Support()
+        return [*self._query.show(None), nothing, Kept(), *self._listed(nothing), self._waiting]
 
     @property
     def _list(self) -> list[Any]:
@@ -63,7 +76,7 @@ class PickTab:
 
     def _wire(self) -> None:
         """The list is sent with the answers, one at a time: an older one cannot come last."""
-        inputs = [self._query.state, self._support, *self.settings.controls]
+        inputs = [self._query.state, self._support, self._why, *self.settings.controls]
         outputs = [*self._list, self._answer]
         for changed in self._query.wire(self._answer):
             changed.then(self._settle, inputs, self._answer, **settling(self._answer))
@@ -76,8 +89,8 @@ class PickTab:
         self._people.act(self._act, inputs, [self._support, *outputs], **settling(self._answer))
         self._answer.act(
             self._try,
-            [self._support],
-            [*self._query.outputs, self._support, self._answer],
+            inputs,
+            [*self._query.outputs, self._support, self._why, self._answer],
             # A second press would add the same people again.
             **{**working(self._answer), "trigger_mode": "once"},
         ).then(self._settle_all, inputs, outputs, **settling(self._answer))
@@ -111,17 +124,41 @@ class PickTab:
             gr.Warning(words.TOO_MANY.format(limit=MAX_SUPPORT))
         return [support, gr.update(value=None), cards.comparing()]
 
-    def _try(self, support: Support, event: gr.EventData) -> list[Any]:
-        """An example was pressed, or a proposal on who is who."""
+    def _try(
+        self,
+        query: Shown | None,
+        support: Support,
+        why: Kept,
+        point: str,
+        prior: float,
+        population: str,
+        event: gr.EventData,
+    ) -> list[Any]:
+        """An example was pressed, "Why?", or a proposal on who is who."""
         data = event_data(event)
+        if data["do"] == "why":
+            why = self._explained(query, support, point, prior, population)
+            return [*self._query.keep(), support, why, gr.skip()]
         if data["do"] != "example":
             self._group(support, data)
-            return [*self._query.keep(), support, cards.comparing()]
+            return [*self._query.keep(), support, gr.skip(), cards.comparing()]
         photo, people = examples.pick(data["row"])
         query = look(self._verifier, photo)
         members = [m for found in new_members(self._verifier, people) for m in found]
         support.add(self._verifier, members, MAX_SUPPORT)
-        return [*self._query.show(query), support, cards.comparing()]
+        return [*self._query.show(query), support, Kept(), cards.comparing()]
+
+    def _explained(
+        self, query: Shown | None, support: Support, point: str, prior: float, population: str
+    ) -> Kept:
+        """What speaks for and against whoever is named now."""
+        try:
+            found = self._picked(query, support, point, prior, population)
+        except SiameseError:  # the answer that follows says why
+            found = None
+        if found is None or query is None:
+            return Kept()
+        return explain_winner(self._verifier, found, query, winner(found, support.members.values()))
 
     def _group(self, support: Support, data: dict[str, str]) -> None:
         """Join or part people as it was proposed; whatever has changed since is left alone."""
@@ -144,6 +181,7 @@ class PickTab:
         self,
         query: Shown | None,
         support: Support,
+        why: Kept,
         point: str,
         prior: float,
         population: str,
@@ -158,41 +196,67 @@ class PickTab:
         elif data["do"] == "remove":
             support.remove(data["member"])
         # Given back though it is the same: from now on Gradio counts the time it is kept anew.
-        return [support, *self._settle_all(query, support, point, prior, population)]
+        return [support, *self._settle_all(query, support, why, point, prior, population)]
 
     def _settle_all(
-        self, query: Shown | None, support: Support, point: str, prior: float, population: str
+        self,
+        query: Shown | None,
+        support: Support,
+        why: Kept,
+        point: str,
+        prior: float,
+        population: str,
     ) -> list[Any]:
         """The list and the answer for what is on the page now."""
-        return [*self._listed(support), self._settle(query, support, point, prior, population)]
+        answer = self._settle(query, support, why, point, prior, population)
+        return [*self._listed(support), answer]
 
     def _settle(
-        self, query: Shown | None, support: Support, point: str, prior: float, population: str
+        self,
+        query: Shown | None,
+        support: Support,
+        why: Kept,
+        point: str,
+        prior: float,
+        population: str,
     ) -> str:
         """The answer for what is on the page now, as HTML."""
         members = support.members
-        people = gallery(members.values(), self._verifier.origin.sha256)
         unused = cards.unused(members.values())
         if query is None and not members:
             return self._waiting
         if query is None or query.sighting is None:
             waiting = words.WAITING_QUERY if query is None else words.WAITING_FACE
             return cards.notice(f"{waiting} {unused}".strip())
-        if not len(people):
-            return cards.notice(unused or words.WAITING_PEOPLE)
         try:
-            found = self._verifier.pick(
-                query.sighting,
-                people,
-                operating_point=point,
-                none_prior=numbers.from_percent(prior),
-                population=population,
-                query_face=query.face,
-            )
+            found = self._picked(query, support, point, prior, population)
         except SiameseError as error:
             return str(cards.problem(Problem.of(error)))
+        if found is None:
+            return cards.notice(unused or words.WAITING_PEOPLE)
         pictures: dict[str, str] = {}
         for member in members.values():
             if member.embedding is not None:
                 pictures.setdefault(member.person, member.shown.picture)
-        return rankings.pick(found, pictures, note=unused)
+        best = winner(found, members.values())
+        reasons = why.of(query, best.seen) if best else None
+        return rankings.pick(found, pictures, note=unused, why=reasons)
+
+    def _picked(
+        self, query: Shown | None, support: Support, point: str, prior: float, population: str
+    ) -> Pick | None:
+        """Who is in the photo; None where there is no face to look for, or nobody to choose from.
+
+        Raises SiameseError as `Verifier.pick` does.
+        """
+        people = gallery(support.members.values(), self._verifier.origin.sha256)
+        if query is None or query.sighting is None or not len(people):
+            return None
+        return self._verifier.pick(
+            query.sighting,
+            people,
+            operating_point=point,
+            none_prior=numbers.from_percent(prior),
+            population=population,
+            query_face=query.face,
+        )

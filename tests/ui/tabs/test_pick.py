@@ -20,10 +20,10 @@ from ui.photo import Upload
 from ui.server.fields import PhotosInput
 from ui.tabs import pick
 from ui.tabs.pick import PickTab
-from ui.visit import Member, Problem, Shown, Support, gallery, look, person_of
+from ui.visit import Kept, Member, Problem, Shown, Support, gallery, look, person_of
 
 PORTRAIT = Upload("portrait.png", pictures.encoded(pictures.portrait()))
-BALANCED = ("balanced", 50.0, "anybody")
+BALANCED = (Kept(), "balanced", 50.0, "anybody")  # and "Why?" not asked
 
 
 def photos(*names: str) -> list[Upload]:
@@ -197,7 +197,7 @@ def test_people_are_joined_and_parted_with_one_press(
 
     def press(do: str, value: str) -> list[str]:
         event: Any = SimpleNamespace(_data={"do": do, "value": value})
-        assert visit.tab._try(visit.support, event)[-2] is visit.support
+        assert visit.tab._try(None, visit.support, *BALANCED, event)[-3] is visit.support
         return visit.people
 
     proposed = Proposals((("carl", "image"),), {})
