@@ -13,7 +13,7 @@ import pytest
 from benchmarks.rivals import __main__ as command
 from benchmarks.rivals import places, runner, scoreboard
 from siamese import Verifier
-from siamese.evaluation.verification import Pair
+from siamese.evaluation.pair_lists import Pair
 
 ROOT = Path(__file__).parent.parent
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.__main__ import _processor
 from benchmarks.rivals import places, scoreboard
-from siamese.evaluation.verification import Pair, read_lfw_pairs
+from siamese.evaluation.pair_lists import Pair, read_lfw_pairs
 
 ROOT = places.ROOT
 WORK = Path.home() / ".cache" / "siamese" / "rivals"

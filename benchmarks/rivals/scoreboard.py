@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from siamese.evaluation import metrics, verification
+from siamese.evaluation import metrics
+from siamese.evaluation.folds import fold_accuracy
 from siamese.evaluation.metrics import Scores
-from siamese.evaluation.verification import Pair
+from siamese.evaluation.pair_lists import Pair
 
 VIEW_2 = 6000  # pairs
 FEW = (
@@ -38,7 +39,7 @@ def figures(answers: Sequence[dict[str, Any]], pairs: Sequence[Pair]) -> dict[st
     scores = np.array([answer.get("score", np.nan) for answer in answers])
     said = np.array([bool(answer.get("same")) for answer in answers])
     if len(set(folds.tolist())) > 1:
-        found["accuracy"] = verification.fold_accuracy(scores, same, folds).accuracy
+        found["accuracy"] = fold_accuracy(scores, same, folds).accuracy
     found["own"] = {
         "accuracy": metrics.rate(int(((said == same) & ~failed).sum()), len(same)).to_dict(),
         "fmr": metrics.rate(int(said[~same].sum()), int((~same).sum())).to_dict(),

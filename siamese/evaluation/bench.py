@@ -28,11 +28,9 @@ from siamese.data.people import Part, Picture
 from siamese.data.pixels import damaged, load_cached
 from siamese.data.split import PEOPLE, Split, calibration_pictures, fits
 from siamese.errors import ImageError
-from siamese.evaluation import verification
 from siamese.evaluation.comparison import Comparison, Embeddings
 from siamese.evaluation.metrics import Scores
-from siamese.evaluation.pair_lists import PairSource
-from siamese.evaluation.verification import Pair
+from siamese.evaluation.pair_lists import Pair, PairSource, read_lfw_pairs
 from siamese.faces import CROPS_VERSION, Detector, detector_for
 from siamese.faces.detector import Face
 from siamese.faces.quality import QualityWarning, warnings_for
@@ -232,7 +230,7 @@ class Bench:
     @cached_property
     def pairs(self) -> list[Pair]:
         """The pairs of LFW's View 2."""
-        return verification.read_lfw_pairs(self.data / LFW_PAIRS)
+        return read_lfw_pairs(self.data / LFW_PAIRS)
 
     @cached_property
     def lfw_crops(self) -> Crops:

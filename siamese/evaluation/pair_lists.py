@@ -1,4 +1,4 @@
-"""Pairs of one's own: a CSV, a list in LFW's format, or drawn from folders of people."""
+"""Lists of pairs: a CSV, LFW's format, or drawn from folders of people."""
 
 import csv
 from collections.abc import Sequence
@@ -11,13 +11,22 @@ from scipy.sparse.csgraph import connected_components
 
 from siamese.data.people import family, numbers, photos_of
 from siamese.errors import InputError
-from siamese.evaluation.verification import Pair, read_lfw_pairs
 from siamese.photos import photos_below
 
 PAIR_LIST = "pairs.csv"
 ALL = "all"
 MOST_PAIRS = 500_000  # of either kind
 _SAME = {"0": False, "1": True}  # nothing else: some lists write impostors as -1 or 2
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two photos by name, whether they show one person, and the fold they belong to."""
+
+    a: str
+    b: str
+    same: bool
+    fold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,28 @@ def read_pair_list(path: Path) -> list[Pair]:
             f"Line {len(pairs) + 2} of {path} is not a pair; it must be a CSV in UTF-8 with the"
             " columns photo_a, photo_b, same (0 or 1), and, if wanted, fold (a number)."
         ) from error
+    return pairs
+
+
+def read_lfw_pairs(path: Path) -> list[Pair]:
+    """LFW's list: "folds, pairs" first, then `name i j` (genuine) or `name i name j` (impostor).
+
+    A list of one fold may begin with the number of pairs alone, as View 1's do. Photos are named
+    `Person/Person_0001.jpg`. Raises InputError where the list breaks its promise.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        *several, size = (int(word) for word in lines[0].split())
+        folds = several[0] if several else 1
+        pairs = [
+            _lfw_pair(line.split("\t"), position // (2 * size))
+            for position, line in enumerate(lines[1:])
+        ]
+    except (ValueError, IndexError) as error:
+        raise InputError(f"{path} is not a list of pairs in LFW's format ({error}).") from error
+    same = np.array([pair.same for pair in pairs])
+    if len(pairs) != 2 * size * folds or same.sum() != size * folds:
+        raise InputError(f"{path} promises {folds} folds of {size} + {size} pairs and differs.")
     return pairs
 
 
@@ -137,6 +168,18 @@ def _impostors(
         found = np.unique(np.concatenate([found, drawn]), axis=0)
         found = found[families[found[:, 0]] != families[found[:, 1]]]
     return _some(found, count, random)
+
+
+def _lfw_pair(words: Sequence[str], fold: int) -> Pair:
+    if len(words) == 3:
+        name, first, second = words
+        return Pair(_lfw_photo(name, first), _lfw_photo(name, second), True, fold)
+    name, first, other, second = words
+    return Pair(_lfw_photo(name, first), _lfw_photo(other, second), False, fold)
+
+
+def _lfw_photo(name: str, number: str) -> str:
+    return f"{name}/{name}_{int(number):04d}.jpg"
 
 
 def _check_photos(pairs: Sequence[Pair], data: Path, where: str) -> None:

@@ -10,10 +10,6 @@ How a photo is searched, in looks that go from cheap to expensive:
    or upside down, with wrong landmarks, but seldom with such a score; the best orientation wins,
    if it is clearly better than the photo as it is;
 4. where all that finds nothing, or on request: at a larger size, for small faces in large photos.
-
-Which face comes first when there are several: the most prominent, that is the widest, where a face
-in a corner counts half of one in the centre. The plain largest is often somebody passing close by
-at the edge; the best score says only how sure it is that there is a face.
 """
 
 import math
@@ -28,6 +24,7 @@ from pydantic.dataclasses import dataclass
 
 from siamese.faces.alignment import Alignment, Point, crop_scale, cut, misfit, source_box
 from siamese.faces.mtcnn import Cascade, Found
+from siamese.faces.prominence import prominence
 from siamese.photos import Box, Photo
 from siamese.values import STRICT, Value
 
@@ -176,18 +173,6 @@ class FaceDetector:
 def lies(turned: float, upright: float) -> bool:
     """Whether a photo lies on its side, by its best scores (0..1) turned and as it is."""
     return UPRIGHT_FIRST * (1 - turned) < 1 - upright
-
-
-def prominence(box: Box, size: tuple[int, int]) -> float:
-    """How much a face stands out: its width and height in px, less towards the picture's corners.
-
-    The geometric mean of the sides, times 1 in the centre of the photo (width, height) down to 1/2
-    in its corners.
-    """
-    side = math.sqrt(max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1]))
-    half = math.hypot(size[0], size[1]) / 2
-    offset = math.hypot((box[0] + box[2] - size[0]) / 2, (box[1] + box[3] - size[1]) / 2)
-    return side * (1 - 0.5 * min(1.0, offset / half))
 
 
 def _working_scale(size: tuple[int, int], side: int, pixels: int) -> float:

@@ -13,8 +13,9 @@ from siamese.calibration import Bounds, DecisionRule, OperatingPoint
 from siamese.errors import InputError
 from siamese.evaluation import metrics, verification
 from siamese.evaluation.comparison import BLOCK, Comparison, Embeddings
+from siamese.evaluation.folds import best_threshold, fold_accuracy
 from siamese.evaluation.metrics import Scores
-from siamese.evaluation.verification import Pair
+from siamese.evaluation.pair_lists import Pair, read_lfw_pairs
 from siamese.network import NetworkConfig, Siamese
 from tests.evaluation.toys import SIZE, comparison, people
 
@@ -58,7 +59,7 @@ def test_embeddings_know_their_failures() -> None:
 def test_lfw_pairs_are_read(tmp_path: Path) -> None:
     path = tmp_path / "pairs.txt"
     path.write_text("2\t1\nA_B\t1\t4\nA_B\t1\tC\t12\nC\t2\t3\nC\t2\tA_B\t3\n")
-    assert verification.read_lfw_pairs(path) == [
+    assert read_lfw_pairs(path) == [
         Pair("A_B/A_B_0001.jpg", "A_B/A_B_0004.jpg", True, 0),
         Pair("A_B/A_B_0001.jpg", "C/C_0012.jpg", False, 0),
         Pair("C/C_0002.jpg", "C/C_0003.jpg", True, 1),
@@ -71,7 +72,7 @@ def test_a_broken_list_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "pairs.txt"
     path.write_text(content)
     with pytest.raises(InputError, match=r"pairs\.txt"):
-        verification.read_lfw_pairs(path)
+        read_lfw_pairs(path)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -81,7 +82,7 @@ def test_best_threshold_by_trying_all(seed: int) -> None:
     scores = (random.normal(size=40) + same).round(1)
     tried = np.concatenate([np.unique(scores) - 1e-6, [99]])
     most = max(np.mean((scores >= t) == same) for t in tried)
-    found = verification.best_threshold(scores, same)
+    found = best_threshold(scores, same)
     assert np.mean((scores >= found) == same) == most
 
 
@@ -89,11 +90,11 @@ def test_fold_accuracy_by_hand() -> None:
     """Fold 1 is shifted upwards, so the threshold of fold 0 cuts it wrongly, and the reverse."""
     scores = np.array([1.0, 0.0, 11.0, 10.0])
     same = np.array([True, False, True, False])
-    found = verification.fold_accuracy(scores, same, np.array([0, 0, 1, 1]))
+    found = fold_accuracy(scores, same, np.array([0, 0, 1, 1]))
     assert found.thresholds == (10.5, 0.5)
     assert found.accuracies == (0.5, 0.5)
     assert found.standard_error == 0
-    mixed = verification.fold_accuracy(scores, same, np.array([0, 1, 0, 1]))
+    mixed = fold_accuracy(scores, same, np.array([0, 1, 0, 1]))
     assert mixed.failed_pairs == 0
 
 
@@ -101,7 +102,7 @@ def test_standard_error_is_that_of_the_mean() -> None:
     random = np.random.default_rng(0)
     same = np.tile([True, False], 500)
     folds = np.repeat(np.arange(10), 100)
-    found = verification.fold_accuracy(random.normal(size=1000) + 2 * same, same, folds)
+    found = fold_accuracy(random.normal(size=1000) + 2 * same, same, folds)
     expected = np.std(found.accuracies, ddof=1) / np.sqrt(10)
     assert found.standard_error == pytest.approx(expected)
     assert found.accuracy == pytest.approx(np.mean(found.accuracies))
@@ -114,7 +115,7 @@ def test_pairs_without_a_face_are_errors_whatever_they_show() -> None:
     scores = np.where(same, 5.0, -5.0)
     folds = np.repeat([0, 1], 10)
     scores[[0, 1, 13]] = np.nan  # genuine, impostor; impostor
-    found = verification.fold_accuracy(scores, same, folds)
+    found = fold_accuracy(scores, same, folds)
     assert found.accuracies == (0.8, 0.9)
     assert found.accuracy_scored == 1
     assert found.failed_pairs == 3
@@ -136,9 +137,9 @@ def test_no_pair_helps_to_choose_its_own_threshold() -> None:
     random = np.random.default_rng(3)
     same, scores = random.random(100) < 0.5, random.normal(size=100)
     folds = np.repeat(np.arange(5), 20)
-    before = verification.fold_accuracy(scores, same, folds)
+    before = fold_accuracy(scores, same, folds)
     flipped = np.where(folds == 2, ~same, same)
-    after = verification.fold_accuracy(scores, flipped, folds)
+    after = fold_accuracy(scores, flipped, folds)
     assert after.thresholds[2] == before.thresholds[2]
     assert after.accuracies[2] == pytest.approx(1 - before.accuracies[2])
 

@@ -15,7 +15,8 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from benchmarks.scenes import Place, Portrait, background, compose, found, group, lfw_portraits
 from siamese.errors import ImageError
-from siamese.faces.detector import Alignment, Face, FaceDetector, lies, prominence
+from siamese.faces.detector import Alignment, Face, FaceDetector, lies
+from siamese.faces.prominence import prominence
 from siamese.photos import Photo, load
 from tests.pictures import PORTRAIT_FACE, PORTRAIT_LANDMARKS, encoded, exif, oriented, portrait
 

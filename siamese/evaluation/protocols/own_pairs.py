@@ -13,9 +13,8 @@ from siamese.calibration import DecisionRule
 from siamese.evaluation import card, metrics, plots, verification
 from siamese.evaluation.bench import Bench, PhotoSet, embed_photos, pair_scores
 from siamese.evaluation.metrics import Scores
-from siamese.evaluation.pair_lists import PAIR_LIST, people_in
+from siamese.evaluation.pair_lists import PAIR_LIST, Pair, people_in
 from siamese.evaluation.protocol import Protocol
-from siamese.evaluation.verification import Pair
 
 PAIR_SCORES, REPORT, PLOTS = "pair_scores.csv", "report.html", "pairs"
 MEASURED_ON = "pairs of one's own"

@@ -19,8 +19,8 @@ from siamese.evaluation.bench import (
     embed_photos,
     pair_scores,
 )
+from siamese.evaluation.pair_lists import Pair
 from siamese.evaluation.protocol import Protocol
-from siamese.evaluation.verification import Pair
 
 LFW_FACE = 125  # px; median height of the detector's box in LFW's photos
 

@@ -8,8 +8,8 @@ import numpy as np
 from siamese.calibration import CAREFUL
 from siamese.evaluation import metrics
 from siamese.evaluation.bench import LFW, LFW_PAIRS, Bench
+from siamese.evaluation.pair_lists import Pair
 from siamese.evaluation.protocol import Protocol
-from siamese.evaluation.verification import Pair
 from siamese.faces.quality import Flag
 
 

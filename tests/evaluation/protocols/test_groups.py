@@ -10,8 +10,8 @@ from PIL import Image
 from siamese.data.populations import Labels
 from siamese.errors import InputError
 from siamese.evaluation import metrics
+from siamese.evaluation.pair_lists import Pair
 from siamese.evaluation.protocols import groups, robustness
-from siamese.evaluation.verification import Pair
 
 
 def test_labels_are_read_from_names() -> None:

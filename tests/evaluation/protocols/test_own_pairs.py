@@ -17,9 +17,9 @@ from siamese.commands import exit_codes
 from siamese.errors import InputError
 from siamese.evaluation import evaluate, metrics, pair_lists
 from siamese.evaluation.metrics import Scores
-from siamese.evaluation.pair_lists import PairSource, draw, people_in, read_pair_list
+from siamese.evaluation.pair_lists import Pair, PairSource, draw, people_in, read_pair_list
 from siamese.evaluation.protocols.own_pairs import intervals
-from siamese.evaluation.verification import Pair, answered
+from siamese.evaluation.verification import answered
 from siamese.training.calibrate import calibrate
 from siamese.verifier import Verifier
 from tests import small_checkpoints

@@ -11,9 +11,9 @@ from siamese.data.collection import Collection
 from siamese.data.people import Part
 from siamese.data.split import calibration_pictures
 from siamese.evaluation.comparison import Comparison
+from siamese.evaluation.pair_lists import Pair
 from siamese.evaluation.protocols import warnings, worse_photos
 from siamese.evaluation.protocols.worse_photos import DEGRADATIONS, Seen, Trial
-from siamese.evaluation.verification import Pair
 from siamese.faces.detector import FaceDetector
 from siamese.faces.quality import Flag
 from siamese.network import NetworkConfig, Siamese
