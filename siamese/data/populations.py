@@ -104,9 +104,12 @@ def _of_one_age(
     population: str,
     kind: Callable[[Labels], tuple[str, ...] | None],
 ) -> Alike:
-    """All pairs of one `kind`, which is None for who is of none, and of nearly one age."""
-    known = [(row, who) for row, p in enumerate(pictures) if (who := labels_of(p.name))]
-    ours = [(row, who.age, of) for row, who in known if (of := kind(who))]
+    """All pairs of one `kind`, which is None for who is of none, of one source and nearly one age.
+
+    Two sources differ in how their pictures were taken, which would tell people apart for free.
+    """
+    known = [(row, p.source, who) for row, p in enumerate(pictures) if (who := labels_of(p.name))]
+    ours = [(row, who.age, (source, *of)) for row, source, who in known if (of := kind(who))]
     rows = np.array([row for row, *_ in ours], np.int64)
     ages = np.array([age for _, age, _ in ours], np.int64)
     kinds = numbers(["/".join(of) for *_, of in ours])

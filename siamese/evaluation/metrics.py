@@ -127,17 +127,37 @@ def clustered_rate(hits: np.ndarray, clusters: Sequence[Hashable], seed: int = 0
 
 
 def rate_among(hits: np.ndarray, people: np.ndarray) -> Rate:
-    """The rate of `hits`, bool (N,), over pairs of these `people`, int (N, 2).
+    """The rate of `hits`, bool (N,), over pairs of `people`, int (N, 2): see `rates_among`."""
+    return rates_among(hits.astype(float), people, [1.0])[0]
 
-    The interval is the widest of three: the exact one over pairs, the same with all pairs of the
+
+def rates_among(scores: np.ndarray, people: np.ndarray, thresholds: Sequence[float]) -> list[Rate]:
+    """The rates of `scores` (N,) at or above each threshold, over pairs of `people`, int (N, 2).
+
+    Each interval is the widest of three: the exact one over pairs, the same with all pairs of the
     same two people counted as one, and a bootstrap over people.
     """
-    exact = rate(int(np.count_nonzero(hits)), len(hits))
-    apart, of = np.unique(np.sort(people, axis=1), axis=0, return_inverse=True)
-    errors, trials = np.bincount(of.ravel(), hits), np.bincount(of.ravel())
-    again = [(float(w @ errors), float(w @ trials)) for w in redrawn(apart)]
-    found = widened(exact, np.array([wrong / max(1.0, drawn) for wrong, drawn in again]))
-    low, high = _interval(exact.value * len(apart), len(apart))
+    order = np.argsort(-scores, kind="stable")
+    hits = np.searchsorted(-scores[order], -np.asarray(thresholds), side="right")
+    again = np.array([_shares(weights, hits) for weights in redrawn(people[order])])
+    low, high = np.sort(people, axis=1).T
+    apart = len(np.unique(low * (int(people.max()) + 1) + high))
+    return [
+        _among(rate(int(count), len(scores)), apart, resampled)
+        for count, resampled in zip(hits, again.T, strict=True)
+    ]
+
+
+def _shares(weights: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """What share of all weights (N,) the first ones have, for each of these counts (K,)."""
+    totals = np.concatenate([[0], np.cumsum(weights)])
+    return np.asarray(totals[counts] / max(1, totals[-1]))
+
+
+def _among(exact: Rate, apart: int, resampled: np.ndarray) -> Rate:
+    """The rate with the widest interval; `apart` pairs of people are behind its trials."""
+    found = widened(exact, resampled)
+    low, high = _interval(exact.value * apart, apart)
     return Rate(exact.errors, exact.trials, min(found.low, low), max(found.high, high))
 
 

@@ -3,12 +3,12 @@
 Pure functions of score arrays. A score of NaN stands for a pair one of whose photos had no face.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from siamese.calibration import DecisionRule, FalseMatchCurve, OperatingPoint, Rate
+from siamese.calibration import DecisionRule, FalseMatchCurve, OperatingPoint
 from siamese.evaluation import metrics
 from siamese.evaluation.folds import fold_accuracy
 from siamese.evaluation.metrics import Scores
@@ -75,12 +75,12 @@ def points_report(
 
 
 def false_match_curve(
-    impostor: np.ndarray, on: str, count: Callable[[np.ndarray], Rate] | None = None
+    impostor: np.ndarray, on: str, people: np.ndarray | None = None
 ) -> FalseMatchCurve:
     """How many impostor scores (N,) lie at or above each of about a hundred levels.
 
-    `count` makes a rate of which of them do, bool (N,); by default all pairs are independent. A
-    level for each of the highest scores, then one for every 5 % more: far less than the 95 %
+    `people`, int (N, 2), are those of the pairs, where they share them: see `metrics.rates_among`.
+    A level for each of the highest scores, then one for every 5 % more: far less than the 95 %
     interval is wide. Levels have four decimals, rounded down, and are counted at that value.
     """
     ordered = np.sort(np.asarray(impostor, np.float64))
@@ -91,9 +91,13 @@ def false_match_curve(
         rank = max(rank + 1, int(rank * LEVEL_STEP))
     rounded = {float(np.floor(ordered[-rank] * 1e4) / 1e4) for rank in ranks}
     rounded.add(float(np.floor(ordered[-1] * 1e4 + 1) / 1e4))  # above all of them
+    limits = sorted(rounded)
+    if people is None:
+        rates = [metrics.false_match_rate(ordered, level) for level in limits]
+    else:
+        rates = metrics.rates_among(impostor, people, limits)
     levels: dict[int, tuple[float, int, float, float]] = {}
-    for level in sorted(rounded):
-        found = count(impostor >= level) if count else metrics.false_match_rate(ordered, level)
+    for level, found in zip(limits, rates, strict=True):
         levels.setdefault(found.errors, (level, found.errors, found.low, found.high))
     return FalseMatchCurve(on, len(ordered), tuple(levels.values()))
 

@@ -229,11 +229,7 @@ def _crossed_decision(compare: Comparison, found: Collection) -> DecisionRule:
         points,
         thresholds.different_below,
         fitting.fit_support(compare, found, RUNTIME_METHOD),
-        false_match_curve(
-            impostor.logits,
-            CROSS_VALIDATED,
-            lambda hits: metrics.rate_among(hits, impostor.people),
-        ),
+        false_match_curve(impostor.logits, CROSS_VALIDATED, impostor.people),
         fitting.fit_bounds(Scores(genuine.logits, impostor.logits), _paired(found, pairs)),
     )
 

@@ -91,7 +91,7 @@ def _population(
             for point, threshold in thresholds.points.items()
         ),
         thresholds.different_below,
-        false_match_curve(measured.impostor, on),
+        false_match_curve(measured.impostor, on, report.people),
         fitting.fit_bounds(fitted),
     )
 

@@ -190,6 +190,41 @@ def test_intervals_allow_for_what_pairs_share() -> None:
     assert found.high - found.low > 2 * (exact.high - exact.low)
 
 
+def test_many_thresholds_are_counted_as_one_is(rule: DecisionRule) -> None:
+    """Against each drawn person's pairs added up by hand."""
+    random = np.random.default_rng(3)
+    people = random.integers(40, size=(900, 2))
+    scores = np.round(random.normal(size=900) + people[:, 0] / 20, 1)  # with ties
+    levels = [-9.0, 0.5, 1.3, 2.0, 99.0]
+    for level, found in zip(levels, metrics.rates_among(scores, people, levels), strict=True):
+        hits = scores >= level
+        drawn = [float(w @ hits) / float(w.sum()) for w in metrics.redrawn(people)]
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        assert (found.errors, found.trials) == (hits.sum(), 900)
+        assert found.low <= low + 1e-12 and found.high >= high - 1e-12
+        assert found == metrics.rate_among(hits, people)
+
+
+def test_curves_allow_for_what_pairs_share(rule: DecisionRule) -> None:
+    for population in rule.populations:
+        for _, errors, low, high in population.false_matches.levels:
+            exact = metrics.rate(errors, population.false_matches.trials)
+            assert low <= exact.low and high >= exact.high
+        point = population.operating_points[0]
+        near = population.false_matches.at(point.threshold)
+        assert near.low == pytest.approx(point.fmr.low, rel=0.3, abs=1e-3)
+        assert near.high == pytest.approx(point.fmr.high, rel=0.3, abs=1e-3)
+
+
+def test_children_of_two_sources_are_no_pair(aged: Collection) -> None:
+    """How pictures were taken tells two sources apart for free, which would dilute the rate."""
+    half = [replace(p, source="c.zip") if n % 2 else p for n, p in enumerate(aged.pictures)]
+    for name in (PEERS, CHILDREN):
+        rows = PAIRS[name](half).rows
+        assert len(rows) and (rows.sum(axis=1) % 2 == 0).all()
+        assert len(rows) < len(PAIRS[name](aged.pictures).rows)
+
+
 def test_a_population_has_a_rising_scale(rule: DecisionRule) -> None:
     for population in rule.populations:
         assert population.scale > 0
