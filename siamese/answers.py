@@ -5,15 +5,26 @@ it and publishes its JSON schema, whose descriptions are the docstrings here. A 
 away and never changes its meaning without another `schema_version`; new ones may come.
 """
 
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import field, fields
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, overload
 
 import numpy as np
-from pydantic import PlainSerializer, WithJsonSchema
+from pydantic import PlainSerializer, WithJsonSchema, WrapValidator
 from pydantic.dataclasses import dataclass
 
-from siamese.calibration import Decided, Judgement, Named, OperatingPoint, Similar, Support
+from siamese.calibration import (
+    Decided,
+    Decision,
+    Judgement,
+    Named,
+    OperatingPoint,
+    Similar,
+    Strength,
+    Support,
+)
 from siamese.explain import PATCH
 from siamese.faces.detector import Face
 from siamese.faces.quality import QualityWarning
@@ -186,6 +197,59 @@ class Candidate(Value):
     """What a comparison with this person alone would say."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Ranking(Sequence[Candidate]):
+    """Candidates, most probable first; each is made when it is asked for, since they may be many.
+
+    `names` (K) are everybody's, `order` (K,) int64 are their places in them; of each in that order
+    the `shares`, `logits`, `log10` of the bounded likelihood ratios, and `counts` of photos (K,).
+    """
+
+    names: Sequence[str]
+    order: np.ndarray
+    shares: np.ndarray
+    logits: np.ndarray
+    log10: np.ndarray
+    counts: np.ndarray
+    decide: Callable[[float], Decision]
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @overload
+    def __getitem__(self, place: int) -> Candidate: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Candidate]: ...
+
+    def __getitem__(self, place: int | slice) -> Candidate | list[Candidate]:
+        if isinstance(place, slice):
+            return [self[number] for number in range(len(self))[place]]
+        logit, log10 = float(self.logits[place]), float(self.log10[place])
+        return Candidate(
+            identity=self.names[self.order[place]],
+            probability=float(self.shares[place]),
+            logit=logit,
+            log10_likelihood_ratio=log10,
+            support=Strength.of(log10),
+            num_photos=int(self.counts[place]),
+            decision=self.decide(logit),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ranking) and [*self] == [*other]
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+# What is a `Ranking` already has been checked; pydantic would make all of it.
+Ranked = Annotated[
+    Sequence[Candidate],
+    WrapValidator(lambda given, check: given if isinstance(given, Ranking) else check(given)),
+    PlainSerializer(list, return_type=list[Candidate]),
+]
+
+
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Unusable(Value):
     """A support photo that was left out, and why."""
@@ -226,7 +290,7 @@ class Pick(Answer):
     """Null where nobody is named: none of these, or `undecided`."""
     margin: float
     """The winner's probability less that of the runner-up."""
-    ranking: tuple[Candidate, ...]
+    ranking: Ranked
     """Most probable first; with `none_probability` the probabilities sum to 1."""
     none_probability: float
     none_prior: float

@@ -6,6 +6,7 @@ Tensors or arrays in and out. It knows nothing of photos, faces, files or thresh
 import copy
 import dataclasses
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -30,6 +31,7 @@ LISTED = Field(strict=False)  # a list will do too: JSON has no tuples
 
 FARTHEST = 256.0  # above any isolation, so that what is stored is never negative
 NEAREST = 4  # centres of the cohort around a face
+BLOCK = 256  # embeddings that are compared at a time in a search
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -275,9 +277,32 @@ class Head:
     def related(
         self, a: np.ndarray, b: np.ndarray, isolation_a: np.ndarray, isolation_b: np.ndarray
     ) -> np.ndarray:
-        """The same where the isolations (...) are known, as those of a gallery are."""
+        """The same where the isolations (...) are known."""
         raised = self.relative / 2 * (isolation_a + isolation_b)
         return self.bias - np.abs(a - b) @ self.weights + raised
+
+    def search(self, query: np.ndarray, rows: np.ndarray, isolation: np.ndarray) -> np.ndarray:
+        """Logits (K,) of one embedding (D,) against many (K, D) of known isolations (K,).
+
+        Each of torch's threads takes a part, in blocks that fit the processor's cache: the rows,
+        which may lie on disk, are read once, and nothing else is.
+        """
+        distances = np.empty(len(rows), self.DTYPE)
+
+        def measure(part: np.ndarray, found: np.ndarray) -> None:
+            apart = np.empty((min(BLOCK, len(part)), len(query)), self.DTYPE)
+            for start in range(0, len(part), BLOCK):
+                block = part[start : start + BLOCK]
+                here = apart[: len(block)]
+                np.abs(np.subtract(block, query, out=here), out=here)
+                np.vecdot(here, self.weights, out=found[start : start + BLOCK])
+
+        threads = min(torch.get_num_threads(), -(-len(rows) // BLOCK))
+        parts = np.array_split(np.asarray(rows), threads), np.array_split(distances, threads)
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(measure, *parts))
+        raised = self.relative / 2 * (self.isolation(query) + isolation)
+        return self.bias - distances + raised
 
     def isolation(self, embeddings: np.ndarray) -> np.ndarray:
         """Mean distance of embeddings (..., D) to the nearest of the cohort: (...); else 0."""

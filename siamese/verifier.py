@@ -19,7 +19,6 @@ import torch
 from siamese import pretrained
 from siamese.answers import (
     SAME_PHOTO,
-    Candidate,
     Doubtful,
     Explanation,
     Grid,
@@ -27,6 +26,7 @@ from siamese.answers import (
     PhotoFaces,
     Pick,
     Proposals,
+    Ranking,
     Unusable,
     Verification,
 )
@@ -35,7 +35,6 @@ from siamese.calibration import (
     LN10,
     DecisionRule,
     OperatingPoint,
-    Strength,
     check_prior,
 )
 from siamese.checkpoint import Checkpoint
@@ -55,7 +54,6 @@ BATCH = 32  # photos in memory at a time
 MOST_PROPOSED = 200  # photos of a gallery that are compared each with each
 TOLD = 1e6  # the logit of two photos that somebody says are one person's
 _Embedded = tuple[np.ndarray, tuple[QualityWarning, ...]]
-SEARCHED = 256  # embeddings of a gallery compared at a time
 
 if hasattr(os, "register_at_fork"):
     # A process that is forked has none of torch's threads, and would wait for them for ever.
@@ -323,7 +321,7 @@ class Verifier:
             embedding = self._embed([asked.face])[0]
         with clock("compare"):
             ranking, none, named = self._rank(embedding, enrolled.gallery, rule, point, none_prior)
-        runners = sorted([*(candidate.probability for candidate in ranking), none], reverse=True)
+        runners = sorted([*ranking.shares[:2].tolist(), none], reverse=True)
         return Pick(
             identity=ranking[0].identity if named else None,
             margin=runners[0] - runners[1],
@@ -400,12 +398,12 @@ class Verifier:
         the same at the default operating point, and several where they are less alike than at a
         likelihood ratio of 1. Nothing for more than `MOST_PROPOSED` photos.
         """
-        names, counts = list(gallery.photos), [len(rows) for rows in gallery.photos.values()]
-        if sum(counts) > MOST_PROPOSED:
+        names, counts = list(gallery.photos), gallery.means()[1]
+        if counts.sum() > MOST_PROPOSED:
             return Proposals()
         logits = self._matrix(np.concatenate([*gallery.photos.values()]))
-        ends = np.cumsum(counts)
-        people = [list(range(end - count, end)) for end, count in zip(ends, counts, strict=True)]
+        ends = np.cumsum(counts).tolist()
+        people = [[*range(end - count, end)] for end, count in zip(ends, counts, strict=True)]
         owner = np.repeat(np.arange(len(names)), counts)
         inside = [groups(logits[np.ix_(rows, rows)], 0.0) for rows in people]
         one = [rows for rows, parts in zip(people, inside, strict=True) if len(parts) == 1]
@@ -425,7 +423,7 @@ class Verifier:
 
         Raises InputError where there are too many photos to compare each with each.
         """
-        if sum(len(rows) for rows in gallery.photos.values()) > MOST_PROPOSED:
+        if gallery.means()[1].sum() > MOST_PROPOSED:
             raise InputError(
                 f"Grouping compares each photo with each other, {MOST_PROPOSED} at most; leave it"
                 " out, or give fewer photos."
@@ -525,13 +523,9 @@ class Verifier:
         return self._head(a, b)
 
     def _search(self, query: np.ndarray, gallery: Gallery) -> np.ndarray:
-        """Logits (K,) of one embedding (D,) against the people of a gallery, in small blocks."""
-        people, isolation = gallery.means()[0], gallery.isolation(self._head.isolation)
-        own = self._head.isolation(query)
-        blocks = [slice(start, start + SEARCHED) for start in range(0, len(people), SEARCHED)]
-        return np.concatenate(
-            [self._head.related(query, people[rows], own, isolation[rows]) for rows in blocks]
-        )
+        """Logits (K,) of one embedding (D,) against the people of a gallery."""
+        isolation = gallery.isolation(self._head.isolation)
+        return self._head.search(query, gallery.means()[0], isolation)
 
     def _sightings(
         self, photos: Sequence[Photo | Sighting], more: bool, clock: "_Clock"
@@ -666,7 +660,7 @@ class Verifier:
         rule: DecisionRule,
         point: OperatingPoint,
         none_prior: float,
-    ) -> tuple[tuple[Candidate, ...], float, bool]:
+    ) -> tuple[Ranking, float, bool]:
         """Candidates, most probable first, the probability of "none of these", and whether the
         first is named."""
         counts = gallery.means()[1]
@@ -674,23 +668,9 @@ class Verifier:
         ratios = rule.bounded(logits)
         shares, none, named = rule.pick(logits, point, none_prior)
         order = np.argsort(-logits, kind="stable")  # several may lie beyond the bound
-        names = list(gallery.photos)
         columns = (shares[order], logits[order], ratios[order] / LN10, counts[order])
-        ranking = tuple(
-            Candidate(
-                identity=names[k],
-                probability=share,
-                logit=logit,
-                log10_likelihood_ratio=log10,
-                support=Strength.of(log10),
-                num_photos=count,
-                decision=rule.decide(logit, point),
-            )
-            for k, share, logit, log10, count in zip(
-                order.tolist(), *(column.tolist() for column in columns), strict=True
-            )
-        )
-        return ranking, none, named is not None
+        decide = partial(rule.decide, point=point)
+        return Ranking([*gallery.photos], order, *columns, decide), none, named is not None
 
     def _load(self, role: str, source: Source | Sighting) -> Photo | Sighting:
         return source if isinstance(source, Sighting) else self.load(source, role=role)

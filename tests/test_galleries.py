@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from siamese import Verifier
+from siamese import Verifier, answers
 from siamese import __main__ as cli
+from siamese.answers import Candidate
 from siamese.errors import InputError
 from siamese.network import Head
 from siamese.support import Gallery, Listed
@@ -95,7 +96,9 @@ def test_several_processes_embed_the_same(
     assert "unchanged photos: 12\n" in capsys.readouterr().err
 
 
-def test_a_hundred_thousand_people_stay_on_disk(verifier: Verifier, tmp_path: Path) -> None:
+def test_a_hundred_thousand_people_stay_on_disk(
+    verifier: Verifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = np.random.default_rng(0).normal(size=(100_000, 16)).astype(np.float32)
     names = [f"person {number}" for number in range(len(rows))]
     by_name = dict(zip(names, rows[:, None], strict=True))
@@ -115,6 +118,22 @@ def test_a_hundred_thousand_people_stay_on_disk(verifier: Verifier, tmp_path: Pa
         raise AssertionError
 
     assert loaded.isolation(measured_again).shape == (100_000,)
+
+    made: list[str] = []
+
+    def counted(**fields: Any) -> Candidate:
+        made.append(fields["identity"])
+        return Candidate(**fields)
+
+    monkeypatch.setattr(answers, "Candidate", counted)
+    found = verifier.pick(verifier.find(world.picture("a", 0, 40)), loaded)
+    assert len(found.ranking) == 100_000 and not made, "made when they are asked for"
+    first, second = found.ranking[:2]
+    assert made == [first.identity, second.identity]
+    shares = sorted([first.probability, second.probability, found.none_probability])
+    assert found.margin == pytest.approx(shares[2] - shares[1])
+    assert found.ranking[-1].logit <= second.logit <= first.logit
+    assert found.ranking.shares.sum() + found.none_probability == pytest.approx(1)
 
 
 @pytest.mark.parametrize("change", ["huge", "not finite", "counts", "names", "hashes", "cut"])
