@@ -98,7 +98,7 @@ def test_people_far_apart_are_found_and_more_is_joined_where_more_may_be_false()
 def test_the_expected_share_of_false_joins_by_its_formula() -> None:
     joins = Joins(np.array([[0, 1], [2, 3], [4, 5]]), np.array([4.0, 1.0, -6.0]))
     found = joins.expected_false()
-    odds = [np.exp(1.27 * logit + 3.02) / k for logit, k in ((4, 4), (1, 3), (-6, 2))]
+    odds = [np.exp(1.04 * logit + 3.38) / k for logit, k in ((4, 4), (1, 3), (-6, 2))]
     each = [1 / (1 + value) for value in odds]
     assert found == pytest.approx(np.cumsum(each) / (1, 2, 3))
     assert joins.labels(0).tolist() == [0, 1, 2, 3] and len(set(joins.labels(3).tolist())) == 1
