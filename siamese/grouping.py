@@ -25,8 +25,8 @@ from siamese.support import apart
 from siamese.values import STRICT
 from siamese.verifier import Progress, Verifier
 
-# The odds that a join is right are exp(SCALE * logit + OFFSET) / K: fitted to the embedded checkpoint
-# on all validation people of CelebA, 25 to 369 of them at a time, by logistic regression on the joins
+# The odds that a join is right are exp(SCALE * logit + OFFSET) / K: fitted to the embedded weights
+# on all validation people of CelebA, 25 to 369 of them at a time, by logistic fit on the joins
 # at 0 to 8, above which errors are those of the labels. Left free in it, the power of K came out as
 # 0.96. Other weights have others: those of the checkpoint before were 1.27 and 3.02.
 SCALE, OFFSET = 1.04, 3.38
