@@ -34,11 +34,14 @@ from siamese import SiameseError, Verifier, pretrained  # noqa: E402
 from siamese.checkpoint import DRAWINGS  # noqa: E402
 from siamese.photos import DecoderProcess, Load, load  # noqa: E402
 from ui import words  # noqa: E402
-from ui.api import errors, mcp, openapi, routes  # noqa: E402
+from ui.api import english, errors, mcp, openapi, routes  # noqa: E402
 from ui.html import about  # noqa: E402
 from ui.html.model_card import model_card  # noqa: E402
+from ui.languages import ENGLISH, LANGUAGES, speaking  # noqa: E402
 from ui.server import forgetting, guard  # noqa: E402
+from ui.server.speaking import Speaking  # noqa: E402
 from ui.server.store import Store  # noqa: E402
+from ui.tabs.components import Panel  # noqa: E402
 from ui.tabs.drawings import AnyTab  # noqa: E402
 from ui.tabs.options import POOL, POOL_SIZE  # noqa: E402
 from ui.tabs.pick import PickTab  # noqa: E402
@@ -52,15 +55,28 @@ MAX_VISITS = 500  # in memory; the one that was idle for longest is dropped
 
 
 def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None) -> gr.Blocks:
-    """The page and its two named endpoints, answering with this verifier.
+    """The page in all languages and its two named endpoints, answering with this verifier.
 
     `drawings` compares drawn characters; by default the embedded checkpoint for these.
     `notice` is what visitors must know about the checkpoint, on top of the page.
     """
+    drawings = drawings or Verifier(pretrained.load(DRAWINGS), verifier.load)
+    translations = {}
+    for code in LANGUAGES.keys() - {ENGLISH}:
+        with speaking(code):
+            translations[code] = _page(verifier, notice, drawings, {})
+    return _page(verifier, notice, drawings, translations).queue(max_size=MAX_WAITING)
+
+
+def _page(
+    verifier: Verifier, notice: str, drawings: Verifier, translations: dict[str, gr.Blocks]
+) -> gr.Blocks:
+    """The page in the language that is spoken, with what it is in the others."""
     with errors.Page(
         title=words.TITLE, analytics_enabled=False, delete_cache=(60, 60 * MINUTES)
     ) as page:
-        gr.HTML(about.header(), apply_default_css=False)
+        page.translations = translations
+        head = Panel(about.header())
         if notice:
             gr.HTML(about.notice(notice), apply_default_css=False)
         with gr.Tabs():
@@ -69,7 +85,6 @@ def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None
             with gr.Tab(words.TAB_PICK, id="pick") as pick:
                 pick_tab = PickTab(verifier, MINUTES)
             with gr.Tab(words.TAB_ANY, id="any") as anything:
-                drawings = drawings or Verifier(pretrained.load(DRAWINGS), verifier.load)
                 any_tab = AnyTab(drawings, MINUTES)
         clear = gr.Button(words.CLEAR, variant="secondary", size="sm", elem_classes="clear")
         gr.HTML(about.honesty(MINUTES), apply_default_css=False)
@@ -87,17 +102,19 @@ def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None
         def leave(request: gr.Request) -> None:
             forgetting.leave(request.session_hash)
 
-        clear.click(
-            clear_photos,
-            None,
-            [*verify_tab.outputs, *pick_tab.outputs, *any_tab.outputs],
-            api_visibility="private",
+        shown = [*verify_tab.outputs, *pick_tab.outputs, *any_tab.outputs]
+        clear.click(clear_photos, None, shown, api_visibility="private")
+        texts = page.texts(but=shown)
+        changed = head.act(
+            lambda: page.again(texts), None, [*texts], api_visibility="private", queue=True
         )
+        for tab in (verify_tab, pick_tab, any_tab):
+            changed = tab.say_again(changed)
         page.unload(leave)
         for tab in (verify_tab, pick_tab, any_tab):
             tab.settings.keep(page)
         routes.add(page, verifier, POOL, POOL_SIZE)
-    return page.queue(max_size=MAX_WAITING)
+    return page
 
 
 def _who_answers(verifier: Verifier, head: tuple[str, ...], kind: str) -> None:
@@ -124,7 +141,7 @@ def launch_options() -> dict[str, Any]:
     folder = Path(__file__).parent / "ui" / "html"
     return {
         "app_kwargs": {
-            "middleware": [Middleware(guard.Guard, store=STORE)],
+            "middleware": [Middleware(Speaking), Middleware(guard.Guard, store=STORE)],
             "exception_handlers": errors.handlers(),
             "routes": [Route(openapi.PATH, openapi.answer)],
             "lifespan": forgetting.forgetting(STORE, seconds=60 * MINUTES),
@@ -169,7 +186,7 @@ def _load() -> Load:
     try:
         apart.check()
     except (OSError, SiameseError) as error:
-        print(words.NOT_APART.format(why=error), file=sys.stderr, flush=True)
+        print(english.NOT_APART.format(why=error), file=sys.stderr, flush=True)
         return load
     return apart.load
 

@@ -30,7 +30,7 @@ from tests import app_server, coroutines, hostile, pictures
 from tests.visitor import eventually, upload
 from ui import visit as visits
 from ui import words
-from ui.api import routes
+from ui.api import english, routes
 from ui.photo import Upload
 from ui.server import guard, hosts, limits, receiving, shares, store
 
@@ -92,7 +92,7 @@ def messages(server: app_server.Server, session: str) -> str:
 def test_the_server_has_a_process_that_decodes(server: app_server.Server) -> None:
     (process,) = psutil.Process(server.process.pid).children()
     assert Path(worker.__file__).name in " ".join(process.cmdline())
-    assert words.NOT_APART.partition(",")[0] not in server.log.read_text()
+    assert english.NOT_APART.partition(",")[0] not in server.log.read_text()
 
 
 def test_no_photo_is_decoded_in_the_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import gradio as gr
 from siamese.errors import ImageError, SiameseError
 from siamese.photos import MAX_BYTES
 from ui import words
+from ui.languages import said
 
 MAX_NAME = 120  # characters of a file name that are kept
 
@@ -32,7 +33,7 @@ def refusal(error: SiameseError) -> gr.Error:
 
     Not made visible by Gradio itself, whose messages are HTML.
     """
-    return gr.Error(str(error), title=error.code, visible=False, print_exception=False)
+    return gr.Error(said(str(error)), title=error.code, visible=False, print_exception=False)
 
 
 def take(payload: dict[str, Any] | str) -> Upload:

@@ -170,6 +170,11 @@ class Support:
             if member is not None and person:
                 self._members = {**self._members, key: replace(member, person=person)}
 
+    def list_again(self) -> None:
+        """The page is to get a new list, though its photos are the same."""
+        with self._lock:
+            self._unlisted = True
+
     def unlisted(self) -> str:
         """A mark for a new list on the page, "" if the page has all photos already.
 

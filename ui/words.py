@@ -1,12 +1,20 @@
-"""The English words that the page shows, in one place; names in braces are put in later.
+"""The words that the page shows, in one place; names in braces are put in later.
 
-How numbers are worded is in `numbers`.
+They stand here in English. Whoever reads one from this module (`words.TITLE`) gets it in the
+language of the visit, see `languages`; so it has to be read when it is shown, not before. How
+numbers are worded is in `numbers`, what the API says in `ui.api.english`.
 """
 
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from types import ModuleType
+from typing import Any
+
+from ui.languages import Plural, translated
 
 TITLE = "Same person?"
+LANGUAGE = "Language"
 CONSENT = "Use only photos of people who agree to it. No photo is kept."
 VERIFY_LEAD = (
     "Do two photos show the same person? You get a probability that means what it says, and"
@@ -17,9 +25,11 @@ TAB_VERIFY = "Two photos"
 TAB_PICK = "Who is it?"
 
 # The two photos, the query
-FIRST = "First photo"
-SECOND = "Second photo"
-QUERY = "The person you look for"
+ROLES = {
+    "first": "First photo",
+    "second": "Second photo",
+    "query": "The person you look for",
+}
 DROP = "Drop a photo here, paste it,\nor click to choose one"
 # Gradio's names of buttons that are only pictures, and ours.
 BUTTONS = {
@@ -42,9 +52,10 @@ CHOOSE_FACE = "Which face?"
 PHOTO_ALT = "{role}, {name}, with the faces found in it marked"
 PHOTO_ALT_BARE = "{role}, {name}"
 CROP_ALT = "The face from {name}, cut out and aligned"
-ONE_FACE = "1 face found"
-SEVERAL_FACES = "{count} faces found. Tap the one you mean."
-SEVERAL_COMPARED = "{count} faces found. All are compared; tap one to compare it alone."
+FACES_FOUND = Plural("{count} face found", "{count} faces found. Tap the one you mean.")
+FACES_COMPARED = Plural(
+    "1 face found", "{count} faces found. All are compared; tap one to compare it alone."
+)
 DIMENSIONS = "{width} × {height} pixels"
 
 # Options
@@ -113,9 +124,17 @@ LEADS_DESPITE = {
 # The scale of the words is in `siamese.calibration.Strength`, with its source.
 EVIDENCE = {
     "same": "Photos as alike as these are about {times} times as likely to show one person as to"
-    " show {two}. {support} support for “same person”.",
+    " show {two}. {support} for “same person”.",
     "different": "Photos as unlike as these are about {times} times as likely to show {two} as"
-    " to show one person. {support} support for “different people”.",
+    " to show one person. {support} for “different people”.",
+}
+SUPPORT = {
+    "weak": "Weak support",
+    "moderate": "Moderate support",
+    "moderately strong": "Moderately strong support",
+    "strong": "Strong support",
+    "very strong": "Very strong support",
+    "extremely strong": "Extremely strong support",
 }
 EVIDENCE_NONE = (
     "Photos as alike as these are as likely to show one person as to show two people. They support"
@@ -123,7 +142,6 @@ EVIDENCE_NONE = (
 )
 EVIDENCE_BOUNDED = "What was measured of this network allows no stronger claim."
 FACE_OF_PHOTO = ("face {number} of the first photo", "face {number} of the second photo")
-AND = " and "
 SEARCHED = "The most alike of {count} pairs of faces: {which}."
 SEARCHED_ODDS = (
     "At most one of them is the pair you ask about, so its odds beforehand were divided by {count}."
@@ -185,10 +203,9 @@ SCALE_LABEL_NO_BAND = (
 ZONES = {"different": "different", "uncertain": "uncertain", "same": "same"}
 THIS_PAIR = "this pair: {percent}"
 SIMILAR = (
-    "Of 1,000 random pairs of different people, {count} {verb} at least this similar: {errors} of"
-    " {trials} measured on {data}, 95 % interval {low} to {high}."
+    "At least this similar: {count} of 1,000 random pairs of different people ({errors} of"
+    " {trials} measured on {data}, 95 % interval {low} to {high})."
 )
-SIMILAR_VERB, SIMILAR_VERB_ONE = "look", "looks"
 SAY_VERDICT = "{verdict}, {percent}."
 NOT_CERTAIN = "Nothing here is certain: look at the photos yourself before you believe it."
 JOINED = "These faces match. Tap a pair to see it."
@@ -245,21 +262,38 @@ REPORT_CHECKPOINT, REPORT_WEIGHTS = "Checkpoint", "SHA-256 of the weights"
 DETAILS = "How sure is this?"
 WEIGHTS = "Weights {sha}, from the checkpoint “{name}”."
 MILLISECONDS = "Computed in {total} ms: {stages}."
+# What the time went into, by the names that answers have for it.
+STAGES = {
+    "load": "reading {spent}",
+    "detect": "finding faces {spent}",
+    "align": "aligning them {spent}",
+    "embed": "embedding {spent}",
+    "compare": "comparing {spent}",
+    "support": "people {spent}",
+    "explain": "explaining {spent}",
+}
+
+# Numbers
+ABOUT_SO_MANY, FEWER_THAN, MORE_THAN = "about {number}", "fewer than {number}", "more than {number}"
+UNDER, OVER = "under {number}", "over {number}"
 
 # The pick
 PEOPLE = "People to choose from"
-PHOTOS_OF_PEOPLE, PHOTO_OF_ONE = "{count} photos of people", "1 photo of a person"
+PHOTOS_OF_PEOPLE = Plural("1 photo of a person", "{count} photos of people")
 SHOW_PEOPLE = "Add or change"
 PERSON_NAME = "Name of the person in {photo}"
 PERSON_NAME_HINT = "Photos with the same name count as one person. Names can be changed."
 REMOVE_PHOTO = "Remove {photo}"
 NOT_USED = "Not used"
-MEMBER_FACES = "{count} faces found; the most prominent one is used."
-UNUSED = "{count} of the {total} photos of people were not used; the list above says why."
-UNUSED_ONE = "1 of the {total} photos of people was not used; the list above says why."
+MEMBER_FACES = Plural("{count} face found.", "{count} faces found; the most prominent one is used.")
+UNUSED = Plural(
+    "{count} of the {total} photos of people was not used; the list above says why.",
+    "{count} of the {total} photos of people were not used; the list above says why.",
+)
 UNUSED_ALL = "No photo of people could be used, as the list above says; add others."
 MERGE, MERGE_DO = "{names} seem to be one person.", "Count as one"
-PART, PART_DO = "“{name}” seems to be {count} people.", "Tell them apart"
+PART = Plural("“{name}” seems to be one person.", "“{name}” seems to be {count} people.")
+PART_DO = "Tell them apart"
 NONE_OF_THESE = "None of these"
 WINNER = "Most likely: {name}"
 PERHAPS = "Perhaps {name}"
@@ -268,10 +302,12 @@ NOBODY_LEAD = "The person is probably not among them."
 PROBABLE = "probable"
 AHEAD = "Ahead of “{runner}” by {points} percentage points."
 PAIR_ALONE = "Compared with this person alone the verdict would be: {verdict}."
-OTHERS = "Show all: {count} others together have {share}"
-PHOTOS_COUNT = "{count} photos"
+OTHERS = Plural(
+    "Show all: the other one has {share}", "Show all: {count} others together have {share}"
+)
+PHOTOS_COUNT = Plural("{count} photo", "{count} photos")
 RANKING = "How probable each answer is"
-READING = "{number} of {total} photos"
+READING = Plural("{number} of {count} photo", "{number} of {count} photos")
 TOO_MANY = "At most {limit} photos can be compared at once; the first {limit} are used."
 
 # Honesty
@@ -301,88 +337,6 @@ RATES_HEAD_CHARACTERS = (
     "Different characters called “same”",
     "Same character not called “same”",
 )
-
-# The API
-API = {
-    "verify": (
-        "Say whether two photos show the same person, with a calibrated probability. Not for access"
-        " control, surveillance or decisions about people. Photos are not kept."
-    ),
-    "pick": (
-        "Say which of several people a photo shows, or that it is none of them. Not for access"
-        " control, surveillance or decisions about people. Photos are not kept."
-    ),
-}
-PHOTO_FOR_API = "as an uploaded file or a data URL (data:image/jpeg;base64,...)"
-PHOTO_FOR_TOOLS = "as a data URL (data:image/jpeg;base64,...), since web addresses are not fetched"
-_POINT = (
-    "How careful “same” is: careful (1 % false matches), very_careful (0.1 %), balanced (both"
-    " errors equally often), or a false match rate that was measured, as fmr=0.0005."
-)
-_POPULATION = (
-    "Who else it could be: anybody, peers (people of the same sex, age group and origin), children"
-    " or relatives, as far as the checkpoint has them. Nothing of this is guessed from the photos."
-)
-API_PARAMETERS = {
-    "verify": {
-        "first": "A photo, {photo}.",
-        "second": "The other photo, {photo}.",
-        "operating_point": _POINT,
-        "prior": "How probable “same person” was beforehand, between 0 and 1, both excluded.",
-        "first_face": (
-            "Only this face of the first photo, counted from 0; all are compared if null."
-        ),
-        "second_face": (
-            "Only this face of the second photo, counted from 0; all are compared if null."
-        ),
-        "more_faces": "Look for small faces beside large ones too, which takes longer.",
-        "population": _POPULATION,
-    },
-    "pick": {
-        "query": "A photo of the person to look for, {photo}.",
-        "support": "Photos of the people to choose from, at most 200, each {photo}.",
-        "names": (
-            "The person in each support photo; photos of the same name count as one person. If"
-            " null, the file names tell: those that differ only by a number at the end are of one"
-            " person, unless the network finds that they are not."
-        ),
-        "operating_point": _POINT,
-        "none_prior": (
-            "How probable “none of these” was beforehand, between 0 and 1, both excluded."
-        ),
-        "query_face": "Which face of the query, counted from 0; the most prominent one if null.",
-        "more_faces": "Look for small faces in the query too, which takes longer.",
-        "population": _POPULATION,
-        "group": (
-            "Join people whom the network takes for one, and part those whom it takes for several."
-        ),
-    },
-}
-API_ANSWER = "answer"
-API_ANSWERS = {
-    "verify": (
-        "Answers with JSON: decision (same, uncertain or different), probability,"
-        " log10_likelihood_ratio with its bounds, that of all_pairs of faces (the answer is about"
-        " the most alike one), operating_point with its measured error rates, photos with the faces"
-        " found and warnings, checkpoint."
-    ),
-    "pick": (
-        "Answers with JSON: identity (null for none of these), ranking with probabilities,"
-        " none_probability, margin, unusable (photos that were left out, and why), proposals (who"
-        " seems to be one person, and who several), checkpoint."
-    ),
-}
-API_WRONG = "“{parameter}” has to be {wanted}."
-API_WANTED = {
-    "photo": "a data URL or the description of an uploaded file",
-    "photos": "a list of data URLs or descriptions of uploaded files",
-    "names": "a list of names that are not empty, one for each support photo, or null",
-    "point": "the name of an operating point, or a rate as fmr=0.0005",
-    "prior": "a number between 0 and 1",
-    "population": "the name of a population",
-    "face": "a whole number or null",
-    "flag": "true or false",
-}
 
 # Errors
 UNNAMED_PHOTO = "the photo"
@@ -422,13 +376,8 @@ NO_ANSWER = (
     "There is no answer with this number: it was fetched already, is too old, or was never asked"
     " for; please ask again."
 )
-NO_NAMES = "There are {photos} support photos but {names} names; give one name for each photo."
-TOO_MANY_SUPPORT = "At most {limit} support photos are accepted in one request; there are {photos}."
-UNKNOWN_TOOL = "There is no tool called “{name}”; there are verify and pick."
-TOO_FEW_VALUES = "This call takes {wanted} values, of which {given} came."
 MALFORMED = "The request is not the JSON that this address takes; see /gradio_api/openapi.json."
 NO_DRAWING = "This is larger than the sheet; please draw on it, or pick a character beside it."
-NOT_APART = "Photos are decoded in the server's own process, since no other can do it here: {why}"
 INTERNAL = "Something went wrong on our side; please try again."
 WAITING_USABLE = "The answer appears once both photos show a face."
 WAITING_FACE = "The answer appears once the photo shows a face."
@@ -485,3 +434,27 @@ OF_CHARACTERS = PickWords(
         " ({fnmr_errors} of {fnmr_trials}, {fnmr_low} to {fnmr_high})."
     ),
 )
+
+
+def _spoken(word: Any) -> Any:
+    """The same in the language of the visit; `Plural` sees to that itself."""
+    match word:
+        case str():
+            return translated(word)
+        case tuple():
+            return tuple(map(_spoken, word))
+        case Mapping():
+            return {key: _spoken(value) for key, value in word.items()}
+        case PickWords():
+            parts = {field.name: _spoken(getattr(word, field.name)) for field in fields(word)}
+            return replace(word, **parts)
+    return word
+
+
+class _Words(ModuleType):
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        return _spoken(found) if name.isupper() and not name.startswith("_") else found
+
+
+sys.modules[__name__].__class__ = _Words

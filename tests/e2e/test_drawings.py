@@ -125,7 +125,7 @@ def test_the_sheet_can_be_undone_and_emptied(page: Page) -> None:
 
 def test_a_character_is_shown_by_another_hand_with_the_keyboard(page: Page) -> None:
     character = alphabets.read()[ALPHABET][4]
-    button = page.get_by_role("button", name="No. 5: show another hand")
+    button = page.get_by_role("button", name="№ 5: show another hand")
     button.focus()
     page.keyboard.press("Enter")
     expect(part(page, ".answer")).to_be_visible()
@@ -149,7 +149,7 @@ def test_a_character_is_shown_by_another_hand_with_the_keyboard(page: Page) -> N
 
 
 def test_another_alphabet_is_another_task(page: Page) -> None:
-    page.get_by_role("button", name="No. 5: show another hand").click()
+    page.get_by_role("button", name="№ 5: show another hand").click()
     first = answer_json(page)
     page.get_by_role("radio", name="Tengwar").check()
     expect(part(page, ".characters")).to_have_attribute("aria-label", "The characters of Tengwar")

@@ -17,24 +17,35 @@ from starlette.responses import Response
 
 from siamese.errors import InputError, SiameseError
 from ui import words
+from ui.api import english
+from ui.languages import ENGLISH, speaking
 from ui.photo import refusal
 from ui.server import forgetting, guard
 from ui.server.client import client_of
 from ui.server.limits import MAX_REMEMBERED
 from ui.server.shares import SHARES
+from ui.server.speaking import Multilingual, language_of
 
 _BY_NAME = "/call/v2/"  # the address that takes parameters by their names
 
 
-class Page(gr.Blocks):
+class Page(Multilingual):
     """Blocks whose errors are one sentence, and are logged without repeating what came."""
 
     async def process_api(self, block_fn: Any, *args: Any, **options: Any) -> dict[str, Any]:
-        """Run one event; of a call of the API nothing stays in memory but its answer.
+        """Run one event in its language; of a call of the API nothing stays but its answer.
 
         An event whose visit was cleared meanwhile changes nothing on the page. One that waited for
         its turn then takes its photos too, so that they leave the disk, but keeps them nowhere.
         """
+        asked: Any = getattr(options.get("request"), "request", None)
+        private = asked is not None and block_fn.api_visibility != "public"
+        with speaking(language_of(asked.scope) if private else ENGLISH):
+            return await self._process(block_fn, asked, *args, **options)
+
+    async def _process(
+        self, block_fn: Any, asked: Any, *args: Any, **options: Any
+    ) -> dict[str, Any]:
         event, start = options.get("event_id"), time.monotonic()
         if forgetting.given_up(event):
             options["state"] = SessionState(self)
@@ -53,7 +64,6 @@ class Page(gr.Blocks):
             guard.report(error)
             raise refusal(SiameseError(words.INTERNAL)) from error
         finally:
-            asked = getattr(options.get("request"), "request", None)
             if asked is not None:
                 SHARES.worked(client_of(asked.scope), time.monotonic() - start)
             if block_fn.api_visibility == "public":
@@ -65,7 +75,7 @@ class Page(gr.Blocks):
         """Raise the refusal of a call that brings too few values."""
         wanted = len(block_fn.inputs)
         if len(inputs) < wanted:
-            sentence = words.TOO_FEW_VALUES.format(wanted=wanted, given=len(inputs))
+            sentence = english.TOO_FEW_VALUES.format(wanted=wanted, given=len(inputs))
             raise refusal(InputError(sentence))
 
 

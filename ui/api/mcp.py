@@ -12,7 +12,7 @@ from typing import Any
 import gradio.mcp
 from gradio_client.exceptions import AppError
 
-from ui import words
+from ui.api import english
 from ui.api.errors import first_sentence
 from ui.api.openapi import parameters_schema
 
@@ -43,15 +43,15 @@ def install() -> None:
             """The parameters of a tool, and where files are among them: nowhere."""
             path = self.tool_to_endpoint.get(tool_name)
             if path is None:
-                raise ValueError(words.UNKNOWN_TOOL.format(name=tool_name))
+                raise ValueError(english.UNKNOWN_TOOL.format(name=tool_name))
             given = self.api_info["named_endpoints"][path]["parameters"]
             photo = {"type": "string"}  # a tool's caller has nothing to upload with
-            return parameters_schema(path.strip("/"), given, photo, words.PHOTO_FOR_TOOLS), []
+            return parameters_schema(path.strip("/"), given, photo, english.PHOTO_FOR_TOOLS), []
 
         def get_fn_description(self, block_fn: Any, tool_name: str) -> tuple[str, dict[str, str]]:
             """What a tool does and answers; its parameters are described in their schema."""
             name = self.tool_to_endpoint[tool_name].strip("/")
-            return f"{words.API[name]} {words.API_ANSWERS[name]}", {}
+            return f"{english.ENDPOINTS[name]} {english.ANSWERS[name]}", {}
 
         def _prepare_tool_call_args(self, name: str, arguments: dict[str, Any]) -> Any:
             try:

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 
 from siamese.answers import SCHEMA_VERSION, Pick, Verification
 from ui import words
+from ui.api import english
 
 PATH = "/gradio_api/openapi.json"
 _ANSWERS: dict[str, TypeAdapter[Any]] = {
@@ -92,12 +93,12 @@ def document(endpoints: dict[str, Any]) -> dict[str, Any]:
 
 def _call(name: str, endpoint: dict[str, Any]) -> dict[str, Any]:
     """The addresses of one call: where it is asked, and where its answer is fetched."""
-    said, kind = words.API[name], {"verify": "Verification", "pick": "Pick"}[name]
+    said, kind = english.ENDPOINTS[name], {"verify": "Verification", "pick": "Pick"}[name]
     summary = said.split(". ")[0] + "."
     text = Template(_CALL).substitute(name=name, kind=kind, summary=summary, description=said)
     found: dict[str, Any] = yaml.safe_load(text)
     photo = {"anyOf": [{"$ref": "#/components/schemas/File"}, {"type": "string"}]}
-    schema = parameters_schema(name, endpoint["parameters"], photo, words.PHOTO_FOR_API)
+    schema = parameters_schema(name, endpoint["parameters"], photo, english.PHOTO_FOR_API)
     content = found[f"/gradio_api/call/v2/{name}"]["post"]["requestBody"]["content"]
     content["application/json"]["schema"] = schema
     return found
@@ -120,7 +121,7 @@ def parameters_schema(
             schema["items"] = photo
         if item["parameter_has_default"]:
             schema["default"] = item["parameter_default"]
-        said = words.API_PARAMETERS[endpoint][name].format(photo=photo_words)
+        said = english.PARAMETERS[endpoint][name].format(photo=photo_words)
         properties[name] = schema | {"description": said}
     return {
         "type": "object",

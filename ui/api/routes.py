@@ -22,7 +22,7 @@ from siamese import InputError, SiameseError, Verifier
 from siamese.calibration import ANYBODY
 from siamese.support import Support
 from ui import words
-from ui.api import openapi
+from ui.api import english, openapi
 from ui.photo import Upload, refusal
 from ui.server.receiving import taken
 
@@ -41,7 +41,7 @@ class _FileData(TypedDict, total=False):
 
 _Photo = _FileData | str
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-# What a value has to be, by the kinds that `words.API_WANTED` has words for.
+# What a value has to be, by the kinds that `english.WANTED` has words for.
 _KINDS: dict[str, TypeAdapter[Any]] = {
     "photo": TypeAdapter(_Photo),
     "photos": TypeAdapter(list[_Photo]),
@@ -75,21 +75,21 @@ def add(page: gr.Blocks, verifier: Verifier, pool: str, pool_size: int) -> None:
         name = endpoint.__name__
         add_endpoint(
             endpoint,
-            api_description=f"{words.API[name]} {words.API_ANSWERS[name]}",
+            api_description=f"{english.ENDPOINTS[name]} {english.ANSWERS[name]}",
             concurrency_id=pool,
             concurrency_limit=pool_size,
         )
         added = page.fns[max(page.fns)]
-        described = words.API_PARAMETERS[name].items()
+        described = english.PARAMETERS[name].items()
         fields, (answer,) = cast(list[Api], added.inputs), cast(list[Api], added.outputs)
         for field, (parameter, said) in zip(fields, described, strict=True):
             field.label = parameter
             # What Gradio's own page shows below the name and the type, and in its examples.
-            field._api_info["additional_description"] = said.format(photo=words.PHOTO_FOR_API)
+            field._api_info["additional_description"] = said.format(photo=english.PHOTO_FOR_API)
             example = _EXAMPLES.get(_KIND_OF[parameter])
             if example is not None:
                 field.example_payload = functools.partial(copy.deepcopy, example)  # type: ignore[method-assign]
-        answer.label = words.API_ANSWER
+        answer.label = english.ANSWER
         answer._api_info = openapi.outline(name)
 
 
@@ -182,8 +182,8 @@ def _objection(given: dict[str, Any]) -> InputError | None:
         try:
             _KINDS[kind].validate_python(value, strict=True)
         except ValidationError:
-            wanted = words.API_WANTED[kind]
-            return InputError(words.API_WRONG.format(parameter=parameter, wanted=wanted))
+            wanted = english.WANTED[kind]
+            return InputError(english.WRONG.format(parameter=parameter, wanted=wanted))
     return None
 
 
@@ -206,11 +206,11 @@ def _taken(photos: dict[str, Any], first_error: SiameseError | None) -> list[_Fi
 def _support(files: list[_File], names: list[str] | None) -> Support:
     """The support set by person; without names the photos, which the package names."""
     if len(files) > MAX_SUPPORT:
-        raise InputError(words.TOO_MANY_SUPPORT.format(limit=MAX_SUPPORT, photos=len(files)))
+        raise InputError(english.TOO_MANY_SUPPORT.format(limit=MAX_SUPPORT, photos=len(files)))
     if names is None:
         return files
     if len(names) != len(files):
-        raise InputError(words.NO_NAMES.format(photos=len(files), names=len(names)))
+        raise InputError(english.NO_NAMES.format(photos=len(files), names=len(names)))
     people: dict[str, list[Any]] = {}
     for name, file in zip(names, files, strict=True):
         people.setdefault(name.strip(), []).append(file)

@@ -7,14 +7,16 @@ from siamese.calibration import OperatingPoint
 from ui import words
 from ui.html.details import SHA, point_name
 from ui.html.templates import macros
+from ui.languages import LANGUAGES, current, listed, said
 
 _HTML = macros("about")
 
 
 def header() -> str:
-    """The head of the page."""
+    """The head of the page, with the choice of its language."""
     buttons = json.dumps({**words.BUTTONS, "many": words.DROP_MANY})
-    return str(_HTML.header(buttons, json.dumps(words.DROP_MANY)))
+    many = json.dumps(words.DROP_MANY)
+    return str(_HTML.header(buttons, many, current(), LANGUAGES))
 
 
 def lead(*sentences: str) -> str:
@@ -40,6 +42,6 @@ def measured(
     `head` is what stands above the rates, `card` the id of the model card on the page, if any.
     """
     rows = [(point_name(point), point.fmr, point.fnmr) for point in points]
-    where = ", ".join(dict.fromkeys(point.measured_on for point in points))
+    where = listed([*dict.fromkeys(said(point.measured_on) for point in points)])
     checkpoint = words.CHECKPOINT_LINE.format(name=origin.source, sha=origin.sha256[:SHA])
     return str(_HTML.measured(rows, where, head, checkpoint, card))

@@ -12,6 +12,7 @@ from siamese.calibration import ANYBODY, LN10, REASONS, DecisionRule, Judgement
 from ui import words
 from ui.html import details, numbers, why
 from ui.html.templates import macros
+from ui.languages import listed, said
 
 _HTML = macros("answers")
 
@@ -76,7 +77,7 @@ def lead(found: Verification) -> str:
     if tone != found.decision:
         return words.LEADS_DESPITE[found.decision.value]
     if found.reason is not None:
-        return f"{REASONS[found.reason]} {words.LEADS[tone]}"
+        return f"{said(REASONS[found.reason])} {words.LEADS[tone]}"
     similar = found.different_people_as_similar
     return words.LEADS[tone] if similar is None else details.strangers(similar, found.population)
 
@@ -86,13 +87,13 @@ def evidence(found: Verification) -> str:
     log10, bounds = found.log10_likelihood_ratio, found.likelihood_ratio_bounds
     if not log10:
         return words.EVIDENCE_NONE
-    said = words.EVIDENCE["same" if log10 > 0 else "different"].format(
+    sentence = words.EVIDENCE["same" if log10 > 0 else "different"].format(
         times=numbers.times(log10),
         two=words.TWO[found.population],
-        support=found.support.capitalize(),
+        support=words.SUPPORT[found.support],
     )
     bounded = bounds is not None and log10 in (bounds.log10_low, bounds.log10_high)
-    return f"{said} {words.EVIDENCE_BOUNDED}" if bounded else said
+    return f"{sentence} {words.EVIDENCE_BOUNDED}" if bounded else sentence
 
 
 def _which(found: Verification) -> str:
@@ -105,17 +106,17 @@ def _which(found: Verification) -> str:
         for place, photo in enumerate(found.photos)
         if counts[place] > 1
     ]
-    return words.SEARCHED.format(count=found.comparisons, which=words.AND.join(which))
+    return words.SEARCHED.format(count=found.comparisons, which=listed(which))
 
 
 def searched(found: Verification) -> str:
     """Of how many pairs of faces this is the most alike, and what follows; "" where of one."""
     if found.comparisons == 1:
         return ""
-    said = f"{_which(found)} {words.SEARCHED_ODDS.format(count=found.comparisons)}"
+    sentences = f"{_which(found)} {words.SEARCHED_ODDS.format(count=found.comparisons)}"
     if found.false_match_rate is None:
-        return said
-    return f"{said} {words.SEARCHED_RATE.format(rate=numbers.rate(found.false_match_rate))}"
+        return sentences
+    return f"{sentences} {words.SEARCHED_RATE.format(rate=numbers.rate(found.false_match_rate))}"
 
 
 def _more(found: Verification, tone: str, report: str) -> Markup:

@@ -29,13 +29,13 @@ def photo(shown: Shown | None, role: str, all_count: bool = False, face: int | N
     total = len(sighting.faces) if sighting else 0
     if face is None:
         face = shown.face if total > 1 and all_count else shown.chosen
-    found = (words.SEVERAL_COMPARED if all_count else words.SEVERAL_FACES).format(count=total)
+    found = (words.FACES_COMPARED if all_count else words.FACES_FOUND).say(count=total)
     width, height = shown.photo.size if shown.photo else (0, 0)
     alt = words.PHOTO_ALT if sighting else words.PHOTO_ALT_BARE
     card = {
         # Enlarged to be seen; a strip so enlarged would be squeezed to the width of the page.
         "small": height < SMALL and width <= 2 * height,
-        "say": (words.ONE_FACE if total == 1 else found) if sighting else "",
+        "say": found if sighting else "",
         "alt": alt.format(role=role, name=shown.name),
         "dimensions": words.DIMENSIONS.format(width=width, height=height),
     }
@@ -76,8 +76,7 @@ def members(shown: Mapping[str, Member], mark: str) -> str:
     if not shown:
         return ""
     ordered = sorted(shown.items(), key=lambda item: item[1].embedding is not None)
-    several = words.PHOTOS_OF_PEOPLE.format(count=len(shown))
-    return str(_HTML.members(ordered, several if len(shown) > 1 else words.PHOTO_OF_ONE, mark))
+    return str(_HTML.members(ordered, words.PHOTOS_OF_PEOPLE.say(count=len(shown)), mark))
 
 
 def unused(shown: Iterable[Member]) -> str:
@@ -86,9 +85,7 @@ def unused(shown: Iterable[Member]) -> str:
     count, total = used.count(False), len(used)
     if not count:
         return ""
-    if count == total:
-        return words.UNUSED_ALL
-    return (words.UNUSED_ONE if count == 1 else words.UNUSED).format(count=count, total=total)
+    return words.UNUSED_ALL if count == total else words.UNUSED.say(count=count, total=total)
 
 
 def _faces(sighting: Sighting | None, chosen: int | None) -> list[dict[str, Any]]:

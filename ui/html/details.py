@@ -12,6 +12,7 @@ from siamese.calibration import ANYBODY, CHILDREN, RELATIVES, OperatingPoint, Si
 from ui import words
 from ui.html import numbers
 from ui.html.templates import macros
+from ui.languages import listed, said
 
 SHA = 12  # digits of a hash that are shown; the JSON has all
 
@@ -26,12 +27,13 @@ def crop(photo: PhotoFaces) -> Markup:
 def warnings(photos: Sequence[PhotoFaces], cautions: Sequence[Caution] = ()) -> Markup:
     """What makes the answer less reliable, as a whole and by photo; empty if nothing does."""
     warned = _warned(photos)
-    return Markup(_HTML.warnings(cautions, warned) if cautions or warned else "")
+    cautioned = [said(caution.message) for caution in cautions]
+    return Markup(_HTML.warnings(cautioned, warned) if cautions or warned else "")
 
 
 def _warned(photos: Sequence[PhotoFaces]) -> list[tuple[str, str]]:
     """The name of the photo and the sentence of each warning."""
-    return [(photo.name, warning.message) for photo in photos for warning in photo.warnings]
+    return [(photo.name, said(warning.message)) for photo in photos for warning in photo.warnings]
 
 
 def point_name(point: OperatingPoint) -> str:
@@ -39,23 +41,23 @@ def point_name(point: OperatingPoint) -> str:
     return words.OPERATING_POINTS.get(point.name, point.name)
 
 
-def rates(point: OperatingPoint, sentence: str = words.RATES) -> str:
+def rates(point: OperatingPoint, sentence: str = "") -> str:
     """What an operating point was measured to do, with counts and intervals."""
     if not point.fmr.trials:
         return words.RATES_UNMEASURED.format(point=point_name(point))
     fmr_low, fmr_high = numbers.interval(point.fmr)
     fnmr_low, fnmr_high = numbers.interval(point.fnmr)
-    return sentence.format(
+    return (sentence or words.RATES).format(
         point=point_name(point),
         fmr=numbers.per_thousand(point.fmr.value),
-        fmr_errors=f"{point.fmr.errors:,}",
-        fmr_trials=f"{point.fmr.trials:,}",
-        data=point.measured_on,
+        fmr_errors=numbers.count(point.fmr.errors),
+        fmr_trials=numbers.count(point.fmr.trials),
+        data=said(point.measured_on),
         fmr_low=fmr_low,
         fmr_high=fmr_high,
         fnmr=numbers.per_thousand(point.fnmr.value),
-        fnmr_errors=f"{point.fnmr.errors:,}",
-        fnmr_trials=f"{point.fnmr.trials:,}",
+        fnmr_errors=numbers.count(point.fnmr.errors),
+        fnmr_trials=numbers.count(point.fnmr.trials),
         fnmr_low=fnmr_low,
         fnmr_high=fnmr_high,
     )
@@ -65,7 +67,7 @@ def strangers(found: Similar, population: str) -> str:
     """One sentence on how often two people of a population look at least this similar."""
     who = words.OTHERS_OF[population]
     if not found.errors:
-        return words.STRANGERS_NONE.format(trials=f"{found.trials:,}", who=who)
+        return words.STRANGERS_NONE.format(trials=numbers.count(found.trials), who=who)
     if found.value > 0.95:
         return words.STRANGERS_MOST.format(who=who)
     one, many = numbers.one_in(found.value)
@@ -79,7 +81,7 @@ def among(found: Verification | Pick) -> Markup:
     Beside every answer, since nothing tells the page whom the photos show; first the population
     that was named.
     """
-    said = [named(found.population)] if found.population != ANYBODY else []
+    lines = [named(found.population)] if found.population != ANYBODY else []
     rates = {found.population: found.operating_point.fmr, **found.false_matches_among}
     shares = [
         words.AMONG_SHARE.format(rate=numbers.rate(rates[name].value), who=words.OTHERS_OF[name])
@@ -87,8 +89,8 @@ def among(found: Verification | Pick) -> Markup:
         if name in rates and rates[name].trials
     ]
     if found.false_matches_among:
-        said.append(words.AMONG.format(shares=", ".join(shares)))
-    return Markup(_HTML.among(" ".join(said)))
+        lines.append(words.AMONG.format(shares=listed(shares)))
+    return Markup(_HTML.among(" ".join(lines)))
 
 
 def named(population: str) -> str:
@@ -105,9 +107,9 @@ def among_counted(found: Verification | Pick) -> list[str]:
             words.AMONG_COUNTS.format(
                 who=words.OTHERS_OF[name],
                 rate=numbers.rate(share.value),
-                errors=f"{share.errors:,}",
-                trials=f"{share.trials:,}",
-                data=share.measured_on,
+                errors=numbers.count(share.errors),
+                trials=numbers.count(share.trials),
+                data=said(share.measured_on),
                 low=low,
                 high=high,
             )
@@ -120,10 +122,9 @@ def similar(found: Similar) -> str:
     low, high = numbers.interval(found)
     return words.SIMILAR.format(
         count=numbers.per_thousand(found.value),
-        verb=words.SIMILAR_VERB_ONE if found.value < 0.001 else words.SIMILAR_VERB,
-        errors=f"{found.errors:,}",
-        trials=f"{found.trials:,}",
-        data=found.measured_on,
+        errors=numbers.count(found.errors),
+        trials=numbers.count(found.trials),
+        data=said(found.measured_on),
         low=low,
         high=high,
     )
@@ -133,13 +134,13 @@ def more(
     origin: Origin, milliseconds: Mapping[str, float], sentences: Sequence[str], taking: Markup
 ) -> Markup:
     """How the answer came about, to be opened by whoever wants to know; `taking` it along."""
-    stages = ", ".join(f"{name} {spent:.0f}" for name, spent in milliseconds.items())
-    total = f"{sum(milliseconds.values()):.0f}"
+    stages = [words.STAGES[name].format(spent=numbers.count(t)) for name, t in milliseconds.items()]
+    total = numbers.count(sum(milliseconds.values()))
     lines = [
         *sentences,
         words.NOT_CERTAIN,
         words.WEIGHTS.format(sha=origin.sha256[:SHA], name=origin.source),
-        words.MILLISECONDS.format(total=total, stages=stages),
+        words.MILLISECONDS.format(total=total, stages=listed(stages)),
     ]
     return folded("details", words.DETAILS, _HTML.paragraphs(lines) + taking)
 
@@ -192,7 +193,7 @@ def picture(
         "tone": tone,
         "title": title,
         "warnings": [
-            *(caution.message for caution in cautions),
+            *(said(caution.message) for caution in cautions),
             *(f"{name}: {message}" for name, message in _warned(photos)),
         ],
         "lines": [*lines, setting, words.PICTURE_LIMITS],

@@ -45,7 +45,7 @@ const draw = async (words) => {
     }
     return rows;
   };
-  const day = new Date().toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric' });
+  const day = new Date().toLocaleDateString(document.documentElement.lang, { day: 'numeric', month: 'long', year: 'numeric' });
   const [first, ...others] = words.lines;
   const rows = [
     ...words.warnings.flatMap((warning) => wrapped(`⚠ ${warning}`)).map((row) => [row, '400', COLOURS.uncertain]),
@@ -122,6 +122,16 @@ element.addEventListener('change', (event) => {
   if (field.value === field.defaultValue) return;
   field.defaultValue = field.value;
   trigger(verbs[0], { ...field.dataset, value: field.value });
+});
+// The address says which language the page has, and a cookie which one the next visit is to have.
+element.addEventListener('change', ({ target }) => {
+  if (!target.matches('select.language')) return;
+  const address = new URL(location);
+  address.searchParams.set('lang', target.value);
+  history.replaceState(history.state, '', address);
+  document.cookie = `lang=${target.value}; max-age=31536000; path=/; SameSite=Lax`;
+  focused = 'language';
+  trigger(verbs[0], { do: 'language' });
 });
 document.addEventListener('focusin', (event) => {
   if (event.target.dataset?.key !== focused) focused = null;  // the visitor has gone elsewhere

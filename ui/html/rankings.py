@@ -35,16 +35,17 @@ class _Bar:
 def pick(
     found: Pick,
     pictures: Mapping[str, str],
-    said: words.PickWords = words.OF_PEOPLE,
+    people: bool = True,
     note: str = "",
     why: Explanation | None = None,
 ) -> str:
     """The ranking of everybody and of "none of these", with the winner beside the query.
 
-    `pictures` are data URLs of the people's faces; `said` speaks of people or of other things.
+    `pictures` are data URLs of their faces, where they are `people`; else of drawn characters.
     `note` is one more sentence for whoever reads the answer. `why` is what speaks for and against
     the winner, None where it was not asked for.
     """
+    said = words.OF_PEOPLE if people else words.OF_CHARACTERS
     bars = _bars(found, pictures)
     tone, sign, title, lead = _words(found, said)
     share = numbers.percent(bars[0].share)
@@ -59,7 +60,7 @@ def pick(
         "lead": f"{ahead} {lead}".strip(),
         "winner": found.ranking[0].identity if found.undecided else found.identity,
         "among": details.among(found),
-        "proposals": found.proposals if said is words.OF_PEOPLE else Proposals(),
+        "proposals": found.proposals if people else Proposals(),
     }
     count, prior = len(found.ranking), numbers.exact(found.none_prior)
     lines = [
@@ -72,7 +73,7 @@ def pick(
     )
     winner = pictures.get(answer["winner"])
     warnings, more = details.warnings([found.query]), _more(found, said, picture)
-    asked = _why(why) if answer["winner"] and said is words.OF_PEOPLE else ""
+    asked = _why(why) if answer["winner"] and people else ""
     return str(_HTML.pick(answer, winner, note, *_split(bars), warnings, asked, more))
 
 
@@ -121,7 +122,7 @@ def _split(bars: list[_Bar]) -> tuple[list[_Bar], Markup]:
     if len(others) < 2:  # one more row takes no more room than the word that there is one
         return bars, Markup("")
     share = numbers.percent(sum(bar.share for bar in others))
-    title = words.OTHERS.format(count=len(others), share=share)
+    title = words.OTHERS.say(count=len(others), share=share)
     places = range(len(seen), len(bars))
     others = [
         bar if place < MOST_FACES else replace(bar, picture="")

@@ -1,7 +1,7 @@
 """The page's HTML: macros in `templates/`, which escape whatever is put into them.
 
-They know `words`, `numbers` and `draw` by name. A line break in a template is none in the page,
-which has no white space between its elements; within a tag it is a space.
+They know `words`, `numbers`, `draw`, `said` and `listed` by name. A line break in a template is
+none in the page, which has no white space between its elements; within a tag it is a space.
 """
 
 import re
@@ -12,6 +12,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from ui import draw, words
 from ui.html import numbers
+from ui.languages import listed, said
 
 _FOLDER = Path(__file__).with_name("templates")
 
@@ -24,7 +25,13 @@ def _joined(name: str) -> str:
 _ENVIRONMENT = Environment(
     loader=FunctionLoader(_joined), undefined=StrictUndefined, autoescape=True
 )
-_ENVIRONMENT.globals |= {"words": words, "numbers": numbers, "draw": draw}
+_ENVIRONMENT.globals |= {
+    "words": words,
+    "numbers": numbers,
+    "draw": draw,
+    "said": said,
+    "listed": listed,
+}
 
 
 def macros(name: str) -> Any:

@@ -35,6 +35,6 @@ def url(content: bytes) -> str:
 
 def _characters(folder: Path) -> tuple[Character, ...]:
     return tuple(
-        Character(f"No. {number}", path.read_bytes(), (folder / "queries" / path.name).read_bytes())
+        Character(f"№ {number}", path.read_bytes(), (folder / "queries" / path.name).read_bytes())
         for number, path in enumerate(sorted((folder / "support").glob("*.png")), 1)
     )

@@ -1,6 +1,6 @@
 """The tab for any class of picture: draw a character, and see which of an alphabet it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
@@ -76,16 +76,36 @@ class AnyTab:
         fresh = mark()
         return [Drawing(sheet=fresh), sheet(fresh), cards.notice(words.WAITING_DRAWING)]
 
+    def say_again(self, changed: Any) -> Any:
+        """After this event say all of it in the language that the page has then."""
+        inputs = self._settling
+        outputs = [self._sketch, self._drawing, self._support, self._answer]
+        return changed.then(self._again, inputs, outputs, **settling(self._answer))
+
+    def _again(self, old: Drawing | None, alphabet: str, point: str, prior: float) -> list[Any]:
+        """The same drawing on a fresh sheet, the characters and the answer."""
+        drawing = replace(old or Drawing(), sheet=mark())
+        return [
+            sheet(drawing.sheet, drawing.picture),
+            drawing,
+            self._shown(alphabet),
+            self._settle(drawing, alphabet, point, prior),
+        ]
+
+    @property
+    def _settling(self) -> list[Any]:
+        """What `_settle` takes."""
+        return [self._drawing, self._alphabet, self.settings.point, self.settings.prior]
+
     def _wire(self) -> None:
         """Every event brings its own answer, in the order of the queue."""
-        point, prior = self.settings.point, self.settings.prior
-        inputs = [self._drawing, self._alphabet, point, prior]
+        inputs = self._settling
         how = {**settling(self._answer), "show_progress": "hidden"}
         drawn = [self._drawing, self._answer]
         self._sketch.act(self._draw, inputs, drawn, **how)
         self._support.act(self._show, inputs, [self._sketch, *drawn], **how)
         self._alphabet.input(self._turn_to, inputs, [self._support, self._answer], **how)
-        follow([point, prior], self._settle, inputs, self._answer)
+        follow(inputs[2:], self._settle, inputs, self._answer)
 
     def _shown(self, alphabet: str) -> str:
         """The characters of an alphabet, to be looked at and pressed."""
@@ -145,4 +165,4 @@ class AnyTab:
         except SiameseError as error:
             return str(cards.problem(Problem.of(error)))
         pictures = {character.name: character.picture for character in characters}
-        return rankings.pick(found, pictures, words.OF_CHARACTERS)
+        return rankings.pick(found, pictures, people=False)

@@ -12,6 +12,7 @@ from siamese.calibration import ANYBODY
 from ui import words
 from ui.html import cards
 from ui.html.details import point_name
+from ui.languages import said
 from ui.server.cores import cores
 from ui.tabs.components import Panel, Percent
 
@@ -73,7 +74,7 @@ def options(
                 choices,
                 value=rule.default.name,
                 label=words.OPERATING_POINT,
-                info=info.format(data=rule.default.measured_on),
+                info=info.format(data=said(rule.default.measured_on)),
                 min_width=280,
             )
             slider = Percent(

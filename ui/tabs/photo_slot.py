@@ -25,7 +25,7 @@ class PhotoSlot:
     def __init__(
         self, verifier: Verifier, role: str, minutes: int, all_count: bool = False
     ) -> None:
-        """`role` is what the photo is to people; it is remembered for `minutes`.
+        """`role` is what the photo is to people, by its name; it is remembered for `minutes`.
 
         `all_count`: several faces are all compared until one is chosen.
         """
@@ -37,7 +37,11 @@ class PhotoSlot:
         self.state = gr.State(None, time_to_live=60 * minutes)
         with gr.Column(min_width=280, elem_classes="place"):
             self.field = PhotoInput(
-                label=role, placeholder=words.DROP, height=300, buttons=[], elem_classes="field"
+                label=words.ROLES[role],
+                placeholder=words.DROP,
+                height=300,
+                buttons=[],
+                elem_classes="field",
             )
             self.card = Panel("", elem_classes="card")
 
@@ -53,7 +57,7 @@ class PhotoSlot:
 
     def look(self, shown: Shown | None, face: int | None = None) -> str:
         """The card of a photo, with another face (from 0) marked than its own choice."""
-        return cards.photo(shown, self._role, self._all_count, face)
+        return cards.photo(shown, words.ROLES[self._role], self._all_count, face)
 
     def keep(self) -> list[Any]:
         """The values of `outputs` that change nothing."""
@@ -71,6 +75,10 @@ class PhotoSlot:
             self.field.input(self._add, [self.field], outputs, **working(self.field)),
             self.card.act(self._act, [self.state], outputs, **working(self.card)),
         ]
+
+    def say_again(self, changed: Any) -> Any:
+        """After this event show the photo in the language that the page has then."""
+        return changed.then(self.look, [self.state], self.card, **working(self.card))
 
     def _add(self, upload: Upload | None) -> list[Any]:
         if upload is None:

@@ -37,18 +37,17 @@ class PickTab:
         """`minutes` is how long the photos of a visit are remembered."""
         self._verifier = verifier
         self._minutes = minutes
-        self._waiting = cards.notice(words.WAITING_PICK, examples.picks())
         self._support = gr.State(Support(), time_to_live=60 * minutes)
         self._why = gr.State(Kept(), time_to_live=60 * minutes)
         gr.HTML(about.lead(words.PICK_LEAD, words.CONSENT), apply_default_css=False)
         with gr.Row(elem_classes="photos"):
-            self._query = PhotoSlot(verifier, words.QUERY, minutes)
+            self._query = PhotoSlot(verifier, "query", minutes)
             with gr.Column(min_width=280, elem_classes="place"):
                 self._field = PhotosInput(
                     label=words.PEOPLE, file_count="multiple", height=300, elem_classes="field many"
                 )
                 self._people = Panel("", elem_classes="people")
-        self._answer = Panel(self._waiting, elem_classes="answer-panel")
+        self._answer = Panel(self._waiting(), elem_classes="answer-panel")
         self.settings = options(verifier, "pick", words.NONE_PRIOR, words.NONE_PRIOR_INFO)
         self._wire()
 
@@ -60,7 +59,11 @@ class PickTab:
     def empty(self) -> list[Any]:
         """The values of `outputs` that show nothing."""
         nothing = Support()
-        return [*self._query.show(None), nothing, Kept(), *self._listed(nothing), self._waiting]
+        return [*self._query.show(None), nothing, Kept(), *self._listed(nothing), self._waiting()]
+
+    def _waiting(self) -> str:
+        """What stands in place of an answer before there are photos."""
+        return cards.notice(words.WAITING_PICK, examples.picks())
 
     @property
     def _list(self) -> list[Any]:
@@ -74,10 +77,25 @@ class PickTab:
         field = gr.update(height=150 if support.members else 300)
         return [field, cards.members(support.members, mark)]
 
+    def say_again(self, changed: Any) -> Any:
+        """After this event say all of it in the language that the page has then."""
+        shown = self._query.say_again(changed)
+        inputs, outputs = self._settling
+        return shown.then(self._list_again, inputs, outputs, **settling(self._answer))
+
+    def _list_again(self, query: Shown | None, support: Support, *chosen: Any) -> list[Any]:
+        support.list_again()
+        return self._settle_all(query, support, *chosen)
+
+    @property
+    def _settling(self) -> tuple[list[Any], list[Any]]:
+        """What `_settle_all` takes and gives."""
+        inputs = [self._query.state, self._support, self._why, *self.settings.controls]
+        return inputs, [*self._list, self._answer]
+
     def _wire(self) -> None:
         """The list is sent with the answers, one at a time: an older one cannot come last."""
-        inputs = [self._query.state, self._support, self._why, *self.settings.controls]
-        outputs = [*self._list, self._answer]
+        inputs, outputs = self._settling
         for changed in self._query.wire(self._answer):
             changed.then(self._settle, inputs, self._answer, **settling(self._answer))
         self._field.upload(
@@ -109,12 +127,12 @@ class PickTab:
             uploads = uploads[:room]
         until = time.monotonic() + SECONDS
         total = len(uploads)
-        progress((0, total), desc=words.READING.format(number=min(1, total), total=total))
+        progress((0, total), desc=words.READING.say(number=min(1, total), count=total))
         added: tuple[Member, ...] = ()
         for found in new_members(self._verifier, uploads):
             added = (*added, *found)
             done = len(added)
-            progress((done, total), desc=words.READING.format(number=done, total=total))
+            progress((done, total), desc=words.READING.say(number=done, count=total))
             if time.monotonic() > until:  # others are waiting
                 gr.Warning(words.TOO_LONG.format(seconds=int(SECONDS)))
                 break
@@ -224,7 +242,7 @@ class PickTab:
         members = support.members
         unused = cards.unused(members.values())
         if query is None and not members:
-            return self._waiting
+            return self._waiting()
         if query is None or query.sighting is None:
             waiting = words.WAITING_QUERY if query is None else words.WAITING_FACE
             return cards.notice(f"{waiting} {unused}".strip())

@@ -23,12 +23,11 @@ class VerifyTab:
         """`minutes` is how long the photos of a visit are remembered."""
         self._verifier = verifier
         self._minutes = minutes
-        self._waiting = cards.notice(words.WAITING_PAIR, examples.pairs())
         gr.HTML(about.lead(words.VERIFY_LEAD, words.CONSENT), apply_default_css=False)
         with gr.Row(elem_classes="photos pair"):
-            self._first = PhotoSlot(verifier, words.FIRST, minutes, all_count=True)
-            self._second = PhotoSlot(verifier, words.SECOND, minutes, all_count=True)
-        self._answer = Panel(self._waiting, elem_classes="answer-panel")
+            self._first = PhotoSlot(verifier, "first", minutes, all_count=True)
+            self._second = PhotoSlot(verifier, "second", minutes, all_count=True)
+        self._answer = Panel(self._waiting(), elem_classes="answer-panel")
         self._asked = gr.State(Asked(), time_to_live=60 * minutes)
         self.settings = options(verifier, "verify", words.PRIOR, words.PRIOR_INFO)
         self._wire()
@@ -40,13 +39,28 @@ class VerifyTab:
 
     def empty(self) -> list[Any]:
         """The values of `outputs` that show nothing."""
-        return [*self._first.show(None), *self._second.show(None), Asked(), self._waiting]
+        return [*self._first.show(None), *self._second.show(None), Asked(), self._waiting()]
+
+    def _waiting(self) -> str:
+        """What stands in place of an answer before there are photos."""
+        return cards.notice(words.WAITING_PAIR, examples.pairs())
+
+    def say_again(self, changed: Any) -> Any:
+        """After this event say all of it in the language that the page has then."""
+        shown = self._second.say_again(self._first.say_again(changed))
+        return shown.then(self._settle_all, *self._settling, **settling(self._answer))
+
+    @property
+    def _settling(self) -> tuple[list[Any], list[Any]]:
+        """What `_settle_all` takes and gives."""
+        first, second = self._first, self._second
+        inputs = [first.state, second.state, self._asked, *self.settings.controls]
+        return inputs, [self._asked, first.card, second.card, self._answer]
 
     def _wire(self) -> None:
         first, second = self._first, self._second
-        inputs = [first.state, second.state, self._asked, *self.settings.controls]
+        inputs, shown = self._settling
         seen = [first.state, second.state, self._asked]
-        shown = [self._asked, first.card, second.card, self._answer]
         quietly = {**working(self._answer), "show_progress": "minimal"}
         acted = self._answer.act(self._act, seen, self.outputs, **quietly)
         photos = [place.wire(self._answer, [self._asked]) for place in (first, second)]
@@ -123,7 +137,7 @@ class VerifyTab:
     ) -> tuple[str, Verification | None]:
         """The same, and the answer itself, if there is one."""
         if first is None and second is None:
-            return self._waiting, None
+            return self._waiting(), None
         if first is None or second is None:
             return cards.notice(words.WAITING_SECOND), None
         if first.sighting is None or second.sighting is None:

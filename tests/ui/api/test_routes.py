@@ -14,7 +14,7 @@ from jsonschema.exceptions import ValidationError
 from siamese import answers
 from tests import app_server, pictures
 from tests.visitor import get, post, upload
-from ui import words
+from ui.api import english
 
 NO_PICTURE = "data:image/png;base64," + base64.b64encode(b"a secret that is no picture").decode()
 
@@ -80,7 +80,7 @@ def test_the_document_is_sound() -> None:
 @pytest.mark.parametrize("name", ["verify", "pick"])
 def test_every_parameter_is_described(name: str) -> None:
     body = body_of(name)
-    assert list(body["properties"]) == list(words.API_PARAMETERS[name])
+    assert list(body["properties"]) == list(english.PARAMETERS[name])
     assert all(len(item["description"]) > 20 for item in body["properties"].values())
     photos = {"verify": ["first", "second"], "pick": ["query", "support"]}[name]
     assert body["required"] == photos

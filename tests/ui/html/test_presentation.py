@@ -115,8 +115,8 @@ def test_names_from_outside_are_only_text() -> None:
     shown = Shown(HOSTILE, draw.jpeg_url(Image.new("RGB", (8, 8))))
     broken = Shown(HOSTILE, problem=Problem("unreadable_image", HOSTILE))
     pages = [
-        cards.photo(shown, words.FIRST),
-        cards.photo(broken, words.FIRST),
+        cards.photo(shown, words.ROLES["first"]),
+        cards.photo(broken, words.ROLES["first"]),
         cards.notice(HOSTILE),
         about.notice(HOSTILE),
         cards.members({"1": Member(HOSTILE, shown), "2": Member(HOSTILE, broken)}, ""),
@@ -134,7 +134,7 @@ def test_only_a_photo_of_several_faces_says_so() -> None:
 
 def test_every_picture_has_words_or_says_that_it_needs_none() -> None:
     shown = Shown("a.jpg", draw.jpeg_url(Image.new("RGB", (8, 8))))
-    page = cards.photo(shown, words.FIRST) + cards.members({"1": Member("a", shown)}, "")
+    page = cards.photo(shown, words.ROLES["first"]) + cards.members({"1": Member("a", shown)}, "")
     assert all("alt=" in tag for tag in re.findall(r"<img[^>]*>", page))
 
 
@@ -197,12 +197,12 @@ def test_one_in_many_is_rounded_by_little(share: float) -> None:
     [
         (
             Similar(61, 3000, 0.0156, 0.026, "LFW View 2"),
-            "about 20 look at least this similar: 61 of 3,000 measured on LFW View 2",
+            "At least this similar: about 20 of 1,000 random pairs of different people (61",
             "1.6 % to 2.6 %",
         ),
         (
             Similar(0, 3000, 0.0, 0.0012, "LFW View 2"),
-            "fewer than 1 looks at least this similar: 0 of 3,000 measured on LFW View 2",
+            "At least this similar: fewer than 1 of 1,000 random pairs of different people (0",
             "0 % to 0.12 %",
         ),
     ],
@@ -216,7 +216,7 @@ def test_how_often_different_people_look_as_similar_is_stated(
 
 
 def test_what_was_never_counted_is_not_stated() -> None:
-    assert "at least this similar" not in answer(None)
+    assert "At least this similar" not in answer(None)
     assert "<script" not in answer(None)
 
 
@@ -289,7 +289,7 @@ def test_beside_every_answer_stands_how_often_children_and_relatives_are_confuse
         page = answers.verification(judged(rule, logit), rule)
         line = next(re.finditer(r'<p class="among">(.*?)</p>', page))[1]
         assert line == words.AMONG.format(
-            shares="11 % of strangers, 12 % of different children, 25 % of close relatives"
+            shares="11 % of strangers, 12 % of different children, and 25 % of close relatives"
         )
         assert "close relatives: 25 % (25 of 100 pairs, kin of toys" in page
     assert 'class="among"' not in answers.verification(judged(RULE), RULE)
@@ -303,7 +303,7 @@ def test_whoever_names_a_population_is_answered_for_it() -> None:
     assert "as to show two children. Weak support" in page
     line = next(re.finditer(r'<p class="among">(.*?)</p>', page))[1]
     assert line.startswith("Different people are taken to be two children. Wrongly")
-    assert "2 % of different children, " in line and "strangers" not in line
+    assert "2 % of different children and " in line and "strangers" not in line
     assert "pairs of different children look" in page, "no longer of strangers"
     lines = json.loads(html.unescape(re.findall(r'data-picture="(.*?)"', page)[0]))["lines"]
     assert details.named("children") in lines, "whoever gets the picture sees it too"
@@ -329,7 +329,9 @@ def test_where_all_faces_are_compared_none_is_marked_until_one_is_chosen() -> No
     photo = load(np.zeros((100, 100, 3), np.uint8), "a.png")
     shown = Shown("a.png", "data:", photo, Sighting(photo, (face, face)))
     pages = {
-        all_count: [cards.photo(it, words.FIRST, all_count) for it in (shown, shown.choose("1"))]
+        all_count: [
+            cards.photo(it, words.ROLES["first"], all_count) for it in (shown, shown.choose("1"))
+        ]
         for all_count in (True, False)
     }
     marked = {key: [re.findall(r'face chosen.*?data-face="(\d)"', page) for page in found]
@@ -356,7 +358,9 @@ def test_the_answer_on_several_faces_says_which_and_what_follows() -> None:
 def test_a_small_photo_is_enlarged_but_no_strip() -> None:
     def sheet(width: int, height: int) -> bool:
         photo = load(np.zeros((height, width, 3), np.uint8), "a.png")
-        return 'class="sheet small"' in cards.photo(Shown("a.png", "data:", photo), words.FIRST)
+        return 'class="sheet small"' in cards.photo(
+            Shown("a.png", "data:", photo), words.ROLES["first"]
+        )
 
     assert [sheet(40, 40), sheet(1000, 40), sheet(1000, 1000)] == [True, False, False]
 
