@@ -38,7 +38,7 @@ from ui.api import english, errors, mcp, openapi, routes  # noqa: E402
 from ui.html import about  # noqa: E402
 from ui.html.model_card import model_card  # noqa: E402
 from ui.languages import ENGLISH, LANGUAGES, speaking  # noqa: E402
-from ui.server import forgetting, guard  # noqa: E402
+from ui.server import economy, forgetting, guard  # noqa: E402
 from ui.server.speaking import Speaking  # noqa: E402
 from ui.server.store import Store  # noqa: E402
 from ui.tabs.components import Panel  # noqa: E402
@@ -65,7 +65,7 @@ def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None
     for code in LANGUAGES.keys() - {ENGLISH}:
         with speaking(code):
             translations[code] = _page(verifier, notice, drawings, {})
-    return _page(verifier, notice, drawings, translations).queue(max_size=MAX_WAITING)
+    return economy.queued(_page(verifier, notice, drawings, translations), MAX_WAITING)
 
 
 def _page(
@@ -136,6 +136,7 @@ def _who_answers(verifier: Verifier, head: tuple[str, ...], kind: str) -> None:
 
 def launch_options() -> dict[str, Any]:
     """How the page is served: nothing kept, nothing fetched, nothing reported."""
+    economy.install()
     if mcp.switched_on():
         mcp.install()
     folder = Path(__file__).parent / "ui" / "html"
