@@ -98,7 +98,12 @@ EXAMPLES = "No photos at hand? These show nobody: each is an average of many peo
 EXAMPLE_PAIR = "Compare {first} with {second}"
 EXAMPLE_PICK = "Find {query} among {count} people"
 # What each example shows, so that one can judge the answer.
-EXAMPLE_PAIRS = ("One person, two pictures", "Two people", "One person in a group")
+EXAMPLE_PAIRS = (
+    "One person, two pictures",
+    "Two people",
+    "One person in a group",
+    "One person, once blurred",
+)
 EXAMPLE_PICKS = ("One of four people", "None of three people")
 WAITING_SECOND = "One more photo, and the answer appears here."
 WAITING_PICK = "Add a photo of the person you look for, and photos of the people to choose from."

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageFilter
-from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, expect
 
 from tests import app_server
 from tests.e2e.conftest import HOSTILE, PATIENCE
@@ -189,6 +189,27 @@ def test_the_answer_states_the_prior_that_the_box_shows(visit: Visit, photos: Pa
         number.press("Enter")
         expect(answer.get_by_text(f"a chance of {shown} % beforehand")).to_be_attached()
         expect(number).to_have_value(shown)
+
+
+def test_a_photo_on_its_way_does_not_arrive_once_the_page_is_cleared(
+    visit: Visit, photos: Path
+) -> None:
+    page = visit()
+    held: list[Route] = []
+    page.route("**/gradio_api/upload?*", lambda route: held.append(route))
+    with page.expect_request("**/gradio_api/upload?*"):
+        give(page, 0, photos / "portrait.jpg")
+    expect(place(page, 0).get_by_text("Uploading")).to_be_visible()
+    with page.expect_event("requestfailed", lambda request: "/upload?" in request.url):
+        page.get_by_role("button", name="Clear my photos now").click()
+    expect(page.get_by_text("have been deleted from the server’s memory")).to_be_visible()
+    expect(place(page, 0).get_by_text("Uploading")).to_have_count(0)
+    expect(page.get_by_text("Error", exact=True)).to_have_count(0)
+    assert len(held) == 1
+    # The next one does.
+    page.unroute("**/gradio_api/upload?*")
+    give(page, 0, photos / "portrait.jpg")
+    expect(place(page, 0).locator(".photo")).to_have_count(1)
 
 
 def test_errors_are_shown_beside_their_photo(visit: Visit, photos: Path) -> None:

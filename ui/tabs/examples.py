@@ -17,8 +17,9 @@ from ui.photo import Upload
 FOLDER = Path(__file__).parents[2] / "examples"
 PAIRS = (
     ("person A 1.webp", "person A 2.webp"),
-    ("person B 1.webp", "person D 1.webp"),
+    ("person B 1.webp", "person C 1.webp"),
     ("group.webp", "person C 2.webp"),
+    ("person B 1.webp", "person B blurred.webp"),
 )
 PEOPLE = ("person A 1.webp", "person B 1.webp", "person C 1.webp", "person D 1.webp")
 STRANGERS = ("person B 2.webp", "person C 2.webp", "person D 1.webp")

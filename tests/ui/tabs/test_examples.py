@@ -10,7 +10,7 @@ from siamese import Decision, Verifier
 from ui import words
 from ui.tabs import examples
 
-ONE, TWO, GROUP = examples.PAIRS
+ONE, TWO, GROUP, BLURRED = examples.PAIRS
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,12 @@ def files(pair: tuple[str, str]) -> list[str]:
 def test_one_person_is_the_same_and_two_are_different(verifier: Verifier) -> None:
     assert verifier.verify(*files(ONE)).decision is Decision.SAME
     assert verifier.verify(*files(TWO)).decision is Decision.DIFFERENT
+
+
+def test_a_blurred_picture_leaves_it_open_and_says_so(verifier: Verifier) -> None:
+    found = verifier.verify(*files(BLURRED))
+    assert found.decision is Decision.UNCERTAIN
+    assert "blurred" in {warning.code for warning in found.second.warnings}
 
 
 def test_who_stands_in_a_group_is_found_there(verifier: Verifier) -> None:
