@@ -12,6 +12,7 @@ import resource
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from tqdm import tqdm
 
 from siamese import __main__ as cli
 from siamese import checkpoint as checkpoints
@@ -56,6 +58,7 @@ class Case:
         """The exit code of the command in a process of its own; killed after `seconds`."""
 
         def command() -> None:
+            tqdm.set_lock(threading.RLock())  # the usual one is shared, and dies with its holder
             before()
             os._exit(cli.main(self.words))
 
