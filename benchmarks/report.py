@@ -41,9 +41,13 @@ def targets(found: Results) -> list[tuple[str, str, str, bool]]:
         ))  # fmt: skip
     embed = pairs["embedding"]["ours_cpu"]
     rows.append(("one face embedded on one core", "≤ 12 ms", f"{embed:.1f} ms", embed <= 12))
-    milliseconds = max(search["first"], search["ms"])
+    people = f"{search['people']:,} people"
     said = f"{search['ms']:.0f} ms ({search['first']:.0f} ms the first time)"
-    rows.append((f"{search['people']:,} people searched", "< 50 ms", said, milliseconds < 50))
+    rows.append((f"{people} searched", "< 30 ms", said, search["ms"] < 30))
+    rows.append((f"{people} opened", "< 1 s", f"{search['open']:.0f} ms", search["open"] < 1000))
+    rate = 2 * 1000 / search["embed"]
+    what = "photos of 250 px embedded on two cores, by a process each, once both have started"
+    rows.append((what, "≥ 40 a second", f"{rate:.0f} a second", rate >= 40))
     ratio = found["start"]["ratio"]
     rows.append((
         "`python -m siamese verify`", "≤ 3 times `import torch`", f"{ratio:.2f} times", ratio <= 3
@@ -55,7 +59,8 @@ def targets(found: Results) -> list[tuple[str, str, str, bool]]:
 
 def summary(found: Results) -> str:
     """The sentences of the README."""
-    pairs, machine, search = found["pairs"], found["machine"], found["search"]
+    pairs, search = found["pairs"], found["search"]
+    machine = found["later"].get("facenet", found["machine"])
     large, small, pick, embed = (
         f"{pairs[name]['ratio']:.1f}" for name in ("large", "small", "pick", "embedding")
     )
@@ -81,6 +86,7 @@ def markdown(found: Results) -> str:
         "",
         "Ratios and milliseconds are processor time of one process unless said otherwise, medians"
         " of runs that take turns. " + _idle(found),
+        *_later(found),
         "",
         "| | wanted | measured | |",
         "| --- | --- | --- | --- |",
@@ -121,6 +127,18 @@ def markdown(found: Results) -> str:
             )
         lines.append(f"| all | {table['all']['ms']:.1f} | |")
     lines += [
+        "",
+        "## The ONNX export",
+        "",
+        "Crops to embeddings and the logits of all pairs, by one thread: torch in this package, and"
+        " the file that `siamese export` writes in onnxruntime.",
+        "",
+        "| crops | torch, ms | onnxruntime, ms | ratio |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {count} | {pair['ours_cpu']:.1f} | {pair['theirs_cpu']:.1f} | {pair['ratio']:.2f} |"
+            for count, pair in found["onnx"].items()
+        ),
         "",
         "## Start",
         "",
@@ -173,6 +191,15 @@ def _growth(found: Results) -> list[str]:
         each = (high - low) / (last - first)
         lines.append(f"- {unit}, ms: {said}; {each:.1f} ms for each more on average.")
     return lines
+
+
+def _later(found: Results) -> list[str]:
+    """Which parts were measured again, when, and by which code and weights."""
+    return [
+        f"The part '{name}' was measured again on {machine['date']}, commit {machine['commit']},"
+        f" weights `{machine['weights'][:12]}`."
+        for name, machine in sorted(found["later"].items())
+    ]
 
 
 def _idle(found: Results) -> str:

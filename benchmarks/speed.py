@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import scenes
 from benchmarks.facenet import Facenet, missing
 from benchmarks.timing import Spent, Stages, interleaved, measure, times
-from siamese import Verifier
+from siamese import Verifier, pretrained
+from siamese.export import export
 from siamese.faces.mtcnn import Cascade
 from siamese.photos import Photo, load
 
@@ -117,6 +119,38 @@ def stages(verifier: Verifier, pair: Sequence[bytes]) -> dict[str, dict[str, flo
     rest = spent["verify"] - sum(spent[name] for name in known)
     table = {name: {"ms": spent[name], "floor": floors[name]} for name in known}
     return table | {"rest": {"ms": rest, "floor": 0.0}, "all": {"ms": spent["verify"]}}
+
+
+def exported(verifier: Verifier) -> dict[str, dict[str, float]]:
+    """Two and 32 crops to embeddings and all logits: torch, and the ONNX export in onnxruntime."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "siamese.onnx"
+        export(pretrained.load(), file)
+        session = onnxruntime.InferenceSession(file, options)
+    size, random = verifier.config.network.image_size, np.random.default_rng(0)
+
+    def both(crops: np.ndarray) -> list[Spent]:
+        return interleaved(
+            [
+                lambda: verifier.head.of_all(verifier._embed_crops(crops)),
+                lambda: session.run(None, {"crops": crops}),
+            ],
+            [20, 20],
+        )
+
+    crops = {count: random.integers(0, 256, (count, size, size, 3), np.uint8) for count in (2, 32)}
+    return {str(count): _pair(*both(some)) for count, some in crops.items()}
+
+
+def originals(archive: Path, count: int) -> list[bytes]:
+    """Photos of LFW as they are, 250 px, of people one after the other."""
+    with zipfile.ZipFile(archive) as pictures:
+        names = sorted(name for name in pictures.namelist() if name.endswith(".jpg"))
+        return [pictures.read(name) for name in names[:: len(names) // count][:count]]
 
 
 def peak() -> float:

@@ -488,8 +488,8 @@ class DecisionRule(Value):
     def identity_logit(self, logit: np.ndarray, num_photos: np.ndarray) -> np.ndarray:
         """Calibrated logits of identities from raw ones and their numbers of photos, both (K,)."""
         table = np.asarray(self.support_scales, dtype=np.float64)
-        scale, offset = table[np.minimum(num_photos, len(table)) - 1].T
-        return scale * logit + offset
+        place = np.minimum(num_photos, len(table)) - 1
+        return table[:, 0][place] * logit + table[:, 1][place]
 
 
 def probability(logit: float, prior: float = 0.5) -> float:

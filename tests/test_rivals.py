@@ -132,6 +132,8 @@ def test_figures_by_hand() -> None:
     assert begun["pairs"] == 2 and begun["failed"] == 0, "of the fold that is complete"
     timed = scoreboard.figures(answers, pairs, ["it", "us"], weights=False)
     assert "own" not in timed and timed["ms"] == 5.0
+    answers.pop(("a", "b"))
+    assert "own" not in scoreboard.figures(answers, pairs, ["it", "us"]), "no fold is complete"
 
 
 def test_as_many_pairs_of_each_kind_of_all_folds() -> None:

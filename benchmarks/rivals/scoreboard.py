@@ -15,7 +15,7 @@ from siamese.evaluation.pair_lists import Pair
 
 VIEW_2 = 6000  # pairs
 HEAD = (
-    "| | pairs | accuracy, 10 folds | at its own threshold: accuracy | FMR | FNMR | no face | ECE,"
+    "| | pairs | accuracy by folds | at its own threshold: accuracy | FMR | FNMR | no face | ECE,"
     " Cllr of what it shows | ms a pair | peak MB | installed MB | runs without network | licence |"
 )
 Answers = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -38,7 +38,7 @@ def figures(
         "ms": statistics.median(answer["ms"] for answer in in_turns or answers.values()),
         "peak_mb": max(answer["peak_mb"] for answer in answers.values()),
     }
-    return found | _worth(given, known) if weights else found
+    return found | _worth(given, known) if weights and known else found
 
 
 def _worth(answers: Sequence[Mapping[str, Any]], pairs: Sequence[Pair]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def row(name: str, found: dict[str, Any]) -> str:
         f"{percent(found['accuracy'])} ± {percent(found['standard_error'])}"
         if "accuracy" in found
         else "",
-        percent(own["accuracy"]["value"]) if own else "no weights in the package: time only",
+        percent(own["accuracy"]["value"]) if own else "time only",
         percent(own["fmr"]["value"]) if own else "",
         percent(own["fnmr"]["value"]) if own else "",
         str(found.get("failed", "")),
@@ -115,9 +115,10 @@ def markdown(found: dict[str, Any]) -> str:
             " pair in which it finds no face counts as an error. Where there are fewer pairs, it"
             " answered those of the first folds only: compare no accuracies across them.",
             "",
-            "Milliseconds are processor time of one thread, medians. The rivals took turns pair by"
-            " pair, so what else the machine did slowed all of them alike: ratios hold, and an idle"
-            " machine is faster.",
+            "Milliseconds are processor time of one thread, medians of those pairs about which all"
+            " were asked in turns, so what else the machine did slowed all of them alike: ratios"
+            " hold, and an idle machine is faster. Time only: the package holds no weights, or no"
+            " fold was answered wholly.",
             "",
             HEAD,
             "| --- " * HEAD.count("| ", 0, -1) + "|",
