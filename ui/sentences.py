@@ -33,7 +33,12 @@ _WORDED_IN = {
 }
 _OURS = ("ImageError", "NoFaceError")
 # What checkpoints call the data that they were measured on.
-_DATA = ("pairs inside the evaluation alphabets of Omniglot",)
+_DATA = (
+    "pairs inside the evaluation alphabets of Omniglot",
+    "people over 12 of one sex and origin, at most 5 years apart ({}); same people: {}",
+    "children of at most 12 years, at most 2 years apart ({}); same people: {}",
+    "members of one family ({}); same people: {}",
+)
 
 
 def template() -> Catalog:
@@ -78,8 +83,7 @@ def _sentences(word: Any) -> Iterator[str | tuple[str, str]]:
 
 def _of_package() -> Iterator[str]:
     """The templates of sentences of the package, with numbers in braces for what is put in."""
-    named = Caption.of("photo", "{}")
-    yield from map(_numbered, (named.label, named.start, *_DATA, SAME_PHOTO.message))
+    yield from map(_numbered, (*_DATA, SAME_PHOTO.message))
     yield from map(_numbered, (*REASONS.values(), *MESSAGES.values()))
     for file, functions in _WORDED_IN.items():
         tree = ast.parse((_PACKAGE / file).read_text(encoding="utf-8"))
@@ -107,8 +111,10 @@ def _strings(function: ast.FunctionDef) -> Iterator[str]:
 
 
 def _numbered(template: str) -> str:
-    """With {0}, {1} and so on in place of whatever stands in braces."""
-    numbers = itertools.count()
+    """With {0}, {1} and so on in place of whatever stands in braces; a photo by its name."""
+    numbers, photo = itertools.count(), Caption.of("photo", "{}")
+    template = re.sub(r"\{[\w.]*caption\.start\}", photo.start, template)
+    template = re.sub(r"\{[\w.]*caption\.label\}", photo.label, template)
     return re.sub(r"\{[^{}]*\}", lambda _: f"{{{next(numbers)}}}", template)
 
 

@@ -15,7 +15,7 @@ _HTML = macros("about")
 def header() -> str:
     """The head of the page, with the choice of its language."""
     buttons = json.dumps({**words.BUTTONS, "many": words.DROP_MANY})
-    many = json.dumps(words.DROP_MANY)
+    many = json.dumps(words.DROP_MANY, ensure_ascii=False)  # CSS has other escapes
     return str(_HTML.header(buttons, many, current(), LANGUAGES))
 
 

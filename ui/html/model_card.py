@@ -43,7 +43,7 @@ def rendered(text: str) -> Markup:
         if token.children:
             token.children = _harmless(token.children)
     html = markdown.renderer.render(tokens, markdown.options, {})
-    return Markup('<div class="prose">{}</div>').format(Markup(html))
+    return Markup('<div class="prose" lang="en">{}</div>').format(Markup(html))
 
 
 def _harmless(tokens: list[Token]) -> list[Token]:

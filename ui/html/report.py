@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from babel.dates import format_date
 from markupsafe import Markup
 
 from siamese import Verification
@@ -11,6 +12,7 @@ from siamese.answers import Explanation
 from ui import words
 from ui.html import answers, details, numbers, why
 from ui.html.templates import macros
+from ui.languages import locale
 
 _HTML = macros("report")
 _STYLE = Markup(Path(__file__).with_name("report.css").read_text(encoding="utf-8"))
@@ -36,7 +38,7 @@ def verification(
     return str(
         _HTML.report(
             _STYLE,
-            day.isoformat(),
+            format_date(day, "long", locale=locale()),
             answer,
             list(zip(found.photos, sha256, strict=True)),
             details.warnings(found.photos, found.cautions),

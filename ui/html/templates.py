@@ -1,7 +1,8 @@
 """The page's HTML: macros in `templates/`, which escape whatever is put into them.
 
-They know `words`, `numbers`, `draw`, `said` and `listed` by name. A line break in a template is
-none in the page, which has no white space between its elements; within a tag it is a space.
+They know `words`, `numbers`, `draw`, `said`, `listed` and `spoken` by name. A line break in a
+template is none in the page, which has no white space between its elements; within a tag it is a
+space.
 """
 
 import re
@@ -12,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from ui import draw, words
 from ui.html import numbers
-from ui.languages import listed, said
+from ui.languages import current, listed, said
 
 _FOLDER = Path(__file__).with_name("templates")
 
@@ -31,6 +32,7 @@ _ENVIRONMENT.globals |= {
     "draw": draw,
     "said": said,
     "listed": listed,
+    "spoken": current,
 }
 
 

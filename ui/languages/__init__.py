@@ -28,6 +28,11 @@ ENGLISH = "en"
 # Each by its own name.
 LANGUAGES = {
     ENGLISH: "English",
+    "es": "Español",
+    "de": "Deutsch",
+    "fr": "Français",
+    "hi": "हिन्दी",
+    "zh-Hans": "简体中文",
 }
 PACKAGE = "package"  # the context in the catalogs of sentences that `siamese` words
 FOLDER = Path(__file__).parent
