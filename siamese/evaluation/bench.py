@@ -42,7 +42,7 @@ Change = Callable[[Image.Image], Image.Image]
 
 PIECE = 512  # photos to a file of the cache
 BATCH = 128  # crops to a batch of the network
-FACTS = 9 + 10  # box, score, turned, faces, width and height of the photo; landmarks
+FACTS = 10 + 10  # box, score, turned, stretched, faces, width and height of photo; landmarks
 LIBRARIES = ("facenet-pytorch", "pillow", "pillow-heif", "numpy", "torch", "torchvision")
 
 
@@ -62,10 +62,10 @@ class Crops:
         """What the product warns of in this photo; nothing where there is no face."""
         if not self.found[row]:
             return ()
-        *box, score, turned, num_faces, width, height = self.facts[row, :9].tolist()
-        points = self.facts[row, 9:].reshape(5, 2)
+        *box, score, turned, stretched, num_faces, width, height = self.facts[row, :10].tolist()
+        points = self.facts[row, 10:].reshape(5, 2)
         landmarks = () if np.isnan(points).any() else tuple((x, y) for x, y in points.tolist())
-        face = Face((*box,), landmarks, score, self.pixels[row], int(turned))
+        face = Face((*box,), landmarks, score, self.pixels[row], int(turned), stretched)
         return warnings_for(face, int(num_faces), (int(width), int(height)))
 
 
@@ -80,7 +80,8 @@ class ChosenFace:
     def facts(self) -> np.ndarray:
         """As a row of `Crops.facts`; a picture taken as a whole has no landmarks."""
         face, landmarks = self.face, self.face.landmarks or [(np.nan, np.nan)] * 5
-        known = (*face.box, face.score, face.turned, self.num_faces, *self.size)
+        seen = (*face.box, face.score, face.turned, face.stretched)
+        known = (*seen, self.num_faces, *self.size)
         return np.array([*known, *np.ravel(landmarks)])
 
 

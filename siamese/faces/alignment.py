@@ -74,24 +74,36 @@ def crop_scale(landmarks: Sequence[Point], alignment: Alignment) -> float:
     return abs(similarity(landmarks, alignment.target)[0])
 
 
-def source_box(landmarks: Sequence[Point], alignment: Alignment) -> tuple[int, int, int, int]:
+def righted(landmarks: Sequence[Point], stretched: float) -> list[Point]:
+    """The points as they would be had the picture not been made so many times too wide."""
+    return [(x / stretched, y) for x, y in landmarks]
+
+
+def source_box(
+    landmarks: Sequence[Point], alignment: Alignment, stretched: float = 1.0
+) -> tuple[int, int, int, int]:
     """The part (x0, y0, x1, y1) of the picture that the crop shows, with a small margin.
 
-    May reach beyond the picture.
+    May reach beyond the picture. `stretched` as for `cut`.
     """
-    a, b = similarity(landmarks, alignment.target)
+    a, b = similarity(righted(landmarks, stretched), alignment.target)
     side = alignment.size
     corners = (np.array([0, side, side * 1j, side + side * 1j]) - b) / a
     margin = _MARGIN * max(1.0, 1 / abs(a))
     return (
-        math.floor(corners.real.min() - margin),
+        math.floor((corners.real.min() - margin) * stretched),
         math.floor(corners.imag.min() - margin),
-        math.ceil(corners.real.max() + margin),
+        math.ceil((corners.real.max() + margin) * stretched),
         math.ceil(corners.imag.max() + margin),
     )
 
 
-def cut(image: Image.Image, landmarks: Sequence[Point], alignment: Alignment) -> np.ndarray:
+def cut(
+    image: Image.Image,
+    landmarks: Sequence[Point],
+    alignment: Alignment,
+    stretched: float = 1.0,
+) -> np.ndarray:
     """Cut the aligned crop out of an RGB picture.
 
     Pixels outside the picture repeat its edge. Where the face is larger than the crop it is reduced
@@ -100,24 +112,25 @@ def cut(image: Image.Image, landmarks: Sequence[Point], alignment: Alignment) ->
     Args:
         image: RGB.
         landmarks: five (x, y) in px of `image`, in the order of TEMPLATE, not all the same.
+        stretched: how many times too wide the picture is for its height; the crop is not.
 
     Returns:
         uint8 (S, S, 3), RGB, S = alignment.size.
     """
-    a, b = similarity(landmarks, alignment.target)
-    box = source_box(landmarks, alignment)
+    a, b = similarity(righted(landmarks, stretched), alignment.target)
+    box = source_box(landmarks, alignment, stretched)
     patch = _with_edges(image, box)
     shrink = min(1.0, abs(a))
-    width = max(1, round(patch.width * shrink))
+    width = max(1, round(patch.width * min(1.0, abs(a) / stretched)))
     height = max(1, round(patch.height * shrink))
     fx, fy = width / patch.width, height / patch.height
     if (width, height) != patch.size:
         patch = patch.resize((width, height), Image.Resampling.HAMMING)
-    # Crop -> picture is z -> (z - b) / a; then picture -> patch.
-    inverse, origin = 1 / a, -b / a - complex(box[0], box[1])
+    # Crop -> righted picture is z -> (z - b) / a; then that -> picture -> patch.
+    inverse, origin, wide = 1 / a, -b / a, stretched * fx
     matrix = (
-        inverse.real * fx, -inverse.imag * fx, origin.real * fx,
-        inverse.imag * fy, inverse.real * fy, origin.imag * fy,
+        inverse.real * wide, -inverse.imag * wide, origin.real * wide - box[0] * fx,
+        inverse.imag * fy, inverse.real * fy, (origin.imag - box[1]) * fy,
     )  # fmt: skip
     side = (alignment.size, alignment.size)
     turned = patch.transform(side, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)

@@ -22,9 +22,10 @@ from PIL import Image, ImageOps
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from siamese.faces.alignment import Alignment, Point, crop_scale, cut, misfit, source_box
+from siamese.faces.alignment import Alignment, Point, crop_scale, cut, misfit, righted, source_box
 from siamese.faces.mtcnn import Cascade, Found
 from siamese.faces.prominence import prominence
+from siamese.faces.proportions import correction, proportions, stretch
 from siamese.photos import Box, Photo
 from siamese.values import STRICT, Value
 
@@ -65,6 +66,9 @@ class Face(Value):
     crop: Annotated[np.ndarray, Field(exclude=True)]
     turned: int = 0
     """Degrees by which the photo was turned to find the face."""
+    stretched: float = 1.0
+    """How many times too wide for its height the photo seems to be; less than 1 where too tall, 1
+    where it seems to be neither. The crop is righted where that is sure."""
 
 
 class FaceDetector:
@@ -96,10 +100,12 @@ class FaceDetector:
     def sharpen(self, photo: Photo, face: Face) -> Face:
         """The same face; its crop cut again from more pixels where the photo has them."""
         have = min(1.0, _working_scale(photo.size, WORKING_SIDE, WORKING_PIXELS))
-        want = min(1.0, crop_scale(face.landmarks, self.alignment))
+        right = correction(face.stretched)
+        scale = crop_scale(righted(face.landmarks, right), self.alignment)
+        want = min(1.0, scale * max(1.0, 1 / right))
         if want <= have:
             return face
-        x0, y0, x1, y1 = source_box(face.landmarks, self.alignment)
+        x0, y0, x1, y1 = source_box(face.landmarks, self.alignment, right)
         part = (
             float(min(max(x0, 0), photo.size[0] - 1)), float(min(max(y0, 0), photo.size[1] - 1)),
             float(max(min(x1, photo.size[0]), 1)), float(max(min(y1, photo.size[1]), 1)),
@@ -107,7 +113,7 @@ class FaceDetector:
         image = photo.at(want, part)
         fx, fy = image.width / (part[2] - part[0]), image.height / (part[3] - part[1])
         landmarks = [((x - part[0]) * fx, (y - part[1]) * fy) for x, y in face.landmarks]
-        return replace(face, crop=cut(image, landmarks, self.alignment))
+        return replace(face, crop=cut(image, landmarks, self.alignment, right))
 
     def _search(self, photo: Photo, more: bool) -> list[Face]:
         scale = _working_scale(photo.size, WORKING_SIDE, WORKING_PIXELS)
@@ -141,8 +147,10 @@ class FaceDetector:
         border = round(BORDER * min(size))
         framed = ImageOps.expand(small, border, fill=(128, 128, 128))
         found = self._cascade.find(framed, max(SMALLEST, BORDER_SMALLEST * min(size)))
-        inside = Found(
-            (found.boxes - border) / shrink, found.scores, (found.landmarks - border) / shrink
+        inside = replace(
+            found,
+            boxes=(found.boxes - border) / shrink,
+            landmarks=(found.landmarks - border) / shrink,
         )
         return self._faces(image, scale, turned, inside)
 
@@ -155,18 +163,56 @@ class FaceDetector:
             lying = max(lying, faces, key=_best_score)
         return lying if lies(_best_score(lying), _best_score(upright)) else upright
 
+    def _look_righted(
+        self, image: Image.Image, landmarks: np.ndarray, stretched: float
+    ) -> tuple[np.ndarray, float]:
+        """The landmarks of a face, and how far it is stretched, once more from its righted picture.
+
+        What the detector does not know from its training, it finds less exactly. As before, and not
+        stretched, where that does not bear it out.
+        """
+        x0, y0, x1, y1 = source_box(landmarks.tolist(), self.alignment, stretched)
+        beside, over = (x1 - x0) // 2, (y1 - y0) // 2
+        part = image.crop(
+            (max(0, x0 - beside), max(0, y0 - over),
+             min(image.width, x1 + beside), min(image.height, y1 + over))
+        )  # fmt: skip
+        size = max(1, round(part.width / max(1.0, stretched))), part.height
+        if stretched < 1:
+            size = part.width, max(1, round(part.height * stretched))
+        found = self._cascade.find(part.resize(size, Image.Resampling.BOX), SMALLEST)
+        if not len(found.scores):
+            return landmarks, 1.0
+        best = int(np.argmax(found.scores * np.prod(found.boxes[:, 2:] - found.boxes[:, :2], 1)))
+        corner = np.array([max(0, x0 - beside), max(0, y0 - over)])
+        stretched *= proportions(found.boxes[best], found.landmarks[best])
+        if correction(stretched) == 1:
+            return landmarks, 1.0
+        return found.landmarks[best] * np.array(part.size) / np.array(size) + corner, stretched
+
     def _faces(self, image: Image.Image, scale: float, turned: int, found: Found) -> list[Face]:
         """Those found in the turned picture that can be relied on."""
         faces = []
-        for box, score, landmarks in zip(found.boxes, found.scores, found.landmarks, strict=True):
+        for box, score, landmarks, whole in zip(
+            found.boxes, found.scores, found.landmarks, found.whole, strict=True
+        ):
+            stretched = stretch(box, landmarks) if whole else 1.0
+            if correction(stretched) != 1:
+                upright = _turn(image, turned)
+                landmarks, stretched = self._look_righted(upright, landmarks, stretched)
             points = _turn_back(landmarks, image.size, turned)
-            if score < ACCEPTED_SCORE or misfit(points, self.alignment) > ACCEPTED_MISFIT:
+            if turned % 180:  # the photo is too tall where the upright face is too wide
+                stretched = 1 / stretched
+            right = correction(stretched)
+            wrong = misfit(righted(points, right), self.alignment)
+            if score < ACCEPTED_SCORE or wrong > ACCEPTED_MISFIT:
                 continue
-            crop = cut(image, points, self.alignment)
+            crop = cut(image, points, self.alignment, right)
             corners = np.array(_turn_back(box.reshape(2, 2), image.size, turned)) / scale
             x0, y0, x1, y1 = (float(v) for v in (*corners.min(axis=0), *corners.max(axis=0)))
             original = tuple((x / scale, y / scale) for x, y in points)
-            faces.append(Face((x0, y0, x1, y1), original, float(score), crop, turned))
+            shown = (x0, y0, x1, y1), original, float(score), crop
+            faces.append(Face(*shown, turned, stretched))
         return faces
 
 

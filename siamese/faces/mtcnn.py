@@ -34,12 +34,14 @@ _CHUNK = 256  # candidates a network sees at once; bounds the memory
 class Found:
     """The faces in one picture: boxes (N, 4) x0 y0 x1 y1, scores (N,), landmarks (N, 5, 2).
 
-    float64; px of the picture that was searched, continuous (its left edge is 0).
+    float64; px of the picture that was searched, continuous (its left edge is 0). `whole`, bool
+    (N,), are those that its edge does not cut off: the others were seen stretched (`_clipped`).
     """
 
     boxes: np.ndarray
     scores: np.ndarray
     landmarks: np.ndarray
+    whole: np.ndarray
 
 
 @dataclass(slots=True, eq=False)
@@ -70,7 +72,7 @@ class Cascade:
         """Search an RGB picture of any size for faces of `smallest` px and more."""
         found = self._output(image, self._refine(image, self._propose(image, smallest)))
         kept = _distinct(found.boxes, found.scores, 0.7)
-        return Found(found.boxes[kept], found.scores[kept], found.landmarks[kept])
+        return Found(*(getattr(found, name)[kept] for name in Found.__slots__))
 
     def _propose(self, image: Image.Image, smallest: float) -> _Candidates:
         """Stage 1: the proposal network over a pyramid of the picture."""
@@ -106,11 +108,12 @@ class Cascade:
         shifts, points, scores = _run(self._onet, image, boxes, OUTPUT_SIDE)
         good = scores[:, 1] > _OUTPUT
         boxes = boxes[good]
+        whole = (boxes == candidates.boxes[good]).all(axis=1)
         sides = boxes[:, 2:] - boxes[:, :2]
         # The network gives five x, then five y, in units of the box.
         landmarks = points[good].reshape(-1, 2, 5).transpose(0, 2, 1)
         landmarks = boxes[:, None, :2] + landmarks * sides[:, None, :]
-        return Found(_shifted(boxes, shifts[good]), scores[good, 1], landmarks)
+        return Found(_shifted(boxes, shifts[good]), scores[good, 1], landmarks, whole)
 
 
 def _pyramid(size: tuple[int, int], smallest: float) -> list[float]:

@@ -19,6 +19,7 @@ from pydantic.dataclasses import dataclass
 
 from siamese.faces.alignment import Alignment, Point, crop_scale, similarity
 from siamese.faces.detector import Face
+from siamese.faces.proportions import correction
 from siamese.values import STRICT, Value
 
 Size = tuple[int, int]  # width, height of the photo, px
@@ -54,6 +55,7 @@ class Flag(StrEnum):
     COVERED = "covered"
     LOW_SCORE = "low_score"
     TURNED = "turned"
+    STRETCHED = "stretched"
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -77,6 +79,8 @@ MESSAGES: dict[Flag, str] = {
     Flag.LOW_SCORE: "This may not be a face, or it is hidden in part; try a clearer photo.",
     Flag.TURNED: "The photo was turned by {turned} degrees to find the face; if that is wrong, turn"
     " it upright before.",
+    Flag.STRETCHED: "The photo seems to be {stretch:.1f} times too {side}{righted}; use one that is"
+    " not stretched.",
 }
 
 
@@ -99,8 +103,17 @@ def warnings_for(face: Face, num_faces: int, size: Size) -> tuple[QualityWarning
         Flag.COVERED: detail(face.crop) < COVERED,
         Flag.LOW_SCORE: face.score < LOW_SCORE,
         Flag.TURNED: face.turned != 0,
+        Flag.STRETCHED: face.stretched != 1,
     }
-    found = {"faces": num_faces, "width": wide, "outside": 100 * beyond, "turned": face.turned}
+    found = {
+        "faces": num_faces,
+        "width": wide,
+        "outside": 100 * beyond,
+        "turned": face.turned,
+        "stretch": max(face.stretched, 1 / face.stretched),
+        "side": "wide" if face.stretched > 1 else "tall",
+        "righted": ", which was put right" if correction(face.stretched) != 1 else "",
+    }
     return tuple(QualityWarning(flag, MESSAGES[flag].format(**found)) for flag in due if due[flag])
 
 

@@ -51,7 +51,7 @@ def test_the_portrait(detector: FaceDetector) -> None:
 def test_a_face_as_data(detector: FaceDetector) -> None:
     face = one(detector, portrait())
     data = json.loads(json.dumps(face.to_dict()))
-    assert set(data) == {"box", "landmarks", "score", "turned"}
+    assert set(data) == {"box", "landmarks", "score", "turned", "stretched"}
     assert data["box"] == list(face.box)
 
 

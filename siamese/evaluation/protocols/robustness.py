@@ -32,6 +32,12 @@ def jpeg(photo: Image.Image) -> Image.Image:
     return Image.open(io.BytesIO(coded.getvalue())).convert("RGB")
 
 
+def squeezed(photo: Image.Image, across: float, down: float) -> Image.Image:
+    """With its width and its height times these."""
+    size = round(photo.width * across), round(photo.height * down)
+    return photo.resize(size, Image.Resampling.LANCZOS)
+
+
 # The key names the deed in caches too: change it with what is done. A blur of 3 px is a fortieth of
 # the face; a rotated photo has black corners; no EXIF says that it was turned.
 CHANGES: dict[str, Change] = {
@@ -41,6 +47,10 @@ CHANGES: dict[str, Change] = {
     "JPEG 20": jpeg,
     "rotated 15 degrees": lambda photo: photo.rotate(15, Image.Resampling.BICUBIC),
     "turned by 90 degrees": lambda photo: photo.transpose(Image.Transpose.ROTATE_270),
+    "1.3 times too tall": lambda photo: squeezed(photo, 1 / 1.3, 1),
+    "1.3 times too wide": lambda photo: squeezed(photo, 1, 1 / 1.3),
+    "1.8 times too tall": lambda photo: squeezed(photo, 1 / 1.8, 1),
+    "1.8 times too wide": lambda photo: squeezed(photo, 1, 1 / 1.8),
 }
 
 
