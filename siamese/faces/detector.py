@@ -10,6 +10,7 @@ How a photo is searched, in looks that go from cheap to expensive:
    or upside down, with wrong landmarks, but seldom with such a score; the best orientation wins,
    if it is clearly better than the photo as it is;
 4. where all that finds nothing, or on request: at a larger size, for small faces in large photos.
+A face that shows a photo to be stretched is looked at once more as it is without that.
 """
 
 import math

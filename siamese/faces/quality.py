@@ -19,7 +19,6 @@ from pydantic.dataclasses import dataclass
 
 from siamese.faces.alignment import Alignment, Point, crop_scale, similarity
 from siamese.faces.detector import Face
-from siamese.faces.proportions import correction
 from siamese.values import STRICT, Value
 
 Size = tuple[int, int]  # width, height of the photo, px
@@ -79,8 +78,8 @@ MESSAGES: dict[Flag, str] = {
     Flag.LOW_SCORE: "This may not be a face, or it is hidden in part; try a clearer photo.",
     Flag.TURNED: "The photo was turned by {turned} degrees to find the face; if that is wrong, turn"
     " it upright before.",
-    Flag.STRETCHED: "The photo seems to be {stretch:.1f} times too {side}{righted}; use one that is"
-    " not stretched.",
+    Flag.STRETCHED: "The photo seems to be stretched or squeezed by a factor of {stretch:.1f}, which"
+    " was put right as far as that is sure; use it as it was taken.",
 }
 
 
@@ -111,8 +110,6 @@ def warnings_for(face: Face, num_faces: int, size: Size) -> tuple[QualityWarning
         "outside": 100 * beyond,
         "turned": face.turned,
         "stretch": max(face.stretched, 1 / face.stretched),
-        "side": "wide" if face.stretched > 1 else "tall",
-        "righted": ", which was put right" if correction(face.stretched) != 1 else "",
     }
     return tuple(QualityWarning(flag, MESSAGES[flag].format(**found)) for flag in due if due[flag])
 
