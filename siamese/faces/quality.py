@@ -78,8 +78,8 @@ MESSAGES: dict[Flag, str] = {
     Flag.LOW_SCORE: "This may not be a face, or it is hidden in part; try a clearer photo.",
     Flag.TURNED: "The photo was turned by {turned} degrees to find the face; if that is wrong, turn"
     " it upright before.",
-    Flag.STRETCHED: "The photo seems to be stretched or squeezed by a factor of {stretch:.1f}, which"
-    " was put right as far as that is sure; use it as it was taken.",
+    Flag.STRETCHED: "The photo seems to be stretched or squeezed by a factor of {stretch:.1f};"
+    " that was put right as far as that is sure; use it as it was taken.",
 }
 
 
