@@ -127,6 +127,31 @@ def cheap() -> Iterator[hostile.Hostile]:
     return hostile.corpus(without=("bomb",))
 
 
+IMPORTS = """
+import json, sys
+from pathlib import Path
+from siamese import errors
+from siamese.photos import decode, photo, worker
+
+before = set(sys.modules)
+for path in Path(sys.argv[1]).iterdir():
+    try:
+        decode.decode(path.read_bytes(), photo.Caption("photo", path.name)).at(1.0)
+    except errors.ImageError:
+        pass
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def test_no_photo_needs_an_import_that_its_process_could_not_make(tmp_path: Path) -> None:
+    """A process that can open no file cannot import what Pillow puts off."""
+    for number, file in enumerate(cheap()):
+        (tmp_path / str(number)).write_bytes(file.content)
+    command = [sys.executable, "-W", "ignore", "-c", IMPORTS, str(tmp_path)]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(found.stdout) == []
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells the peak")
 @pytest.mark.parametrize("step", [8, pytest.param(1, marks=pytest.mark.long)])
 def test_each_as_a_server_takes_it_in(step: int, tmp_path: Path) -> None:

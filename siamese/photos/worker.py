@@ -8,7 +8,7 @@ cannot fork, each photo starts the program anew, with "once".
 
 The photo is a line of JSON and its bytes, answered by its size; what is asked then is a line each,
 answered by a line and the pixels. This imports no more of the package than the decoders: neither
-torch nor anything of a page.
+torch nor anything of a page; and no less, since a process that opens no file cannot import.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ if __name__ == "__main__":
     sys.modules["siamese"] = bare
 
 import pillow_heif.as_plugin  # noqa: E402
-from PIL import AvifImagePlugin  # noqa: E402
+from PIL import AvifImagePlugin, ImageCms  # noqa: E402, F401  # Pillow's own for LAB, too late
 
 from siamese.errors import ImageError  # noqa: E402
 from siamese.photos.decode import decode  # noqa: E402
