@@ -35,6 +35,11 @@ def factor(value: float) -> str:
     return measured(numbers.factor(value))
 
 
+def log10(value: float) -> str:
+    """A decimal logarithm, with its sign and two decimals."""
+    return ("-" if value < 0 else "+") + numeral(f"{abs(value):.2f}")
+
+
 def count(value: float) -> str:
     """A whole number."""
     return numeral(f"{value:,.0f}")

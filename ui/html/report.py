@@ -53,10 +53,14 @@ def _facts(found: Verification) -> list[tuple[str, str]]:
     """The likelihood ratio, what it is bounded by, and against whom it was measured."""
     bounds, similar = found.likelihood_ratio_bounds, found.different_people_as_similar
     between = (
-        words.REPORT_BETWEEN.format(low=bounds.log10_low, high=bounds.log10_high) if bounds else ""
+        words.REPORT_BETWEEN.format(
+            low=numbers.log10(bounds.log10_low), high=numbers.log10(bounds.log10_high)
+        )
+        if bounds
+        else ""
     )
     return [
-        (words.REPORT_RATIO, f"{found.log10_likelihood_ratio:+.2f}"),
+        (words.REPORT_RATIO, numbers.log10(found.log10_likelihood_ratio)),
         (words.REPORT_BOUNDS, between),
         (words.REPORT_MEANING, answers.evidence(found)),
         (words.REPORT_PRIOR, numbers.exact(found.prior)),
