@@ -59,7 +59,7 @@ def pick(page: Page) -> None:
 
 
 def film(page: Page, path: Path) -> None:
-    """A short visit on a phone: a pair, the verdict, and how sure it is."""
+    """A short visit on a phone: a pair, the verdict, why, and how sure it is."""
     frames = []
 
     def frame() -> None:
@@ -71,9 +71,11 @@ def film(page: Page, path: Path) -> None:
     frame()
     verify(page)
     frame()
-    page.get_by_text("How sure is this?").click()
-    page.get_by_text("How sure is this?").scroll_into_view_if_needed()
-    frame()
+    why(page)
+    for part in ("Why?", "How sure is this?"):
+        page.get_by_text(part).evaluate("part => { part.parentElement.open = true; }")
+        page.get_by_text(part).evaluate("part => part.scrollIntoView()")
+        frame()
     rest = {"append_images": frames[1:], "duration": 2500, "loop": 0}
     frames[0].save(path, save_all=True, quality=70, **rest)
 
@@ -85,7 +87,7 @@ def shoot(page: Page, path: Path) -> None:
     page.wait_for_timeout(1500)
     answer, size = page.locator(".answer:visible").bounding_box(), page.viewport_size
     assert answer is not None and size is not None
-    height = round(answer["y"] + answer["height"] + 28)
+    height = round(answer["y"] + answer["height"] + 16)
     clip = {"x": 0, "y": 0, "width": size["width"], "height": height}
     page.screenshot(path=path, full_page=True, clip=clip)
 

@@ -27,6 +27,14 @@ def test_axe_finds_nothing(visit: Visit, photos: Path, theme: str) -> None:
     page = visit(theme)
     assert findings(page) == []
     inputs = page.locator(".tabitem:visible .place")
+    for index, name in enumerate(("letter.jpg", "meadow.jpg")):
+        inputs.nth(index).locator("input[type=file]").set_input_files(photos / name)
+    expect(page.locator(".problem:visible")).to_have_count(2)
+    page.locator(".tabitem:visible").get_by_role("button", name="Settings").click()
+    assert findings(page) == []
+    page.get_by_role("button", name="Clear my photos now").click()
+    expect(page.get_by_text("have been deleted from the server’s memory")).to_be_visible()
+    assert findings(page) == []
     inputs.nth(0).locator("input[type=file]").set_input_files(photos / "group.jpg")
     inputs.nth(1).locator("input[type=file]").set_input_files(photos / "portrait.jpg")
     page.get_by_text("Compare all faces").click()
@@ -42,6 +50,13 @@ def test_axe_finds_nothing(visit: Visit, photos: Path, theme: str) -> None:
     support = [photos / name for name in ("mirrored.png", "close.webp", "letter.jpg")]
     page.locator(".tabitem:visible .many input[type=file]").set_input_files(support)
     expect(page.locator(".tabitem:visible .member")).to_have_count(3)
+    expect(page.locator(".tabitem:visible .answer")).to_be_visible()
+    page.locator(".tabitem:visible .answer").get_by_text("Why?").click()
+    expect(page.locator(".tabitem:visible .why")).to_be_visible()
+    assert findings(page) == []
+    page.get_by_role("tab", name="Any class").click()
+    assert findings(page) == []
+    page.get_by_role("button", name="No. 5: show another hand").click()
     expect(page.locator(".tabitem:visible .answer")).to_be_visible()
     assert findings(page) == []
 
