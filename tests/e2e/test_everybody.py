@@ -56,7 +56,7 @@ def test_axe_finds_nothing(visit: Visit, photos: Path, theme: str) -> None:
     assert findings(page) == []
     page.get_by_role("tab", name="Any class").click()
     assert findings(page) == []
-    page.get_by_role("button", name="No. 5: show another hand").click()
+    page.get_by_role("button", name="№ 5: show another hand").click()
     expect(page.locator(".tabitem:visible .answer")).to_be_visible()
     assert findings(page) == []
 
