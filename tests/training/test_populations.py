@@ -13,7 +13,7 @@ from siamese.checkpoint import parsed
 from siamese.data.collection import Collection
 from siamese.data.pairs import draw_pairs
 from siamese.data.people import Picture, family
-from siamese.data.populations import EACH, OF_ONE_AGE, PAIRS, labels_of
+from siamese.data.populations import EACH, LISTED_TOGETHER, OF_ONE_AGE, PAIRS, labels_of
 from siamese.errors import InputError
 from siamese.evaluation import metrics
 from siamese.evaluation.comparison import Comparison
@@ -87,6 +87,7 @@ def test_names_tell_who_is_a_child_and_nothing_else_does() -> None:
     for name, expected in known.items():
         found = labels_of(name)
         assert found and (found.age, found.sex, found.origin) == expected
+        assert found.number == (int(name[4:9]) if name.startswith("aaf") else None)
     assert labels_of("F0001_MID1/P00009_face3.webp") is labels_of("web/02703.webp") is None
 
 
@@ -99,6 +100,7 @@ def test_pairs_are_those_of_a_slow_loop(calibration: Collection, aged: Collectio
             for i, a in enumerate(labels)
             for j, b in enumerate(labels)
             if a and b and i < j and abs(a.age - b.age) <= OF_ONE_AGE[name]
+            if abs((a.number or 0) - (b.number or 0)) > LISTED_TOGETHER
             if (max(a.age, b.age) <= 12 if name == CHILDREN else min(a.age, b.age) > 12)
             if name == CHILDREN or (a.sex, a.origin) == (b.sex, b.origin)
         }
