@@ -19,9 +19,10 @@ from siamese.data.people import Picture, family, numbers, photos_of
 
 CHILD = 12  # years, and younger
 OF_ONE_AGE = {CHILDREN: 2, PEERS: 5}  # years apart, at most
-# Of All-Age-Faces: pictures of one person often have numbers so near. Of pairs of 2 and 3 years next
-# to each other 10 % have a logit of 10 and more, of those 21 to 40 apart 0.4 %, of others 0.04 %.
+# Of All-Age-Faces: pictures of one person often have numbers so near. Of pairs of 2 and 3 years
+# side by side 10 % have a logit of 10 and more, 21 to 40 apart 0.4 %, more than that 0.04 %.
 LISTED_TOGETHER = 40
+BANDS = (4, 8, 13)  # years, with which the next band of ages begins; see `Alike`
 EACH = 20  # pairs of pictures of two relatives, at most
 _UTK = re.compile(r"(?:^|/)age(\d+)_([a-z]+)_([a-z]+)_\d+\.\w+$")
 _AAF = re.compile(r"(?:^|/)(\d+)_age(\d+)\.\w+$")
@@ -59,16 +60,23 @@ def labels_of(name: str) -> Labels | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alike:
-    """Impostor pairs: row numbers int64 (N, 2), and numbers from 0 of the people, int64 (N, 2)."""
+    """Impostor pairs: row numbers int64 (N, 2), and numbers from 0 of the people, int64 (N, 2).
+
+    `bands`, int64 (N,), tell ages apart, by `BANDS`, where the pictures' names do.
+    """
 
     rows: np.ndarray
     people: np.ndarray
+    bands: np.ndarray
 
     @classmethod
     def of(cls, rows: np.ndarray, pictures: Sequence[Picture]) -> "Alike":
         """Pairs of pictures; those without an identity each show another person."""
         who = numbers([picture.identity or picture.name for picture in pictures])
-        return cls(rows, np.unique(who[rows], return_inverse=True)[1].reshape(rows.shape))
+        people = np.unique(who[rows], return_inverse=True)[1].reshape(rows.shape)
+        known = [labels_of(picture.name) for picture in pictures]
+        ages = np.array([labels.age if labels else 0 for labels in known], np.int64)
+        return cls(rows, people, np.digitize(ages[rows].max(axis=1), BANDS))
 
 
 def relatives(pictures: Sequence[Picture]) -> Alike:

@@ -24,9 +24,11 @@ from siamese.data.split import fits
 from siamese.errors import InputError
 from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
+from siamese.evaluation.fitting import Thresholds
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.verification import false_match_curve, measured_point
 
+MIN_BAND = 500  # pairs of one band of ages, in each half, to have a say in the thresholds
 MIN_PAIRS = 1000  # of different people, in each half: the rate of 0.1 % rests on one of them
 
 
@@ -36,6 +38,7 @@ class Counted:
 
     scores: Scores
     people: np.ndarray
+    bands: np.ndarray
 
 
 def fit_populations(
@@ -81,7 +84,7 @@ def _population(
         )
 
     fitted, measured = raised(fit.scores), raised(report.scores)
-    thresholds, on = fitting.fit_thresholds(fitted), f"{WHO[name]}, the half that reports"
+    thresholds, on = _strictest(fitted, fit.bands), f"{WHO[name]}, the half that reports"
     return Population(
         name,  # type: ignore[arg-type]  # a key of `PAIRS`
         platt.scale,
@@ -94,6 +97,20 @@ def _population(
         false_match_curve(measured.impostor, on, report.people),
         fitting.fit_bounds(fitted),
     )
+
+
+def _strictest(scores: Scores, bands: np.ndarray) -> Thresholds:
+    """Thresholds that keep their rates in each band of ages too: the youngest are the most alike.
+
+    Nobody says how old the children are.
+    """
+    counts = np.bincount(bands)
+    own = [scores.impostor] + [
+        scores.impostor[bands == band] for band in np.flatnonzero(counts >= MIN_BAND)
+    ]
+    found = [fitting.fit_thresholds(Scores(scores.genuine, impostor)) for impostor in own]
+    points = {name: max(each.points[name] for each in found) for name in found[0].points}
+    return Thresholds(points, found[0].different_below)
 
 
 def _half(shown: Collection, fitting_half: bool) -> Collection:
@@ -115,4 +132,5 @@ def _counted(name: str, compare: Comparison, people: Collection, shown: Collecti
             compare(*shown.vectors[alike.rows].swapaxes(0, 1)),
         ),
         alike.people,
+        alike.bands,
     )

@@ -19,7 +19,7 @@ from siamese.evaluation import metrics
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.fitting import fit_platt, fit_thresholds
 from siamese.evaluation.verification import answered, measured_point
-from siamese.training.populations import fit_populations
+from siamese.training.populations import _strictest, fit_populations
 from siamese.values import adapter
 
 SIZE = 24
@@ -190,6 +190,21 @@ def test_intervals_allow_for_what_pairs_share() -> None:
     found, exact = metrics.rate_among(hits, rows), metrics.rate(int(hits.sum()), len(hits))
     assert (found.errors, found.trials) == (exact.errors, exact.trials)
     assert found.high - found.low > 2 * (exact.high - exact.low)
+
+
+def test_the_youngest_have_a_say_in_the_thresholds_of_children() -> None:
+    """A rate that holds on average does not hold for the youngest, who are the most alike."""
+    random = np.random.default_rng(5)
+    bands = np.repeat([0, 1, 2], [600, 3000, 9000])
+    impostor = random.normal(size=len(bands)) + np.array([2.0, 1.0, 0.0])[bands]
+    scores = metrics.Scores(random.normal(4, 2, 1000), impostor)
+    pooled, strict = fit_thresholds(scores), _strictest(scores, bands)
+    limit, average = strict.points["careful"], pooled.points["careful"]
+    assert (impostor[bands == 0] >= average).mean() > 0.05
+    assert all((impostor[bands == band] >= limit).mean() <= 0.01 for band in range(3))
+    assert strict.different_below == pooled.different_below
+    few = _strictest(scores, np.where(np.arange(len(bands)) < 400, 0, 3))
+    assert few.points["careful"] <= limit, "so few pairs are no rate"
 
 
 def test_many_thresholds_are_counted_as_one_is(rule: DecisionRule) -> None:
