@@ -58,6 +58,16 @@ def labels_of(name: str) -> Labels | None:
     return None
 
 
+def listed_together(names: Sequence[str], pairs: np.ndarray) -> np.ndarray:
+    """Which pairs (N, 2) of these pictures may show one person, who stands in a list several times.
+
+    Bool (N,).
+    """
+    known = [labels_of(name) for name in names]
+    places = [np.nan if who is None or who.number is None else who.number for who in known]
+    return np.abs(np.diff(np.array(places, float)[pairs], axis=1))[:, 0] <= LISTED_TOGETHER
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Alike:
     """Impostor pairs: row numbers int64 (N, 2), and numbers from 0 of the people, int64 (N, 2).
@@ -129,10 +139,9 @@ def _of_one_age(
     rows = np.array([row for row, *_ in ours], np.int64)
     ages = np.array([who.age for _, who, _ in ours], np.int64)
     kinds = numbers(["/".join(of) for *_, of in ours])
-    places = np.array([np.nan if who.number is None else who.number for _, who, _ in ours])
     near = np.abs(ages[:, None] - ages) <= OF_ONE_AGE[population]
-    one = np.abs(places[:, None] - places) <= LISTED_TOGETHER
-    pairs = rows[np.argwhere(np.triu(near & (kinds[:, None] == kinds) & ~one, 1))]
+    pairs = rows[np.argwhere(np.triu(near & (kinds[:, None] == kinds), 1))]
+    pairs = pairs[~listed_together([picture.name for picture in pictures], pairs)]
     return Alike.of(pairs, pictures)
 
 

@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from siamese.data.pairs import PairRows
 from siamese.data.people import Picture
+from siamese.data.populations import listed_together
 from siamese.errors import InputError
 from siamese.evaluation.comparison import Comparison
 
@@ -71,6 +72,8 @@ def fits_cohort(picture: Picture) -> bool:
 def pairs_of_one_kind(pictures: Sequence[Picture], seed: int = 0) -> np.ndarray:
     """Pairs of strangers of nearly the same age, by the ages in their names: int64 (N, 2) rows.
 
+    No two that a list shows together are a pair: they may be one person.
+
     Raises InputError where too few names tell one (as in `00123_age04.webp`).
     """
     ages = [(int(found[1]), row) for row, p in enumerate(pictures) if (found := AGE.search(p.name))]
@@ -82,7 +85,8 @@ def pairs_of_one_kind(pictures: Sequence[Picture], seed: int = 0) -> np.ndarray:
     rows = np.array([row for _, row in sorted(ages)])
     random = np.random.default_rng(seed)
     first = random.integers(len(rows) - NEAR, size=KIND_PAIRS)
-    return np.stack([rows[first], rows[first + random.integers(1, NEAR, KIND_PAIRS)]], axis=1)
+    pairs = np.stack([rows[first], rows[first + random.integers(1, NEAR, KIND_PAIRS)]], axis=1)
+    return pairs[~listed_together([picture.name for picture in pictures], pairs)]
 
 
 def fit_relative(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from siamese.data.pairs import PairRows
 from siamese.data.people import Picture
+from siamese.data.populations import LISTED_TOGETHER
 from siamese.errors import InputError
 from siamese.evaluation.comparison import Comparison
 from siamese.network import NEAREST, Head, NetworkConfig, Siamese
@@ -127,6 +128,7 @@ def test_strangers_of_one_kind_are_of_nearly_one_age() -> None:
     ages = np.array([row % 90 for row in range(1800)])
     assert pairs.max() < 1800 and (pairs[:, 0] != pairs[:, 1]).all()
     assert np.abs(np.diff(ages[pairs], axis=1)).max() <= 3
+    assert np.abs(np.diff(pairs, axis=1)).min() > LISTED_TOGETHER  # nearer ones may be one person
     assert len(some_of(pictures * 5)) <= COHORT_PICTURES
     assert sum("age" in picture.name for picture in some_of(pictures * 5)) > COHORT_PICTURES / 3
     with pytest.raises(InputError, match="whose names tell an age"):
