@@ -21,7 +21,10 @@ from ui import words
 
 ROOT = Path(__file__).parent.parent
 NAME = "faces.example"
+# Where root runs the tests, its workers would be somebody who may not write into the folder;
+# whoever else does is warned that the line has no effect.
 NGINX = """
+user root;
 daemon off;
 pid {folder}/pid;
 error_log {folder}/error.log;
