@@ -628,7 +628,7 @@ def test_the_limits_are_those_that_are_documented() -> None:
         f"{guard.SECONDS:.0f} seconds to arrive, {routes.SECONDS:.0f} seconds of work",
         f"{app.MAX_WAITING} requests, {guard.MAX_QUEUED // 2**20} MB of them;"
         f" {shares.MAX_WAITING_EACH} of a client |",
-        f"one request more at work than there are cores, {shares.MAX_OPEN:,} open,"
+        f"a request at work for each core, {shares.MAX_OPEN:,} open,"
         f" {shares.MAX_OPEN_EACH} of a client",
         f"{app.MAX_VISITS} visits, {errors.MAX_REMEMBERED // 2**30} GB of their photos;"
         f" idle ones for {app.MINUTES} minutes",

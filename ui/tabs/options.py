@@ -16,10 +16,9 @@ from ui.languages import said
 from ui.server.cores import cores
 from ui.tabs.components import Panel, Percent
 
-# Everything that decodes photos and searches them shares one pool. One place more than there are
-# cores: a core would be idle while a request waits for its photo, which another process decodes.
+# Everything that decodes photos and searches them shares one pool.
 POOL = "photos"
-POOL_SIZE = cores() + 1
+POOL_SIZE = cores()
 # Answers from what was found are quick. One at a time, so that they arrive in the order asked for.
 ANSWERS = "answers"
 
