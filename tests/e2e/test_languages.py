@@ -36,6 +36,7 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     context.set_default_timeout(PATIENCE)
     opened = context.new_page()
     opened.goto(app_server.running().url)
+    expect(opened.locator(".tabitem:visible .place").first).to_be_visible()
     expect(opened.locator("html")).to_have_attribute("lang", request.param)
     yield opened
     context.close()
