@@ -114,7 +114,7 @@ def stages(verifier: Verifier, pair: Sequence[bytes]) -> dict[str, dict[str, flo
     operations = _operations(verifier, pair, ("_propose", "_refine", "_output", "_embed_crops"))
     rate = peak()
     floors = {name: count / rate * 1000 for name, count in operations.items()}
-    floors["at"] = _decoding_floor(runs[-1].arguments["at"])
+    floors["at"] = _decoding_floor(pair, runs[-1].arguments["at"])
     known = ("at", "_propose", "_refine", "_output", "_embed_crops")
     rest = spent["verify"] - sum(spent[name] for name in known)
     table = {name: {"ms": spent[name], "floor": floors[name]} for name in known}
@@ -182,12 +182,13 @@ def _operations(
     return counts
 
 
-def _decoding_floor(calls: Sequence[tuple[Any, ...]]) -> float:
-    """Pillow's call of libjpeg-turbo for the sizes asked of `Photo.at`, in ms."""
+def _decoding_floor(pair: Sequence[bytes], calls: Sequence[tuple[Any, ...]]) -> float:
+    """Pillow's call of libjpeg-turbo for the sizes asked of the pair by `Photo.at`, in ms."""
+    contents = dict(zip(dict.fromkeys(photo for photo, *_ in calls), pair, strict=True))
 
     def decode() -> None:
         for photo, scale, *_ in calls:
-            picture = photo._open()
+            picture = Image.open(io.BytesIO(contents[photo]))
             target = int(picture.width * scale), int(picture.height * scale)
             picture.draft(None, target)
             picture.load()
