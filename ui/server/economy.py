@@ -1,7 +1,7 @@
 """What Gradio does for every visitor and this page does not need, left undone.
 
-With fifty visitors at once it was half of the server's time in Python; a server that nobody visits
-took a twentieth of a core, and takes a seventieth.
+With fifty visitors at once it was over a third of the server's time in Python; a server that
+nobody visits took a twentieth of a core, and takes a seventieth.
 """
 
 from types import SimpleNamespace

@@ -1,11 +1,12 @@
 """The tab for any class of picture: draw a character, and see which of an alphabet it is."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import gradio as gr
 
-from siamese import ImageError, SiameseError, Verifier
+from siamese import Gallery, ImageError, SiameseError, Verifier
 from ui import words
 from ui.html import about, cards, numbers, rankings
 from ui.html.sketch import SIDE, Sketch, mark, sheet
@@ -42,10 +43,6 @@ class AnyTab:
         """`minutes` is how long the drawing of a visit is remembered."""
         self._verifier = verifier
         self._alphabets = alphabets.read()
-        self._galleries = {
-            name: verifier.gallery({one.name: one.support for one in characters})[0]
-            for name, characters in self._alphabets.items()
-        }
         first = next(iter(self._alphabets))
         self._drawing = gr.State(Drawing(), time_to_live=60 * minutes)
         gr.HTML(about.lead(words.ANY_LEAD), apply_default_css=False)
@@ -65,6 +62,14 @@ class AnyTab:
                 verifier, "any", words.ANY_NONE_PRIOR, words.ANY_NONE_PRIOR_INFO, ANY_PRIOR
             )
         self._wire()
+
+    @cached_property
+    def _galleries(self) -> dict[str, Gallery]:
+        """The characters of each alphabet, embedded once, with the first answer."""
+        return {
+            name: self._verifier.gallery({one.name: one.support for one in characters})[0]
+            for name, characters in self._alphabets.items()
+        }
 
     @property
     def outputs(self) -> list[Any]:
