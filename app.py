@@ -39,6 +39,7 @@ from ui.html import about  # noqa: E402
 from ui.html.model_card import model_card  # noqa: E402
 from ui.languages import ENGLISH, LANGUAGES, speaking  # noqa: E402
 from ui.server import economy, forgetting, guard  # noqa: E402
+from ui.server.resuming import Resuming  # noqa: E402
 from ui.server.speaking import Speaking  # noqa: E402
 from ui.server.store import Store  # noqa: E402
 from ui.tabs.components import Panel  # noqa: E402
@@ -50,6 +51,7 @@ from ui.tabs.verify import VerifyTab  # noqa: E402
 STORE = Store(UPLOADS)
 MINUTES = 15  # that a visit's photos are remembered, in memory
 MAX_FILE = "100mb"  # what the page says before it sends; see limits.MAX_FILE
+HEAD = ("page_head.html", "network.html", "drawers.html", "mend.html")
 MAX_WAITING = 100  # requests in the queue
 MAX_VISITS = 500  # in memory; the one that was idle for longest is dropped
 
@@ -142,7 +144,11 @@ def launch_options() -> dict[str, Any]:
     folder = Path(__file__).parent / "ui" / "html"
     return {
         "app_kwargs": {
-            "middleware": [Middleware(Speaking), Middleware(guard.Guard, store=STORE)],
+            "middleware": [
+                Middleware(Speaking),
+                Middleware(guard.Guard, store=STORE),
+                Middleware(Resuming),
+            ],
             "exception_handlers": errors.handlers(),
             "routes": [Route(openapi.PATH, openapi.answer)],
             "lifespan": forgetting.forgetting(STORE, seconds=60 * MINUTES),
@@ -155,7 +161,7 @@ def launch_options() -> dict[str, Any]:
             font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
         ),
         "css_paths": [folder / "style.css"],
-        "head_paths": [folder / name for name in ("page_head.html", "drawers.html", "mend.html")],
+        "head_paths": [folder / name for name in HEAD],
         "max_file_size": MAX_FILE,
         "state_session_capacity": MAX_VISITS,
         "run_history": False,

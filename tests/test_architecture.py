@@ -56,17 +56,13 @@ INSIDE_GRADIO: dict[str, set[str]] = {
     "ui.server.economy": {"_queue", "gradio.state_holder"},
     "ui.server.forgetting": {
         "_queue",
-        "_signals",
-        "_statuses",
         "gradio.context",
         "gradio.queueing",
-        "gradio.route_utils",
         "gradio.routes",
     },
     "ui.server.stubs": {"gradio.component_meta"},
     "ui.server.fields": {"_data", "gradio.data_classes"},
     "ui.server.guard": {"_queue", "gradio.queueing"},
-    "ui.server.receiving": {"gradio.routes"},
 }
 
 

@@ -525,19 +525,6 @@ def test_the_names_of_files_that_are_gone_are_forgotten(
     forgetting.drop(page.app, "forgotten")
 
 
-def test_progress_that_nobody_asks_for_is_forgotten() -> None:
-    from gradio.route_utils import FileUploadProgress
-
-    from ui.server import forgetting
-
-    uploads = FileUploadProgress()
-    uploads.append("first", f"{SECRET}.jpg", b"half")
-    seen = forgetting.drop_progress(uploads, {}, seconds=60)
-    assert set(seen) == set(uploads._statuses) == {"first"}
-    assert forgetting.drop_progress(uploads, {"first": seen["first"] - 61}, seconds=60) == {}
-    assert not uploads._statuses and not uploads._signals
-
-
 # ---- nothing left behind
 
 # The app with a clean-up after seconds instead of minutes.

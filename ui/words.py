@@ -40,8 +40,13 @@ BUTTONS = {
 }
 NO_PICTURE = "There is no picture on the clipboard. Copy one first, or choose a file."
 ALL_TAKEN = "All photos are there. Press “Change photo” at the one you want to change, then paste."
-OFFLINE = "You are offline. What is on the page stays; what you do now waits or has to be repeated."
+OFFLINE = (
+    "You are offline. What is on the page stays, and what is under way goes on once you are online"
+    " again."
+)
 ONLINE = "You are online again."
+SENDING = "Sending: {percent} %"
+SENDING_WAITS = "No network. The photos are sent once it is back."
 DROP_MANY = "Drop photos of the people to choose from, or click to choose them"
 ANOTHER_PHOTO, ANOTHER_SHORT = "Change photo", "Change"  # the short one where room is short
 MORE_FACES = "Find more faces"

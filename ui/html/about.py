@@ -14,9 +14,16 @@ _HTML = macros("about")
 
 def header() -> str:
     """The head of the page, with the choice of its language."""
-    buttons = json.dumps({**words.BUTTONS, "many": words.DROP_MANY})
+    texts = json.dumps(
+        {
+            **words.BUTTONS,
+            "many": words.DROP_MANY,
+            "sending": words.SENDING,
+            "waiting": words.SENDING_WAITS,
+        }
+    )
     many = json.dumps(words.DROP_MANY, ensure_ascii=False)  # CSS has other escapes
-    return str(_HTML.header(buttons, many, current(), LANGUAGES))
+    return str(_HTML.header(texts, many, current(), LANGUAGES))
 
 
 def lead(*sentences: str) -> str:

@@ -15,8 +15,7 @@ from weakref import WeakValueDictionary
 
 from gradio.context import LocalContext
 from gradio.queueing import Event, Queue
-from gradio.route_utils import FileUploadProgress
-from gradio.routes import App, file_upload_statuses
+from gradio.routes import App
 
 from ui.server.store import Store
 
@@ -43,12 +42,10 @@ def forgetting(
     async def lifespan(app: App) -> AsyncIterator[None]:
         async def run() -> None:
             finished: dict[str, float] = {}
-            reported: dict[str, float] = {}
             while True:
                 await asyncio.sleep(every)
                 await sweep(app, store, seconds)
                 finished = drop_answers(app.get_blocks()._queue, finished, seconds)
-                reported = drop_progress(file_upload_statuses, reported, seconds)
 
         task = asyncio.create_task(run())
         yield
@@ -95,23 +92,6 @@ def drop_answers(queue: Queue, finished: dict[str, float], seconds: float) -> di
     return still
 
 
-def drop_progress(
-    uploads: FileUploadProgress, reported: dict[str, float], seconds: float
-) -> dict[str, float]:
-    """Drop what is known, file names among it, of uploads whose progress nobody asks for.
-
-    `reported` says since when each upload has been known; what it is now is returned.
-    """
-    now, still = time.monotonic(), {}
-    for upload in {*uploads._statuses, *uploads._signals}:
-        still[upload] = reported.get(upload, now)
-        if now - still[upload] > seconds:
-            uploads._statuses.pop(upload, None)
-            uploads._signals.pop(upload, None)
-            del still[upload]
-    return still
-
-
 def limit(app: App, most: int) -> None:
     """Drop the visits that were idle for longest until the photos of all have `most` bytes."""
     held = {
@@ -154,6 +134,11 @@ def leave(session: str | None) -> None:
     """The connection of a visit's page has ended: it is dropped soon, unless it is used again."""
     if session is not None:
         _left[session] = datetime.now()
+
+
+def stay(session: str) -> None:
+    """The connection of a visit's page is there again: it is not dropped for having ended."""
+    _left.pop(session, None)
 
 
 def drop(app: App, session: str | None) -> None:

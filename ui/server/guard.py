@@ -32,7 +32,7 @@ _API = "/gradio_api/"
 # is not among it, nor `dev/reload`, but where `gradio app.py` watches the files for edits.
 _ALLOWED = re.compile(
     r"/(config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|(static|assets|svelte)/.+"
-    r"|gradio_api/(info|openapi\.json|app_id|startup-events|theme\.css|upload|upload_progress"
+    r"|gradio_api/(info|openapi\.json|app_id|startup-events|theme\.css|upload"
     r"|queue/(join|data)|call/.+|reset|cancel|heartbeat/.+|mcp(/.*)?"
     rf"{'|dev/reload' if os.environ.get('GRADIO_WATCH_DIRS') else ''})/?)?"
 )
@@ -83,6 +83,9 @@ class Guard:
             raise Refusal(403, words.FOREIGN.format(variable=hosts.VARIABLE))
         if path.startswith(f"{_API}file=") and self._uploaded(path.removeprefix(f"{_API}file=")):
             # The page asks for each upload to show it; it gets our own picture of it instead.
+            return await Response(status_code=204)(scope, receive, send)
+        if path == f"{_API}upload_progress":
+            # The page itself sees how much has gone, whatever stands between it and the server.
             return await Response(status_code=204)(scope, receive, send)
         if not _ALLOWED.fullmatch(path):
             raise Refusal(404, words.NOT_FOUND)

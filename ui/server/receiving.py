@@ -9,9 +9,7 @@ import errno
 import threading
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import parse_qs
 
-from gradio.routes import file_upload_statuses
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.datastructures import Headers
@@ -57,7 +55,6 @@ async def _received(scope: Scope, receive: Receive, store: Store) -> list[Path]:
     said = headers.get("content-length", "0")
     if not said.isdigit() or int(said) > MAX_UPLOAD:
         raise _too_large()
-    progress = parse_qs(scope["query_string"].decode("latin-1")).get("upload_id", [""])[0][:100]
     try:
         arrival = await asyncio.to_thread(store.arrive, client_of(scope), int(said))
     except NoRoom as error:
@@ -66,16 +63,13 @@ async def _received(scope: Scope, receive: Receive, store: Store) -> list[Path]:
     try:
         body = _Body(store, arrival, _edge(headers))
         async with asyncio.timeout(SECONDS):
-            await _read(receive, body, progress)
+            await _read(receive, body)
         return await asyncio.to_thread(store.keep, arrival)
     except BaseException as error:
         if body is not None:
             await asyncio.to_thread(body.give_up)
         await asyncio.to_thread(store.drop, arrival)
         raise _objection(error) from error
-    finally:
-        if progress:
-            file_upload_statuses.set_done(progress)
 
 
 def _objection(error: BaseException) -> BaseException:
@@ -104,17 +98,15 @@ def _edge(headers: Headers) -> bytes:
     return options[b"boundary"]
 
 
-async def _read(receive: Receive, body: "_Body", progress: str) -> None:
-    """The whole body, whose files are written in another thread; `progress` is its name there."""
+async def _read(receive: Receive, body: "_Body") -> None:
+    """The whole body, whose files are written in another thread."""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refusal(400, words.GONE)
         chunk = message.get("body", b"")
         if chunk:
-            for name, data in await asyncio.to_thread(body.feed, chunk):
-                if progress:
-                    file_upload_statuses.append(progress, name, data)
+            await asyncio.to_thread(body.feed, chunk)
         if not message.get("more_body"):
             return body.end()
 
@@ -125,7 +117,6 @@ class _Body:
     def __init__(self, store: Store, arrival: Arrival, edge: bytes) -> None:
         self._store, self._arrival = store, arrival
         self._lock, self._given_up = threading.Lock(), False
-        self._written: list[tuple[str, bytes]] = []
         self._last = b"--" + edge + b"--"
         self._size, self._tail = 0, b""
         self._field, self._value, self._headers = b"", b"", dict[bytes, bytes]()
@@ -143,19 +134,17 @@ class _Body:
             },
         )
 
-    def feed(self, chunk: bytes) -> list[tuple[str, bytes]]:
-        """Take the next piece of the body; what was written, by the names of the files."""
+    def feed(self, chunk: bytes) -> None:
+        """Take the next piece of the body."""
         with self._lock:
             if self._given_up:
-                return []
+                return
             self._size += len(chunk)
             if self._size > MAX_UPLOAD:
                 raise _too_large()
             self._store.grow(self._arrival, self._size)
-            self._written = []
             self._parser.write(chunk)
             self._tail = (self._tail + chunk)[-len(self._last) - 64 :]
-            return self._written
 
     def end(self) -> None:
         """The body is over; FormParserError where it breaks off, or goes on after its end."""
@@ -202,7 +191,6 @@ class _Body:
             sentence = words.FILE_TOO_LARGE.format(name=self._name, megabytes=MAX_FILE // 1_000_000)
             raise Refusal(413, sentence)
         self._file.write(data[start:end])
-        self._written.append((self._name, data[start:end]))
 
 
 def _clean(name: str) -> str:
