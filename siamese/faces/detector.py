@@ -1,30 +1,30 @@
 """Faces in photos: found, put in order, cut out upright and aligned.
 
 How a photo is searched, in looks that go from cheap to expensive:
-1. every photo at a working size (short side 640 px);
-2. where that finds nothing: with a border around it, because the detector misses most faces that
-   fill the whole picture (of 152 cut to the eyes, nose and mouth it found 35, and 116 more with a
-   border);
-3. where the best face so far scores under 0.998: turned by 90, 180 and 270 degrees, because a photo
+1. every photo at a working size (short side 640 px), and its edges with a border around them, for
+   faces that they cut off (see `edges`);
+2. where the best face so far scores under 0.998: turned by 90, 180 and 270 degrees, because a photo
    may lie on its side without saying so in its EXIF data. The detector does find some faces lying
    or upside down, with wrong landmarks, but seldom with such a score; the best orientation wins,
    if it is clearly better than the photo as it is;
-4. where all that finds nothing, or on request: at a larger size, for small faces in large photos.
+3. where all that finds nothing, or on request: at a larger size, for small faces in large photos.
 A face that shows a photo to be stretched is looked at once more as it is without that.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from siamese.faces import edges
 from siamese.faces.alignment import Alignment, Point, crop_scale, cut, misfit, righted, source_box
-from siamese.faces.mtcnn import Cascade, Found
+from siamese.faces.mtcnn import SMALLEST, Cascade, Found
 from siamese.faces.prominence import prominence
 from siamese.faces.proportions import correction, proportions, stretch
 from siamese.photos import Box, Photo
@@ -34,7 +34,6 @@ WORKING_SIDE = 640  # px; the short side at the first look
 WORKING_PIXELS = 1_000_000  # bounds the first look at panoramas
 LARGER_SIDE = 1500  # px; finds 36 px faces in 12 megapixels (48 of 48), at 60 % of the cost of 1800
 LARGER_PIXELS = 4_000_000
-SMALLEST = 20.0  # px at the looked-at size; the networks were made for no smaller faces
 ACCEPTED_SCORE = 0.9
 # For the turned and the larger look: each further look is a further chance of a false face. Of 144
 # faces of 36-60 px in 12 megapixels the lowest scored 0.970.
@@ -48,9 +47,6 @@ UPRIGHT_FIRST = 3.0
 # How far landmarks may be from the shape of a face, in template px; 99 % of upright ones: under 6.
 ACCEPTED_MISFIT = 12.0
 SAME_FACE = 0.4  # intersection over union from which two looks have seen the same face
-BORDER_SIDE = 320  # px; the short side at the look with a border, where faces are large
-BORDER = 0.25  # of the shorter side, on all sides
-BORDER_SMALLEST = 0.4  # of the short side; smaller faces need no border to be found
 
 
 @dataclass(frozen=True, slots=True, eq=False, config=STRICT)
@@ -119,7 +115,7 @@ class FaceDetector:
     def _search(self, photo: Photo, more: bool) -> list[Face]:
         scale = _working_scale(photo.size, WORKING_SIDE, WORKING_PIXELS)
         image = photo.at(scale)
-        faces = self._look(image, scale) or self._look_with_border(image, scale)
+        faces = self._look(image, scale)
         if _best_score(faces) < UPRIGHT_SCORE:
             faces = self._look_turned(image, scale, faces)
         larger = _working_scale(photo.size, LARGER_SIDE, LARGER_PIXELS)
@@ -136,31 +132,19 @@ class FaceDetector:
         self, image: Image.Image, scale: float, turned: int = 0, lowest: float = ACCEPTED_SCORE
     ) -> list[Face]:
         """The faces of an upright picture, which is `scale` times the photo, looked at turned."""
-        found = self._cascade.find(_turn(image, turned), SMALLEST)
-        faces = self._faces(image, scale, turned, found)
-        return [face for face in faces if face.score >= lowest]
-
-    def _look_with_border(self, image: Image.Image, scale: float, turned: int = 0) -> list[Face]:
-        """Only the faces that fill most of the picture."""
-        shrink = min(1.0, BORDER_SIDE / min(image.size))
-        size = max(1, round(image.width * shrink)), max(1, round(image.height * shrink))
-        small = _turn(image.resize(size, Image.Resampling.BOX), turned)
-        border = round(BORDER * min(size))
-        framed = ImageOps.expand(small, border, fill=(128, 128, 128))
-        found = self._cascade.find(framed, max(SMALLEST, BORDER_SMALLEST * min(size)))
-        inside = replace(
-            found,
-            boxes=(found.boxes - border) / shrink,
-            landmarks=(found.landmarks - border) / shrink,
-        )
-        return self._faces(image, scale, turned, inside)
+        picture = _turn(image, turned)
+        found = self._cascade.find(picture, SMALLEST)
+        found = found.pick(found.scores >= lowest)
+        at_edges = edges.at_edges(self._cascade, picture, found)
+        at_edges = at_edges.pick(at_edges.scores >= lowest)
+        faces, cut_off = (self._faces(image, scale, turned, some) for some in (found, at_edges))
+        return [*_others(faces, cut_off), *cut_off]
 
     def _look_turned(self, image: Image.Image, scale: float, upright: list[Face]) -> list[Face]:
         """The faces of the best orientation: `upright`, unless another is clearly better."""
         lying: list[Face] = []
         for turned in (90, 180, 270):
             faces = self._look(image, scale, turned, LATER_SCORE)
-            faces = faces or self._look_with_border(image, scale, turned)
             lying = max(lying, faces, key=_best_score)
         return lying if lies(_best_score(lying), _best_score(upright)) else upright
 
@@ -261,6 +245,12 @@ def _turn_back(points: np.ndarray, size: tuple[int, int], turned: int) -> list[P
         270: (width - y, x),
     }[turned]
     return list(zip(before[0].tolist(), before[1].tolist(), strict=True))
+
+
+def _others(faces: Sequence[Face], known: Sequence[Face]) -> list[Face]:
+    """Those of the faces that are none of the known ones."""
+    boxes, others = (np.reshape([face.box for face in some], (-1, 4)) for some in (faces, known))
+    return [*itertools.compress(faces, ~edges.same_face(boxes, others))]
 
 
 def _best_score(faces: Sequence[Face]) -> float:

@@ -28,6 +28,8 @@ from siamese.faces.mtcnn_networks import (
 _PYRAMID_STEP = 0.709  # half the area from one level to the next, as in the paper
 _PROPOSE, _REFINE, _OUTPUT = 0.6, 0.7, 0.7  # the paper's score thresholds of the three stages
 _CHUNK = 256  # candidates a network sees at once; bounds the memory
+SMALLEST = 20.0  # px; the networks were made for no smaller faces
+Wanted = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +44,10 @@ class Found:
     scores: np.ndarray
     landmarks: np.ndarray
     whole: np.ndarray
+
+    def pick(self, chosen: np.ndarray) -> "Found":
+        """Those of these numbers, or where it is true."""
+        return Found(*(getattr(self, name)[chosen] for name in Found.__slots__))
 
 
 @dataclass(slots=True, eq=False)
@@ -68,11 +74,17 @@ class Cascade:
         self._pnet, self._rnet, self._onet = load_networks()
 
     @torch.inference_mode()
-    def find(self, image: Image.Image, smallest: float) -> Found:
-        """Search an RGB picture of any size for faces of `smallest` px and more."""
-        found = self._output(image, self._refine(image, self._propose(image, smallest)))
-        kept = _distinct(found.boxes, found.scores, 0.7)
-        return Found(*(getattr(found, name)[kept] for name in Found.__slots__))
+    def find(self, image: Image.Image, smallest: float, wanted: Wanted | None = None) -> Found:
+        """Search an RGB picture of any size for faces of `smallest` px and more.
+
+        `wanted` says of which boxes (N, 4) that may hold a face it is worth to look closer: bool
+        (N,); by default of all.
+        """
+        proposed = self._propose(image, smallest)
+        if wanted is not None:
+            proposed = proposed.pick(wanted(proposed.boxes))
+        found = self._output(image, self._refine(image, proposed))
+        return found.pick(_distinct(found.boxes, found.scores, 0.7))
 
     def _propose(self, image: Image.Image, smallest: float) -> _Candidates:
         """Stage 1: the proposal network over a pyramid of the picture."""

@@ -16,7 +16,9 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from benchmarks.scenes import Place, Portrait, background, compose, found, group, lfw_portraits
 from siamese.errors import ImageError
 from siamese.faces.detector import Alignment, Face, FaceDetector, lies
+from siamese.faces.mtcnn import SMALLEST, Cascade
 from siamese.faces.prominence import prominence
+from siamese.faces.quality import CUT_OFF, Flag, warnings_for
 from siamese.photos import Photo, load
 from tests.pictures import PORTRAIT_FACE, PORTRAIT_LANDMARKS, encoded, exif, oriented, portrait
 
@@ -210,6 +212,55 @@ def test_more_pixels_cost_nothing_above_the_working_size(detector: FaceDetector)
             detector.detect([load(portrait().resize((side, side)))])
             pixels.append(sum(looked))
     assert pixels[0] > 0 and len(set(pixels)) == 1
+
+
+# ---- faces that the edge cuts off
+
+
+@pytest.mark.parametrize("edge", ["left", "right", "top", "bottom"])
+@pytest.mark.parametrize("outside", [0.15, 0.35])
+def test_a_face_cut_off_by_the_edge_is_found_beside_another(
+    detector: FaceDetector, edge: str, outside: float
+) -> None:
+    """Once, with its landmarks where they are."""
+    x0, y0, x1, y1 = PORTRAIT_FACE
+    width, height = 120, 120 * (y1 - y0) / (x1 - x0)
+    far, low = (0.5 - outside) * width, (0.5 - outside) * height
+    x, y = {
+        "left": (far, 300), "right": (800 - far, 300), "top": (600, low), "bottom": (600, 600 - low)
+    }[edge]  # fmt: skip
+    places = [Place(x, y, width), Place(600 if edge == "left" else 200, 300, 60)]
+    scene, (cut, whole) = compose([collins()] * 2, places, background((800, 600), seed=8))
+    faces = detector.detect([load(scene)])[0]
+    assert len(faces) == 2
+    beside, at_edge = sorted(faces, key=lambda face: face.box[2] - face.box[0])
+    assert found(whole, beside.box)
+    scale = width / (x1 - x0)
+    corner = np.array(cut.box[:2]) - scale * np.array((x0, y0))
+    there = np.array(PORTRAIT_LANDMARKS) * scale + corner
+    eyes = float(np.linalg.norm(there[0] - there[1]))
+    assert np.linalg.norm(there - at_edge.landmarks, axis=1).mean() < 0.2 * eyes
+    told = {warning.code for warning in warnings_for(at_edge, 1, scene.size)}
+    assert (Flag.CUT_OFF in told) == (outside > CUT_OFF)
+
+
+def test_a_portrait_pays_little_for_its_edges(detector: FaceDetector) -> None:
+    """A tenth more for the first network; the others see hardly a candidate more."""
+    seen = dict.fromkeys(("PNet", "RNet", "ONet"), 0)
+
+    def count(module: nn.Module, given: tuple[Any, ...]) -> None:
+        if (name := type(module).__name__) in seen:
+            pictures, _, height, width = given[0].shape
+            seen[name] += pictures * (height * width if name == "PNet" else 1)
+
+    scene, _ = compose([collins()], [Place(400, 300, 120)], background((800, 640), seed=1))
+    with register_module_forward_pre_hook(count):
+        Cascade().find(scene, SMALLEST)
+        first_look = dict(seen)
+        detector.detect([load(scene)])
+    more = {name: seen[name] - 2 * alone for name, alone in first_look.items()}
+    assert 0 < more["PNet"] < 0.1 * first_look["PNet"]
+    assert more["RNet"] <= 2 and more["ONet"] <= 2
 
 
 # ---- many photos, many threads

@@ -47,7 +47,7 @@ PICTURES: dict[str, Callable[[], bytes]] = {
 }
 # Of each picture the faces: box, turn, and the crop as 6 x 6 grey levels in base 64.
 GOLDEN: dict[int, dict[str, list[str]]] = {
-    2: {
+    3: {
         "as it is": ["180.7 59.0 269.0 174.8 0 Z3R1e1g3W7nIu3gmZq++qJlIqcS7l7J2tcHAoqe/C6zMsYvW"],
         "JPEG on its side by EXIF": [
             "180.5 58.8 268.8 175.1 0 ZnR1e1o3WrnIungmZK+9qZhHqcS7l7N2tsLAoqe/C6rMsYvW"
@@ -62,10 +62,10 @@ GOLDEN: dict[int, dict[str, list[str]]] = {
             "55.1 20.6 82.1 52.7 0 aXiAfEkxY7DGtH0tara+qqxRqcK6maqPuLu/q6e5FJTGs4PC"
         ],
         "cut off at the cheek": [
-            "-30.4 64.1 43.2 175.0 0 r6uokFAq09TTpYU1u7u5ralVr6+rkrNjw8TBlaHEv768p5vT"
+            "-27.3 70.3 45.3 173.5 0 2dPHqmgqxcrOpIpHv7y3r6Rgqa+ll7dVxMG1mpW5wb+zp6LU"
         ],
         "nothing but the face": [
-            "-2.3 -8.8 80.0 110.9 0 Un94el1JXLTJwYVOpbe/qpeSpsK6lreMo8LBoal9EbvIrJjQ"
+            "-3.6 -3.4 84.1 107.6 0 WXp4e1hFXLjKvX1Uo7G/qZqUpsS7lrWKp8LBoamAD7jJrJjR"
         ],
         "two faces": [
             "619.4 121.4 708.1 232.7 0 Nld7dnhnJ369ybZcTZypvrJqdbSXu8OrvKilwcK31YuyzbIM",
