@@ -31,12 +31,25 @@ ROLES = {
     "query": "The person you look for",
 }
 DROP = "Drop a photo here, paste it,\nor click to choose one"
-# Gradio's names of buttons that are only pictures, and ours.
-BUTTONS = {
+# What Gradio says, and what the page says instead.
+GRADIOS = {
     "Upload file": "File",
     "Capture from camera": "Camera",
     "Paste from clipboard": "Paste",
     "capture photo": "Take photo",
+    "grant webcam access": "Turn the camera on",
+    "Click to Access Webcam": "Turn the camera on",
+    "File upload": "Choose a file",
+    "Empty value": "No photo yet",
+    "More tabs": "More tabs",
+    "Info": "Note",
+    "Warning": "Warning",
+    "Error": "Error",
+    "Close": "Close",
+    "number input for ": "Number: ",
+    "range slider for ": "Slider: ",
+    "Use via API": "Use via API",
+    "Gradio footer navigation": "Foot of the page",
 }
 NO_PICTURE = "There is no picture on the clipboard. Copy one first, or choose a file."
 ALL_TAKEN = "All photos are there. Press “Change photo” at the one you want to change, then paste."

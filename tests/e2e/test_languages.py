@@ -87,11 +87,14 @@ def test_on_a_phone_all_is_said_and_nothing_is_cut_off(page: Page) -> None:
 
 
 def test_another_language_loses_nothing(browser: Browser, photos: Path) -> None:
-    context = browser.new_context(locale="en")
+    # Gradio would speak the browser's language, which is none of the page's.
+    context = browser.new_context(locale="ja")
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.goto(app_server.running().url)
     shown = page.locator(".tabitem:visible")
+    api = page.locator("footer button").first
+    expect(api).to_have_text("Use via API")
     inputs = shown.locator("input[type=file]")
     inputs.nth(0).set_input_files(photos / "portrait.jpg")
     inputs.nth(1).set_input_files(photos / "letter.jpg")
@@ -112,6 +115,9 @@ def test_another_language_loses_nothing(browser: Browser, photos: Path) -> None:
     expect(shown.locator(".photo .name")).to_have_text(["portrait.jpg", "mirrored.png"])
     expect(page.get_by_role("tab").first).to_have_text("Zwei Fotos")
     expect(page.get_by_role("combobox", name="Sprache")).to_be_focused()
+    expect(api).to_have_text("Über die API benutzen")
+    number = shown.locator("input[type=number]")
+    expect(number).to_have_attribute("aria-label", re.compile("Zahl: Wie "))
     page.get_by_role("tab").nth(1).click()
     shown.locator("input[type=file]").first.set_input_files(photos / "meadow.jpg")
     expect(shown.get_by_role("alert")).to_contain_text("kein Gesicht")

@@ -397,7 +397,7 @@ def test_a_photo_from_the_webcam(visit: Visit) -> None:
     """The browser's own test camera shows no face; what matters is that its picture arrives."""
     page = visit()
     place(page, 0).get_by_role("button", name="Camera").click()
-    place(page, 0).get_by_text("Click to Access Webcam").click()
+    place(page, 0).get_by_text("Turn the camera on").click()
     page.wait_for_function("document.querySelector('.place video')?.videoWidth > 0")
     place(page, 0).get_by_role("button", name="Take photo").click()
     expect(place(page, 0).get_by_role("alert")).to_contain_text("No face was found")

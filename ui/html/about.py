@@ -16,7 +16,7 @@ def header() -> str:
     """The head of the page, with the choice of its language."""
     texts = json.dumps(
         {
-            **words.BUTTONS,
+            "gradios": words.GRADIOS,
             "many": words.DROP_MANY,
             "sending": words.SENDING,
             "waiting": words.SENDING_WAITS,
