@@ -65,7 +65,7 @@ def build(verifier: Verifier, notice: str = "", drawings: Verifier | None = None
     drawings = drawings or Verifier(pretrained.load(DRAWINGS), verifier.load)
     translations = {}
     for code in LANGUAGES.keys() - {ENGLISH}:
-        with speaking(code):
+        with speaking(code), economy.unserved():
             translations[code] = _page(verifier, notice, drawings, {})
     return economy.queued(_page(verifier, notice, drawings, translations), MAX_WAITING)
 

@@ -53,7 +53,7 @@ INSIDE_GRADIO: dict[str, set[str]] = {
         "gradio_client.exceptions",
     },
     "ui.api.routes": {"_api_info", "gradio.components.api_component", "gradio.events"},
-    "ui.server.economy": {"_queue", "gradio.state_holder"},
+    "ui.server.economy": {"_queue", "gradio.routes", "gradio.state_holder"},
     "ui.server.forgetting": {
         "_queue",
         "gradio.context",

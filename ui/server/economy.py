@@ -4,11 +4,14 @@ With fifty visitors at once it was over a third of the server's time in Python; 
 nobody visits took a twentieth of a core, and takes a seventieth.
 """
 
+import contextlib
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 from gradio import state_holder
+from gradio.routes import App
 
 POLL = 0.005  # seconds between two looks at the queue; Gradio has 0.001
 TELL = 1.0  # seconds between two messages on the place in the queue; Gradio's come with each answer
@@ -26,6 +29,17 @@ class Session(state_holder.SessionState):
 
     def _update_value_in_config(self, key: int, value: Any) -> None:
         """After a new value: nothing is kept."""
+
+
+@contextlib.contextmanager
+def unserved() -> Iterator[None]:
+    """Pages that are built inside are never served; Gradio makes two web applications for each."""
+    create = App.create_app
+    App.create_app = staticmethod(lambda *_, **__: None)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        App.create_app = staticmethod(create)  # type: ignore[method-assign]
 
 
 def install() -> None:
