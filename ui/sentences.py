@@ -17,6 +17,8 @@ from babel.messages.pofile import write_po
 
 from siamese.answers import SAME_PHOTO
 from siamese.calibration import REASONS
+from siamese.data.populations import WHO
+from siamese.evaluation.protocols.omniglot import MEASURED_ON
 from siamese.faces.quality import MESSAGES
 from siamese.photos import Caption
 from ui import words
@@ -33,12 +35,7 @@ _WORDED_IN = {
 }
 _OURS = ("ImageError", "NoFaceError")
 # What checkpoints call the data that they were measured on.
-_DATA = (
-    "pairs inside the evaluation alphabets of Omniglot",
-    "people over 12 of one sex and origin, at most 5 years apart ({}); same people: {}",
-    "children of at most 12 years, at most 2 years apart ({}); same people: {}",
-    "members of one family ({}); same people: {}",
-)
+_DATA = (MEASURED_ON, *(f"{who} ({{}}); same people: {{}}" for who in WHO.values()))
 
 
 def template() -> Catalog:

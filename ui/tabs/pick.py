@@ -1,6 +1,7 @@
 """The tab that finds a person among several: what is on it, and what each event does."""
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -28,6 +29,18 @@ from ui.visit import (
     new_members,
     winner,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What is on the page, in the order in which Gradio hands it to an event."""
+
+    query: Shown | None
+    support: Support
+    why: Kept
+    point: str
+    prior: float
+    population: str
 
 
 class PickTab:
@@ -83,13 +96,13 @@ class PickTab:
         inputs, outputs = self._settling
         return shown.then(self._list_again, inputs, outputs, **settling(self._answer))
 
-    def _list_again(self, query: Shown | None, support: Support, *chosen: Any) -> list[Any]:
-        support.list_again()
-        return self._settle_all(query, support, *chosen)
+    def _list_again(self, *shown: Any) -> list[Any]:
+        Now(*shown).support.list_again()
+        return self._settle_all(*shown)
 
     @property
     def _settling(self) -> tuple[list[Any], list[Any]]:
-        """What `_settle_all` takes and gives."""
+        """What `Now` is made of, and what `_settle_all` gives."""
         inputs = [self._query.state, self._support, self._why, *self.settings.controls]
         return inputs, [*self._list, self._answer]
 
@@ -142,21 +155,12 @@ class PickTab:
             gr.Warning(words.TOO_MANY.format(limit=MAX_SUPPORT))
         return [support, gr.update(value=None), cards.comparing()]
 
-    def _try(
-        self,
-        query: Shown | None,
-        support: Support,
-        why: Kept,
-        point: str,
-        prior: float,
-        population: str,
-        event: gr.EventData,
-    ) -> list[Any]:
+    def _try(self, event: gr.EventData, *shown: Any) -> list[Any]:
         """An example was pressed, "Why?", or a proposal on who is who."""
-        data = event_data(event)
+        now, data = Now(*shown), event_data(event)
+        support = now.support
         if data["do"] == "why":
-            why = self._explained(query, support, point, prior, population)
-            return [*self._query.keep(), support, why, gr.skip()]
+            return [*self._query.keep(), support, self._explained(now), gr.skip()]
         if data["do"] != "example":
             self._group(support, data)
             return [*self._query.keep(), support, gr.skip(), cards.comparing()]
@@ -166,17 +170,16 @@ class PickTab:
         support.add(self._verifier, members, MAX_SUPPORT)
         return [*self._query.show(query), support, Kept(), cards.comparing()]
 
-    def _explained(
-        self, query: Shown | None, support: Support, point: str, prior: float, population: str
-    ) -> Kept:
+    def _explained(self, now: Now) -> Kept:
         """What speaks for and against whoever is named now."""
         try:
-            found = self._picked(query, support, point, prior, population)
+            found = self._picked(now)
         except SiameseError:  # the answer that follows says why
             found = None
-        if found is None or query is None:
+        if found is None or now.query is None:
             return Kept()
-        return explain_winner(self._verifier, found, query, winner(found, support.members.values()))
+        best = winner(found, now.support.members.values())
+        return explain_winner(self._verifier, found, now.query, best)
 
     def _group(self, support: Support, data: dict[str, str]) -> None:
         """Join or part people as it was proposed; whatever has changed since is left alone."""
@@ -195,18 +198,9 @@ class PickTab:
             ]
             support.part(person, [[keys[row] for row in rows] for rows in proposed.part[person]])
 
-    def _act(
-        self,
-        query: Shown | None,
-        support: Support,
-        why: Kept,
-        point: str,
-        prior: float,
-        population: str,
-        event: gr.EventData,
-    ) -> list[Any]:
+    def _act(self, event: gr.EventData, *shown: Any) -> list[Any]:
         """A name was changed or a photo removed."""
-        data = event_data(event)
+        support, data = Now(*shown).support, event_data(event)
         if not support.members:
             gr.Info(words.EXPIRED.format(minutes=self._minutes))
         elif data["do"] == "rename":
@@ -214,32 +208,17 @@ class PickTab:
         elif data["do"] == "remove":
             support.remove(data["member"])
         # Given back though it is the same: from now on Gradio counts the time it is kept anew.
-        return [support, *self._settle_all(query, support, why, point, prior, population)]
+        return [support, *self._settle_all(*shown)]
 
-    def _settle_all(
-        self,
-        query: Shown | None,
-        support: Support,
-        why: Kept,
-        point: str,
-        prior: float,
-        population: str,
-    ) -> list[Any]:
+    def _settle_all(self, *shown: Any) -> list[Any]:
         """The list and the answer for what is on the page now."""
-        answer = self._settle(query, support, why, point, prior, population)
-        return [*self._listed(support), answer]
+        answer = self._settle(*shown)
+        return [*self._listed(Now(*shown).support), answer]
 
-    def _settle(
-        self,
-        query: Shown | None,
-        support: Support,
-        why: Kept,
-        point: str,
-        prior: float,
-        population: str,
-    ) -> str:
+    def _settle(self, *shown: Any) -> str:
         """The answer for what is on the page now, as HTML."""
-        members = support.members
+        now = Now(*shown)
+        query, members = now.query, now.support.members
         unused = cards.unused(members.values())
         if query is None and not members:
             return self._waiting()
@@ -247,7 +226,7 @@ class PickTab:
             waiting = words.WAITING_QUERY if query is None else words.WAITING_FACE
             return cards.notice(f"{waiting} {unused}".strip())
         try:
-            found = self._picked(query, support, point, prior, population)
+            found = self._picked(now)
         except SiameseError as error:
             return str(cards.problem(Problem.of(error)))
         if found is None:
@@ -257,24 +236,22 @@ class PickTab:
             if member.embedding is not None:
                 pictures.setdefault(member.person, member.shown.picture)
         best = winner(found, members.values())
-        reasons = why.of(query, best.seen) if best else None
+        reasons = now.why.of(query, best.seen) if best else None
         return rankings.pick(found, pictures, note=unused, why=reasons)
 
-    def _picked(
-        self, query: Shown | None, support: Support, point: str, prior: float, population: str
-    ) -> Pick | None:
+    def _picked(self, now: Now) -> Pick | None:
         """Who is in the photo; None where there is no face to look for, or nobody to choose from.
 
         Raises SiameseError as `Verifier.pick` does.
         """
-        people = gallery(support.members.values(), self._verifier.origin.sha256)
-        if query is None or query.sighting is None or not len(people):
+        people = gallery(now.support.members.values(), self._verifier.origin.sha256)
+        if now.query is None or now.query.sighting is None or not len(people):
             return None
         return self._verifier.pick(
-            query.sighting,
+            now.query.sighting,
             people,
-            operating_point=point,
-            none_prior=numbers.from_percent(prior),
-            population=population,
-            query_face=query.face,
+            operating_point=now.point,
+            none_prior=numbers.from_percent(now.prior),
+            population=now.population,
+            query_face=now.query.face,
         )

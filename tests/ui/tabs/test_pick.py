@@ -71,7 +71,7 @@ class Visit:
         """Press a button of a photo, by the photo's name."""
         key = next(k for k, m in self.support.members.items() if m.shown.name == name)
         event: Any = SimpleNamespace(_data={**data, "member": key})
-        return self.tab._act(None, self.support, *BALANCED, event)
+        return self.tab._act(event, None, self.support, *BALANCED)
 
     @property
     def people(self) -> list[str]:
@@ -197,7 +197,7 @@ def test_people_are_joined_and_parted_with_one_press(
 
     def press(do: str, value: str) -> list[str]:
         event: Any = SimpleNamespace(_data={"do": do, "value": value})
-        assert visit.tab._try(None, visit.support, *BALANCED, event)[-3] is visit.support
+        assert visit.tab._try(event, None, visit.support, *BALANCED)[-3] is visit.support
         return visit.people
 
     proposed = Proposals((("carl", "image"),), {})
