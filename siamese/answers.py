@@ -280,6 +280,21 @@ class Proposals(Value):
     name, from 0."""
 
 
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Identified(Value):
+    """A face of the query, where no two faces of one photo are the same person."""
+
+    face: int
+    """Its number among the query's `faces`."""
+    identity: str | None
+    """Null where nobody is named: none of these, or too unlike at this operating point."""
+    candidate: str | None
+    """The most probable person who is no other face; null where there are fewer people."""
+    probability: float
+    """That of the candidate, among the people who are no other face and "none of these"."""
+    none_probability: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Pick(Answer):
     """Which person of a support set the query shows, if any."""
@@ -302,6 +317,9 @@ class Pick(Answer):
     where that was counted."""
     operating_point: OperatingPoint
     query: PhotoFaces
+    each_face: tuple[Identified, ...]
+    """All faces of the query together, each as a person or none; empty where it shows only one.
+    The rest of the answer is about the chosen face alone."""
     unusable: tuple[Unusable, ...]
     doubtful: tuple[Doubtful, ...]
     """Of the support photos that were read for this answer."""

@@ -509,12 +509,25 @@ def pick_probabilities(logits: np.ndarray, none_prior: float = 0.5) -> tuple[np.
     likelihood ratio "this identity" against "a stranger". The query matches at most one identity;
     beforehand each has (1 - none_prior) / K. Returns ((K,), none), which sum to 1.
     """
-    check_prior(none_prior)
-    weights = np.log1p(-none_prior) - np.log(len(logits)) + logits
-    weights = np.append(weights, np.log(none_prior))
-    shares = np.exp(weights - weights.max())
-    shares /= shares.sum()
+    shares = shares_of(pick_weights(logits, none_prior))
     return shares[:-1], float(shares[-1])
+
+
+def pick_weights(logits: np.ndarray, none_prior: float = 0.5) -> np.ndarray:
+    """The logarithms of the weights of K identities, then of none: logits (..., K) -> (..., K + 1).
+
+    Raises InputError unless 0 < none_prior < 1.
+    """
+    check_prior(none_prior)
+    weights = np.log1p(-none_prior) - np.log(logits.shape[-1]) + logits
+    none = np.full((*logits.shape[:-1], 1), np.log(none_prior))
+    return np.concatenate([weights, none], axis=-1)
+
+
+def shares_of(weights: np.ndarray) -> np.ndarray:
+    """Probabilities that are to each other as the weights of these logarithms, (K,)."""
+    shares = np.exp(weights - weights.max())
+    return np.asarray(shares / shares.sum())
 
 
 def check_prior(prior: float) -> None:

@@ -22,6 +22,7 @@ from siamese.answers import (
     Doubtful,
     Explanation,
     Grid,
+    Identified,
     Origin,
     PhotoFaces,
     Pick,
@@ -30,12 +31,16 @@ from siamese.answers import (
     Unusable,
     Verification,
 )
+from siamese.assignment import most_probable
 from siamese.calibration import (
     ANYBODY,
     LN10,
+    Decision,
     DecisionRule,
     OperatingPoint,
     check_prior,
+    pick_weights,
+    shares_of,
 )
 from siamese.checkpoint import Checkpoint
 from siamese.errors import ImageError, InputError, NoFaceError, SiameseError
@@ -52,6 +57,7 @@ Progress = Callable[[int, int], None]  # photos done, photos in all
 
 BATCH = 32  # photos in memory at a time
 MOST_PROPOSED = 200  # photos of a gallery that are compared each with each
+TIE = 1e-9  # of a logit, which counts only where weights are equal
 TOLD = 1e6  # the logit of two photos that somebody says are one person's
 _Embedded = tuple[np.ndarray, tuple[QualityWarning, ...]]
 
@@ -297,7 +303,8 @@ class Verifier:
                 that of the most probable one is "same".
             none_prior: how probable "none of these" was beforehand, in (0, 1).
             population: who different people are taken to be, as in `verify`.
-            query_face: which face of the query, counted from 0.
+            query_face: which face of the query the answer is about, counted from 0; `each_face` is
+                about all.
             more_faces: look for small faces in the query too.
             group: follow what `proposals` says of the support set.
             progress: called with (done, total) photos.
@@ -311,16 +318,25 @@ class Verifier:
         clock = _Clock()
         with clock("load"):
             photo = self._load("query photo", query)
-        (asked,) = self._find([photo], [query_face], more_faces, clock)
+        (seen,) = self._sightings([photo], more_faces, clock)
+        with clock("align"):
+            asked = self.choose(seen, query_face)
+            others = {
+                number: self._sharp(seen, number)
+                for number in range(len(seen.faces))
+                if number != asked.chosen
+            }
         with clock("support"):
             enrolled = self._enrolled(support, progress)
             if group:
                 enrolled = replace(enrolled, gallery=self.grouped(enrolled.gallery))
             proposals = self.proposals(enrolled.gallery)
         with clock("embed"):
-            embedding = self._embed([asked.face])[0]
+            vectors = self._embed([asked.face, *others.values()])
         with clock("compare"):
-            ranking, none, named = self._rank(embedding, enrolled.gallery, rule, point, none_prior)
+            ranking, none, named = self._rank(vectors[0], enrolled.gallery, rule, point, none_prior)
+            each = dict(zip((asked.chosen, *others), vectors, strict=True)) if others else {}
+            each_face = self._identify(each, enrolled.gallery, rule, point, none_prior)
         runners = sorted([*ranking.shares[:2].tolist(), none], reverse=True)
         return Pick(
             identity=ranking[0].identity if named else None,
@@ -332,6 +348,7 @@ class Verifier:
             false_matches_among=rule.false_matches_among(point),
             operating_point=point,
             query=asked,
+            each_face=each_face,
             unusable=enrolled.unusable,
             doubtful=enrolled.doubtful,
             proposals=proposals,
@@ -671,6 +688,45 @@ class Verifier:
         columns = (shares[order], logits[order], ratios[order] / LN10, counts[order])
         decide = partial(rule.decide, point=point)
         return Ranking([*gallery.photos], order, *columns, decide), none, named is not None
+
+    def _identify(
+        self,
+        faces: Mapping[int, np.ndarray],
+        gallery: Gallery,
+        rule: DecisionRule,
+        point: OperatingPoint,
+        none_prior: float,
+    ) -> tuple[Identified, ...]:
+        """Who the faces of one photo are, from the embedding (D,) of each, by their numbers."""
+        if not faces:
+            return ()
+        counts, names, numbers = gallery.means()[1], [*gallery.photos], sorted(faces)
+        logits = np.array(
+            [
+                rule.identity_logit(self._search(faces[number], gallery), counts)
+                for number in numbers
+            ]
+        )
+        # Several people may lie beyond the bound: the most alike of them comes first.
+        weights = pick_weights(rule.bounded(logits) + TIE * logits, none_prior)
+        people = most_probable(weights)
+        found = []
+        for row, (number, own) in enumerate(zip(numbers, people, strict=True)):
+            left = weights[row].copy()
+            left[[person for person in people if person not in (None, own)]] = -np.inf
+            shares, best = shares_of(left), int(left[:-1].argmax())
+            candidate = names[best] if np.isfinite(left[best]) else None
+            same = own == best and rule.decide(float(logits[row, best]), point) is Decision.SAME
+            found.append(
+                Identified(
+                    number,
+                    candidate if same else None,
+                    candidate,
+                    float(shares[best]),
+                    float(shares[-1]),
+                )
+            )
+        return tuple(found)
 
     def _load(self, role: str, source: Source | Sighting) -> Photo | Sighting:
         return source if isinstance(source, Sighting) else self.load(source, role=role)

@@ -18,14 +18,14 @@ ROOT = Path(__file__).parent.parent
 # What each wing stands on; it may also import what these stand on, and its own files.
 STANDS_ON = {
     "errors": (), "backbones": (), "explain": (), "numbers": (), "values": (),
-    "writing": (),
+    "writing": (), "assignment": (),
     "photos": ("errors",), "calibration": ("errors", "values"),
     "network": ("errors", "backbones", "values"),
     "faces": ("photos", "values"), "checkpoint": ("calibration", "network", "writing"),
     "hub": ("checkpoint",), "pretrained": ("hub",),
     "answers": ("calibration", "explain", "faces"), "identities": (),
     "support": ("photos", "identities", "writing"),
-    "verifier": ("answers", "pretrained", "support"), "siamese": ("verifier",),
+    "verifier": ("answers", "assignment", "pretrained", "support"), "siamese": ("verifier",),
     "data": ("checkpoint", "faces", "identities"),
     "evaluation": ("data", "explain", "grouping", "hub"),
     "training": ("evaluation",), "export": ("checkpoint", "faces"), "grouping": ("verifier",),

@@ -19,6 +19,8 @@ from siamese.calibration import LN10
 from siamese.commands import exit_codes
 from tests import app_server
 from tests.pictures import encoded, pasted
+from ui import words
+from ui.html import rankings
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -126,3 +128,69 @@ def test_the_same_photo_twice_is_told_apart_from_two_photos(verifier: Verifier) 
     assert [caution.code for caution in verifier.verify(one, one).cautions] == ["same_photo"]
     assert verifier.verify(one, two).cautions == ()
     assert verifier.verify(one, one.transpose(Image.Transpose.FLIP_LEFT_RIGHT)).cautions == ()
+
+
+def test_a_pick_says_who_every_face_is(verifier: Verifier, group: Image.Image) -> None:
+    support = {name: person(f"{name} 2") for name in ("A", "B", "D")}
+    answer = verifier.pick(group, support)
+    faces = answer.query.faces
+    left_to_right = sorted(range(3), key=lambda index: faces[index].box[0])
+    assert [found.face for found in answer.each_face] == [0, 1, 2]
+    assert [answer.each_face[face].identity for face in left_to_right] == ["A", "B", None]
+    own = answer.each_face[answer.query.chosen]
+    assert own.identity == answer.identity and own.probability >= answer.ranking[0].probability
+    stranger = answer.each_face[left_to_right[2]]
+    assert stranger.candidate == "D" and stranger.none_probability > 0.5
+    assert stranger.probability + stranger.none_probability == pytest.approx(1), "A and B are taken"
+    shown = rankings.pick(answer, {})
+    for face, found in enumerate(answer.each_face):
+        who = found.identity or words.NONE_OF_THESE
+        assert f"{who} <small>Face {face + 1} of 3</small>" in shown
+    assert "of 3</small>" not in rankings.pick(verifier.pick(person("A 1"), support), {})
+
+
+def test_no_two_faces_of_a_query_are_the_same_person(verifier: Verifier) -> None:
+    twice = pasted(person("A 1"), person("A 2"))
+    gallery = {"A": person("A 1"), "B": person("B 1")}
+    each = verifier.pick(twice, gallery).each_face
+    assert sorted(found.identity or "" for found in each) == ["", "A"]
+    alone = verifier.pick(twice, {"A": person("A 1")}, query_face=1)
+    assert alone.query.chosen == 1 and len(alone.each_face) == 2
+    (nobody,) = (found for found in alone.each_face if found.identity is None)
+    assert (nobody.candidate, nobody.probability, nobody.none_probability) == (None, 0, 1)
+
+
+def test_one_face_costs_a_pick_no_more(verifier: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[int] = []
+    embed = verifier._network.embed_crops
+    monkeypatch.setattr(
+        verifier._network, "embed_crops", lambda crops: batches.append(len(crops)) or embed(crops)
+    )
+    gallery, _ = verifier.gallery({"A": person("A 1")})
+    batches.clear()
+    answer = verifier.pick(person("A 2"), gallery)
+    assert (answer.each_face, batches) == ((), [1])
+
+
+def test_every_face_is_told_on_the_command_line_and_over_http(
+    group: Image.Image,
+    tmp_path: Path,
+    server: app_server.Server,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    people = [EXAMPLES / f"person {name} 2.webp" for name in "AB"]
+    support = tmp_path / "people"
+    support.mkdir()
+    for path, name in zip(people, "AB", strict=True):
+        (support / f"{name}.webp").write_bytes(path.read_bytes())
+    group.save(tmp_path / "group.png")
+    cli.main(["pick", str(tmp_path / "group.png"), str(support)])
+    said = re.findall(r"^face \d(?: \(.*?\))?: (\w+)", capsys.readouterr().out, re.MULTILINE)
+    assert sorted(said) == ["A", "B", "none"]
+    query, *photos = (
+        f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+        for kind, content in [("png", encoded(group)), *(("webp", p.read_bytes()) for p in people)]
+    )
+    answer = Client(server.url, verbose=False).predict(query, photos, ["A", "B"], api_name="/pick")
+    named = [found["identity"] for found in answer["each_face"]]
+    assert sorted(map(str, named)) == ["A", "B", "None"]

@@ -329,6 +329,7 @@ OTHERS = Plural(
     "Show all: the other one has {share}", "Show all: {count} others together have {share}"
 )
 PHOTOS_COUNT = Plural("{count} photo", "{count} photos")
+EACH_FACE = "Every face of this photo, no two as the same person"
 RANKING = "How probable each answer is"
 READING = Plural("{number} of {count} photo", "{number} of {count} photos")
 TOO_MANY = "At most {limit} photos can be compared at once; the first {limit} are used."

@@ -159,6 +159,7 @@ def pick(options: argparse.Namespace) -> int:
         shown = [(c.probability, c.identity) for c in answer.ranking[: options.top]]
         for share, name in sorted([*shown, (answer.none_probability, "(none of these)")])[::-1]:
             print(f"{percent(share):>10}  {name}")
+        _print_each_face(answer)
         _print_populations(answer)
         _print_origin(answer)
         _print_warnings(answer.query)
@@ -171,6 +172,18 @@ def pick(options: argparse.Namespace) -> int:
     if answer.undecided:
         return UNCERTAIN
     return NONE if answer.identity is None else SAME
+
+
+def _print_each_face(answer: "Pick") -> None:
+    """Who else is in the photo."""
+    for found in answer.each_face:
+        said = f"none of these ({percent(found.none_probability)})"
+        if found.identity is not None:
+            said = f"{found.identity} ({percent(found.probability)})"
+        elif found.probability > found.none_probability:
+            said = f"perhaps {found.candidate} ({percent(found.probability)})"
+        about = " (the answer is about this one)" if found.face == answer.query.chosen else ""
+        print(f"face {found.face}{about}: {said}")
 
 
 def explain(options: argparse.Namespace) -> int:

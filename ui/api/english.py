@@ -50,7 +50,10 @@ PARAMETERS = {
         "none_prior": (
             "How probable “none of these” was beforehand, between 0 and 1, both excluded."
         ),
-        "query_face": "Which face of the query, counted from 0; the most prominent one if null.",
+        "query_face": (
+            "Which face of the query the answer is about, counted from 0; the most prominent one if"
+            " null. each_face is about all."
+        ),
         "more_faces": "Look for small faces in the query too, which takes longer.",
         "population": _POPULATION,
         "group": (
@@ -68,8 +71,9 @@ ANSWERS = {
     ),
     "pick": (
         "Answers with JSON: identity (null for none of these), ranking with probabilities,"
-        " none_probability, margin, unusable (photos that were left out, and why), proposals (who"
-        " seems to be one person, and who several), checkpoint."
+        " none_probability, margin, each_face (who every face of the query is, no two the same"
+        " person; empty where there is one), unusable (photos that were left out, and why),"
+        " proposals (who seems to be one person, and who several), checkpoint."
     ),
 }
 WRONG = "“{parameter}” has to be {wanted}."

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from siamese import Pick
-from siamese.answers import Explanation, Proposals
+from siamese.answers import Explanation, Identified, Proposals
 from siamese.calibration import ANYBODY
 from ui import words
 from ui.html import details, numbers
@@ -73,8 +73,29 @@ def pick(
     )
     winner = pictures.get(answer["winner"])
     warnings, more = details.warnings([found.query]), _more(found, said, picture)
-    asked = _why(why) if answer["winner"] and people else ""
+    asked = _each_face(found) + (_why(why) if answer["winner"] and people else "")
     return str(_HTML.pick(answer, winner, note, *_split(bars), warnings, asked, more))
+
+
+def _each_face(found: Pick) -> Markup:
+    """Who each face of the photo is, where it shows several."""
+    if not found.each_face:
+        return Markup("")
+    faces = found.query.faces
+    rows = [
+        (faces[who.face], words.FACE_OF.format(number=who.face + 1, total=len(faces)), *_who(who))
+        for who in found.each_face
+    ]
+    return details.folded("each-face", words.EACH_FACE, _HTML.each_face(rows))
+
+
+def _who(found: Identified) -> tuple[str, str]:
+    """Whom a face shows, and how probable that is."""
+    nobody = found.probability <= found.none_probability
+    if found.candidate is None or (found.identity is None and nobody):
+        return words.NONE_OF_THESE, numbers.percent(found.none_probability)
+    name = found.identity or words.PERHAPS.format(name=found.candidate)
+    return name, numbers.percent(found.probability)
 
 
 def _why(found: Explanation | None) -> Markup:
