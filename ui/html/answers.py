@@ -139,12 +139,12 @@ def _more(found: Verification, tone: str, report: str) -> Markup:
         found.cautions,
     )
     sentences = [
-        evidence(found),
-        among,
-        details.similar(similar) if similar else "",
         (words.MEANING_OF_BEST if among else words.MEANING).format(
             count=numbers.per_thousand(found.probability), prior=prior
         ),
+        evidence(found),
+        among,
+        details.similar(similar) if similar else "",
         details.rates(found.operating_point),
         *details.among_counted(found),
     ]

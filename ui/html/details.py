@@ -99,7 +99,7 @@ def named(population: str) -> str:
 
 
 def among_counted(found: Verification | Pick) -> list[str]:
-    """The same of each population, with counts and intervals."""
+    """The same with counts and intervals, a sentence for each population."""
     sentences = []
     for name, share in found.false_matches_among.items():
         low, high = numbers.interval(share)
@@ -114,7 +114,7 @@ def among_counted(found: Verification | Pick) -> list[str]:
                 high=high,
             )
         )
-    return [words.AMONG.format(shares="; ".join(sentences))] if sentences else []
+    return [words.AMONG.format(shares=sentence) for sentence in sentences]
 
 
 def similar(found: Similar) -> str:

@@ -68,5 +68,5 @@ def _facts(found: Verification) -> list[tuple[str, str]]:
         (words.POPULATION, words.POPULATIONS[found.population]),
         (words.REPORT_STRANGERS, details.similar(similar) if similar else ""),
         (words.REPORT_RATES, details.rates(found.operating_point)),
-        (words.REPORT_AMONG, ". ".join(details.among_counted(found))),
+        (words.REPORT_AMONG, " ".join(details.among_counted(found))),
     ]
