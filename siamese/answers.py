@@ -27,7 +27,7 @@ from siamese.calibration import (
 )
 from siamese.explain import PATCH
 from siamese.faces.detector import Face
-from siamese.faces.quality import QualityWarning
+from siamese.faces.quality import TELL_LITTLE, QualityWarning
 from siamese.values import STRICT, Value
 
 SCHEMA_VERSION: Literal[2] = 2
@@ -64,6 +64,11 @@ class PhotoFaces(Value):
     def face(self) -> Face:
         """The face that was used."""
         return self.faces[self.chosen]
+
+    @property
+    def tells_little(self) -> bool:
+        """Whether a warning says that the face tells less than others of who it is."""
+        return any(warning.code in TELL_LITTLE for warning in self.warnings)
 
 
 class CautionCode(StrEnum):
@@ -312,6 +317,9 @@ class Pick(Answer):
     """How probable "none of these" was beforehand."""
     population: Named
     """Who different people are taken to be."""
+    warned: bool
+    """Whether the query bears a warning that it tells little of who it shows, and likelihood
+    ratios, thresholds and rates are those of such photos."""
     false_matches_among: dict[str, Similar]
     """How often two different people of each other population are called the same at this setting,
     where that was counted."""

@@ -66,12 +66,14 @@ class Reason(StrEnum):
     BETWEEN = "between_limits"
     WEAK = "weak_evidence"
     SEARCHED = "many_faces"
+    PHOTO = "photo_quality"
 
 
 REASONS: Mapping[Reason, str] = {
     Reason.BETWEEN: "They are too unlike for “same” at this setting, too alike for “different”.",
     Reason.WEAK: "This setting alone would decide, but the likelihood ratio does not support it.",
     Reason.SEARCHED: "Among so many pairs of faces, some that are as alike turn up by chance.",
+    Reason.PHOTO: "A photo tells too little to decide; the notes on the photos say why.",
 }
 
 
@@ -108,6 +110,7 @@ Named = Literal["anybody", "peers", "children", "relatives"]
 # Values as JSON schemas name them: the names themselves, without a type of their own.
 Decided = Annotated[Decision, WithJsonSchema({"type": "string", "enum": [*Decision]})]
 Why = Annotated[Reason, WithJsonSchema({"type": "string", "enum": [*Reason]})]
+Warned = Annotated[bool, Field(exclude_if=lambda it: not it)]  # whether a photo of a pair is
 Support = Annotated[Strength, WithJsonSchema({"type": "string", "enum": [*Strength]})]
 
 
@@ -223,7 +226,8 @@ class Bounds(Value):
 class Population(Value):
     """How pairs are judged where a different person would be one of these, not just anybody.
 
-    Faces of one kind are more alike, so the same logit is weaker evidence among them. The natural
+    Faces of one kind are more alike, so the same logit is weaker evidence among them; and so it is,
+    with a rule of its own for each population, where a photo is `warned` of. The natural
     logarithm of the likelihood ratio is scale * logit + offset; the other fields are those of
     `DecisionRule`, on that scale. Fitted by `training.populations` on counted pairs.
     """
@@ -235,6 +239,7 @@ class Population(Value):
     different_below: float
     false_matches: FalseMatchCurve
     bounds: Bounds
+    warned: Warned = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
@@ -270,6 +275,9 @@ class Judgement(Value):
     population: Named
     """Who different people are taken to be: likelihood ratio, thresholds and rates hold for two of
     these. Nobody's sex, age or origin is guessed; whoever asks names the population."""
+    warned: bool
+    """Whether a photo bears a warning that it tells little of who it shows, and likelihood ratio,
+    thresholds and rates are those of such pairs."""
     false_matches_among: dict[str, Similar]
     """How often two different people of each other population are called the same at this setting,
     where that was counted."""
@@ -293,8 +301,9 @@ class DecisionRule(Value):
     `different_below` is the logit under which 1 % of genuine pairs lie. `support_scales[k]` is the
     affine correction (scale, offset) of the logit of an identity with k + 1 support photos, the
     last one for that many and more. `false_matches` is None where it was never measured, `bounds`
-    where none were fitted: likelihood ratios are then unbounded. All this holds for `population`;
-    `populations` are the others that can be named, see `among`.
+    where none were fitted: likelihood ratios are then unbounded. All this holds for `population`,
+    and for photos that are `warned` of or not; `populations` are the others that can be named, and
+    all of them with photos that are warned of, see `among`.
     """
 
     operating_points: Annotated[tuple[OperatingPoint, ...], Field(min_length=1)]
@@ -304,19 +313,22 @@ class DecisionRule(Value):
     bounds: Annotated[Bounds | None, Field(exclude_if=lambda it: it is None)] = None
     populations: Annotated[tuple[Population, ...], Field(exclude_if=lambda it: not it)] = ()
     population: Annotated[Named, Field(exclude_if=lambda it: it == ANYBODY)] = "anybody"
+    warned: Warned = False
 
-    def among(self, name: str) -> "DecisionRule":
+    def among(self, name: str, warned: bool = False) -> "DecisionRule":
         """The rule where a different person would be one of this population.
 
         Of a rule for anybody. Its logits are what `pair_logit` and `identity_logit` make of the
-        network's. Raises InputError where nothing was counted for that name.
+        network's. `warned` is for pairs with a photo that tells little; a checkpoint that knows no
+        rule for those has one for all. Raises InputError where nothing was counted for that name.
         """
-        if name == ANYBODY:
-            return self
-        own = next((other for other in self.populations if other.name == name), None)
-        if own is None:
-            known = ", ".join([ANYBODY, *(other.name for other in self.populations)])
+        if name not in self.names:
+            known = ", ".join(self.names)
             raise InputError(f"Unknown population '{name}'; this checkpoint has {known}.")
+        wanted = [other for other in self.populations if other.name == name]
+        own = next((other for other in wanted if other.warned == warned), None)
+        if own is None:
+            return self.among(name) if warned else self
         return DecisionRule(
             own.operating_points,
             own.different_below,
@@ -325,7 +337,13 @@ class DecisionRule(Value):
             own.bounds,
             self.populations,
             own.name,
+            own.warned,
         )
+
+    @property
+    def names(self) -> list[str]:
+        """The populations that can be named."""
+        return [ANYBODY, *(other.name for other in self.populations if not other.warned)]
 
     @property
     def default(self) -> OperatingPoint:
@@ -399,6 +417,7 @@ class DecisionRule(Value):
             logit=logit,
             different_people_as_similar=self.similar(logit),
             population=self.population,
+            warned=self.warned,
             false_matches_among=self.false_matches_among(point),
             operating_point=point,
         )
@@ -436,6 +455,8 @@ class DecisionRule(Value):
         """Why a pair is uncertain."""
         if logit >= self.limits(point)[1]:
             return Reason.SEARCHED
+        if self.warned:
+            return Reason.PHOTO
         decided = logit >= point.threshold or logit < self.different_below
         return Reason.WEAK if decided else Reason.BETWEEN
 
@@ -473,7 +494,7 @@ class DecisionRule(Value):
         return {
             other.name: other.false_matches.at(other.scale * limit + other.offset)
             for other in self.populations
-            if other.name != self.population
+            if other.warned == self.warned and other.name not in (self.population, ANYBODY)
         }
 
     def similar(self, logit: float) -> Similar | None:

@@ -199,12 +199,13 @@ class Verifier:
         Raises:
             ImageError, NoFaceError: naming the photo. InputError: a parameter makes no sense.
         """
-        rule = self.rule.among(population)
-        point = rule.point(operating_point)
+        self.rule.among(population).point(operating_point)
         check_prior(prior)
         clock = _Clock()
         seen = self._see((first, second), more_faces, clock)
         found = self._most_alike(seen, (first_face, second_face), clock)
+        rule = self.rule.among(population, any(photo.tells_little for photo in found.photos))
+        point = rule.point(operating_point)
         logits = rule.pair_logit(found.logits)
         judged = rule.judge(float(logits.max()), point, prior, logits.size)
         return Verification.of(
@@ -312,8 +313,7 @@ class Verifier:
         Raises:
             ImageError, NoFaceError: for the query. InputError: no support photo could be used.
         """
-        rule = self.rule.among(population)
-        point = rule.point(operating_point)
+        self.rule.among(population).point(operating_point)
         check_prior(none_prior)
         clock = _Clock()
         with clock("load"):
@@ -326,6 +326,8 @@ class Verifier:
                 for number in range(len(seen.faces))
                 if number != asked.chosen
             }
+        rule = self.rule.among(population, asked.tells_little)
+        point = rule.point(operating_point)
         with clock("support"):
             enrolled = self._enrolled(support, progress)
             if group:
@@ -345,6 +347,7 @@ class Verifier:
             none_probability=none,
             none_prior=float(none_prior),
             population=rule.population,
+            warned=rule.warned,
             false_matches_among=rule.false_matches_among(point),
             operating_point=point,
             query=asked,

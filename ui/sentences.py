@@ -16,8 +16,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import write_po
 
 from siamese.answers import SAME_PHOTO
-from siamese.calibration import REASONS
-from siamese.data.populations import WHO
+from siamese.calibration import ANYBODY, REASONS
+from siamese.data.populations import SPOILED, WHO
 from siamese.evaluation.protocols.omniglot import MEASURED_ON
 from siamese.faces.quality import MESSAGES
 from siamese.photos import Caption
@@ -35,7 +35,12 @@ _WORDED_IN = {
 }
 _OURS = ("ImageError", "NoFaceError")
 # What checkpoints call the data that they were measured on.
-_DATA = (MEASURED_ON, *(f"{who} ({{}}); same people: {{}}" for who in WHO.values()))
+_DATA = (
+    MEASURED_ON,
+    *(f"{who} ({{}}); same people: {{}}" for name, who in WHO.items() if name != ANYBODY),
+    *(f"{who}, {SPOILED}, the half that reports" for who in WHO.values()),
+    f"LFW View 2, {SPOILED}",
+)
 
 
 def template() -> Catalog:

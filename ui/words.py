@@ -164,6 +164,10 @@ EVIDENCE_NONE = (
     " neither."
 )
 EVIDENCE_BOUNDED = "What was measured of this network allows no stronger claim."
+WARNED = (
+    "A photo bears a warning, so likelihood ratio, limits and rates are those of pairs with such a"
+    " photo."
+)
 FACE_OF_PHOTO = ("face {number} of the first photo", "face {number} of the second photo")
 SEARCHED = "The most alike of {count} pairs of faces: {which}."
 SEARCHED_ODDS = (

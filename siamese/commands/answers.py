@@ -276,6 +276,8 @@ def _print_evidence(answer: "Verification") -> None:
     which = "same" if log10 > 0 else "different"
     support = f"{answer.support.value} support for '{which}'" if log10 else "supports neither"
     print(f"log10 of the likelihood ratio {log10:.2f}: {support}")
+    if answer.warned:
+        print("judged as pairs with a photo that is warned of")
     if answer.reason is not None:
         print(REASONS[answer.reason])
 

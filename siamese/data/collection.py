@@ -14,6 +14,7 @@ from siamese.checkpoint import CheckpointConfig
 from siamese.data.people import Picture, numbers
 from siamese.data.pixels import STORED, plain, read_pixels
 from siamese.data.split import PEOPLE, Split
+from siamese.data.spoiling import spoiled
 from siamese.network import Siamese, ready
 
 BATCH = 256  # pictures cut out at a time
@@ -33,7 +34,8 @@ class Collection:
     `split` says who is related to whom and whose impostors are whose. `pixels` are the pictures as
     they are stored, uint8 (N, C + 1, H, W), memory-mapped (see `pixels.read_pixels`), and `window`
     the part of them that the product would show a network, x0 y0 x1 y1. `vectors` are their
-    embeddings, float32 (N, D), once they are `embedded`. Either is empty where it is not known.
+    embeddings, float32 (N, D), once they are `embedded`, and `spoiled` those of the same pictures
+    made worse (`spoiling.spoiled`). Each is empty where it is not known.
     """
 
     pictures: tuple[Picture, ...]
@@ -41,6 +43,7 @@ class Collection:
     pixels: np.ndarray = field(default_factory=_nothing)
     window: Window = (0.0, 0.0, 0.0, 0.0)
     vectors: np.ndarray = field(default_factory=_nothing)
+    spoiled: np.ndarray = field(default_factory=_nothing)
 
     @classmethod
     def read(
@@ -99,6 +102,16 @@ class Collection:
             found.append(network.embed(inputs).cpu().numpy())
         return dataclasses.replace(self, vectors=np.concatenate(found))
 
+    def embedded_spoiled(self, network: Siamese) -> "Collection":
+        """With embeddings of the canonical crops after they were spoiled, too."""
+        network, found = ready(network), []
+        for start in tqdm(range(0, len(self.pixels), EMBEDDED), "embedding worse photos"):
+            some = slice(start, start + EMBEDDED)
+            names = [picture.name for picture in self.pictures[some]]
+            crops = _crops(self.pixels[some], self.window, network.config.image_size)
+            found.append(network.embed_crops(spoiled(crops, names)))
+        return dataclasses.replace(self, spoiled=np.concatenate(found))
+
     def crops(self, size: int) -> np.ndarray:
         """The canonical crops: uint8 (N, size, size, C)."""
         return _crops(self.pixels, self.window, size)
@@ -111,8 +124,10 @@ class Collection:
     def where(self, chosen: np.ndarray) -> "Collection":
         """Those chosen by bool (N,) or row numbers, with their embeddings, but no pixels."""
         pictures = tuple(self.pictures[row] for row in np.arange(len(self.pictures))[chosen])
-        vectors = self.vectors[chosen] if len(self.vectors) else _nothing()
-        return Collection(pictures, self.split, window=self.window, vectors=vectors)
+        vectors, worse = (
+            found[chosen] if len(found) else _nothing() for found in (self.vectors, self.spoiled)
+        )
+        return Collection(pictures, self.split, window=self.window, vectors=vectors, spoiled=worse)
 
     def of(self, wanted: Callable[[str], bool]) -> "Collection":
         """The pictures of the identities that are wanted."""

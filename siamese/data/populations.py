@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siamese.calibration import CHILDREN, PEERS, RELATIVES
+from siamese.calibration import ANYBODY, CHILDREN, PEERS, RELATIVES
 from siamese.data.people import Picture, family, numbers, photos_of
 
 CHILD = 12  # years, and younger
@@ -28,6 +28,7 @@ _UTK = re.compile(r"(?:^|/)age(\d+)_([a-z]+)_([a-z]+)_\d+\.\w+$")
 _AAF = re.compile(r"(?:^|/)(\d+)_age(\d+)\.\w+$")
 _WOMEN = 7380  # the last number of a woman in All-Age-Faces
 WHO = {
+    ANYBODY: "calibration people",
     CHILDREN: f"children of at most {CHILD} years, at most {OF_ONE_AGE[CHILDREN]} years apart",
     PEERS: f"people over {CHILD} of one sex and origin, at most {OF_ONE_AGE[PEERS]} years apart",
     RELATIVES: "members of one family",

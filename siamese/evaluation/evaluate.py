@@ -24,7 +24,14 @@ from typing import Any, TypeVar
 
 from siamese import checkpoint as checkpoints
 from siamese import writing
-from siamese.calibration import DecisionRule, FalseMatchCurve, OperatingPoint, Population, Rate
+from siamese.calibration import (
+    ANYBODY,
+    DecisionRule,
+    FalseMatchCurve,
+    OperatingPoint,
+    Population,
+    Rate,
+)
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.data.people import fingerprint
 from siamese.data.pixels import CACHE
@@ -76,10 +83,9 @@ def evaluate(
     if any(PROTOCOLS[name].published for name in chosen):
         plots.draw_training(out, checkpoint_folder / "log.csv")
         measured = pairs_of(content["protocols"])
-        named = content["protocols"].get("populations", {})
         with writing.together(out) as draft:
             if write_card and measured:
-                checkpoint = _with_measured_rates(checkpoint, measured, named, draft)
+                checkpoint = _with_measured_rates(checkpoint, content["protocols"], draft)
             text = card.render(checkpoint, content, out)
             writing.write(draft / checkpoints.CARD, text.encode())
             if card.subject_of(checkpoint.config) == "faces":
@@ -183,19 +189,25 @@ def _started(out: Path, checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _with_measured_rates(
-    checkpoint: Checkpoint, report: dict[str, Any], named: dict[str, Any], folder: Path
+    checkpoint: Checkpoint, reports: dict[str, Any], folder: Path
 ) -> Checkpoint:
-    """Store what was measured in config.json: FMR and FNMR, and the false match curve.
+    """Store what was measured in config.json: FMR and FNMR, and the false match curves.
 
-    `report` is of anybody, `named` by the names of other populations.
+    `reports` are those of the protocols.
     """
     rule = checkpoint.config.decision
     assert rule is not None  # Bench refuses a checkpoint without
+    found = {(name, False): report for name, report in reports.get("populations", {}).items()}
+    if "warned" in reports:
+        found[ANYBODY, True] = reports["warned"]
     populations = tuple(
-        _measured(population, named[population.name]) if population.name in named else population
+        _measured(population, found[key])
+        if (key := (population.name, population.warned)) in found
+        else population
         for population in rule.populations
     )
-    decision = dataclasses.replace(_measured(rule, report), populations=populations)
+    measured = _measured(rule, pairs_of(reports))
+    decision = dataclasses.replace(measured, populations=populations)
     config = dataclasses.replace(checkpoint.config, decision=decision)
     checkpoints.write_config(folder, config, checkpoint.sha256)
     return dataclasses.replace(checkpoint, config=config)

@@ -12,15 +12,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from siamese import writing
-from siamese.calibration import DecisionRule
+from siamese.calibration import CHILDREN, PEERS, RELATIVES, DecisionRule
 from siamese.evaluation import metrics
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.verification import answered
 
-FOLDER, PEOPLE = "plots", "plots/people"
+FOLDER, PEOPLE, WARNED = "plots", "plots/people", "plots/warned"
 TRAINING, YAW = "plots/training.png", "plots/yaw.png"
 LIKELIHOOD = ("tippett", "cross_entropy")
+ANSWERED = ("reliability", *LIKELIHOOD)
 BLUE, ORANGE, GREY = "#2166ac", "#d6604d", "#777777"
+NAMED = (PEERS, CHILDREN, RELATIVES)
 PRIORS = np.linspace(-3, 3, 121)  # log10 of the prior odds that a cross-entropy is drawn for
 
 
@@ -45,7 +47,8 @@ def draw_scores(
 def files(folder: Path) -> list[str]:
     """The plots of a card that are in `folder`, by their paths in there and in its order."""
     names = [f"{FOLDER}/{name}.png" for name in DRAWN]
-    names += [f"{PEOPLE}/{name}.png" for name in LIKELIHOOD]
+    folders = (PEOPLE, WARNED, *(f"{FOLDER}/{name}" for name in NAMED))
+    names += [f"{inside}/{name}.png" for inside in folders for name in ANSWERED]
     return [name for name in (*names, YAW, TRAINING) if (folder / name).exists()]
 
 

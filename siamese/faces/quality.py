@@ -57,6 +57,10 @@ class Flag(StrEnum):
     STRETCHED = "stretched"
 
 
+# What makes a face tell less of who it is; the others say which face it is, and how it lay.
+TELL_LITTLE = frozenset(Flag) - {Flag.SEVERAL_FACES, Flag.TURNED, Flag.STRETCHED}
+
+
 @dataclass(frozen=True, slots=True, config=STRICT)
 class QualityWarning(Value):
     """What may make the answer less reliable."""

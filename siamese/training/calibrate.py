@@ -49,7 +49,7 @@ from siamese.training.cohort import (
     pairs_of_one_kind,
     some_of,
 )
-from siamese.training.populations import fit_populations
+from siamese.training.populations import fit_populations, fit_warned
 from siamese.training.provenance import made_by
 
 REPORTED_ON = "calibration people, the half that reports"
@@ -113,10 +113,13 @@ def calibrate(
     with tempfile.TemporaryDirectory() as rounded:
         fit = _fold(raw, fitting_on, alike, few, Path(rounded))
         folded = checkpoints.load_folder(Path(rounded))
+    if not few and raw.config.detector != "none":
+        found = found.embedded_spoiled(raw.network)
+        aged = aged and aged.embedded_spoiled(raw.network)
     compare = Comparison.of(folded.network)
     rule = (_crossed_decision if few else _decision)(compare, found)
     if not few:
-        rule = dataclasses.replace(rule, populations=fit_populations(compare, found, aged))
+        rule = _with_populations(rule, compare, found, aged)
     provenance = {
         **(origin or {}),
         **made_by(),
@@ -205,6 +208,17 @@ def _decision(compare: Comparison, found: Collection) -> DecisionRule:
         false_match_curve(measured.impostor, REPORTED_ON),
         fitting.fit_bounds(compare.scores(pairs.distinct(), fit.vectors)),
     )
+
+
+def _with_populations(
+    rule: DecisionRule, compare: Comparison, found: Collection, aged: Collection | None
+) -> DecisionRule:
+    """The rule with the populations that can be named, and all with photos that are warned of."""
+    named = dataclasses.replace(rule, populations=fit_populations(compare, found, aged))
+    if not len(found.spoiled):
+        return named
+    warned = fit_warned(compare, found, aged, named)
+    return dataclasses.replace(named, populations=named.populations + warned)
 
 
 def _crossed_decision(compare: Comparison, found: Collection) -> DecisionRule:

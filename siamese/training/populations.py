@@ -12,14 +12,22 @@ one child changes.
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from siamese.calibration import CHILDREN, PEERS, RELATIVES, Population
+from siamese.calibration import (
+    ANYBODY,
+    CHILDREN,
+    PEERS,
+    RELATIVES,
+    Bounds,
+    DecisionRule,
+    Population,
+)
 from siamese.data.collection import Collection
-from siamese.data.pairs import genuine_pairs
-from siamese.data.populations import PAIRS, WHO
+from siamese.data.pairs import draw_pairs, genuine_pairs
+from siamese.data.populations import PAIRS, WHO, Alike
 from siamese.data.split import fits
 from siamese.errors import InputError
 from siamese.evaluation import fitting
@@ -28,6 +36,7 @@ from siamese.evaluation.fitting import Thresholds
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.verification import false_match_curve, measured_point
 
+SPOILED = "one photo of each pair spoiled"
 MIN_BAND = 500  # pairs of one band of ages, in each half, to have a say in the thresholds
 MIN_PAIRS = 1000  # of different people, in each half: the rate of 0.1 % rests on one of them
 
@@ -50,43 +59,69 @@ def fit_populations(
     whose names tell an age, none of which made the cohort. A population that there is too little
     of is left out, and stderr says so. Where characters are told apart there is none.
     """
+    people = {PEERS: aged, CHILDREN: aged, RELATIVES: calibration}
+    return _all_of(people, compare, calibration, warned=False)
+
+
+def fit_warned(
+    compare: Comparison, calibration: Collection, aged: Collection | None, rule: DecisionRule
+) -> tuple[Population, ...]:
+    """The same, and anybody, for pairs with a photo that is warned of: the second of each is.
+
+    The collections' pictures are there `spoiled` too. No likelihood ratio goes further than those
+    of the `rule` for the same population without a warning.
+    """
+    people = {ANYBODY: calibration, PEERS: aged, CHILDREN: aged, RELATIVES: calibration}
+    people = {name: shown for name, shown in people.items() if name in rule.names}
+    found = _all_of(people, compare, calibration, warned=True)
+    return tuple(
+        replace(population, bounds=_within(population.bounds, rule.among(population.name).bounds))
+        for population in found
+    )
+
+
+def _all_of(
+    people: Mapping[str, Collection | None],
+    compare: Comparison,
+    calibration: Collection,
+    warned: bool,
+) -> tuple[Population, ...]:
+    """Those of these populations that there is enough of, with the people who show them."""
     if calibration.split.impostors_within:
         return ()
-    people: Mapping[str, Collection | None] = {
-        PEERS: aged,
-        CHILDREN: aged,
-        RELATIVES: calibration,
-    }
     found = []
     for name, shown in people.items():
         if shown is not None:
             try:
-                found.append(_population(name, compare, calibration, shown))
+                found.append(_population(name, compare, calibration, shown, warned))
             except InputError as error:
                 print(f"no population '{name}': {error}", file=sys.stderr)
     return tuple(found)
 
 
+def _within(own: Bounds, widest: Bounds | None) -> Bounds:
+    if widest is None:
+        return own
+    return replace(
+        own,
+        log10_low=max(own.log10_low, widest.log10_low),
+        log10_high=min(own.log10_high, widest.log10_high),
+    )
+
+
 def _population(
-    name: str, compare: Comparison, calibration: Collection, shown: Collection
+    name: str, compare: Comparison, calibration: Collection, shown: Collection, warned: bool
 ) -> Population:
-    halves = [
-        _counted(name, compare, _half(calibration, fitting_half), _half(shown, fitting_half))
-        for fitting_half in (True, False)
-    ]
-    fit, report = halves
+    fit, report = (
+        _counted(name, compare, _half(calibration, first), _half(shown, first), warned)
+        for first in (True, False)
+    )
     platt = fitting.fit_platt(fit.scores)
-
-    def raised(scores: Scores) -> Scores:
-        return Scores(
-            platt.scale * scores.genuine + platt.offset,
-            platt.scale * scores.impostor + platt.offset,
-        )
-
-    fitted, measured = raised(fit.scores), raised(report.scores)
-    thresholds, on = _strictest(fitted, fit.bands), f"{WHO[name]}, the half that reports"
+    fitted, measured = platt.of(fit.scores), platt.of(report.scores)
+    thresholds = _strictest(fitted, fit.bands)
+    on = ", ".join([WHO[name], *([SPOILED] if warned else []), "the half that reports"])
     return Population(
-        name,  # type: ignore[arg-type]  # a key of `PAIRS`
+        name,  # type: ignore[arg-type]  # a key of `WHO`
         platt.scale,
         platt.offset,
         tuple(
@@ -96,6 +131,7 @@ def _population(
         thresholds.different_below,
         false_match_curve(measured.impostor, on, report.people),
         fitting.fit_bounds(fitted),
+        warned,
     )
 
 
@@ -120,17 +156,26 @@ def _half(shown: Collection, fitting_half: bool) -> Collection:
     )
 
 
-def _counted(name: str, compare: Comparison, people: Collection, shown: Collection) -> Counted:
+def _counted(
+    name: str, compare: Comparison, people: Collection, shown: Collection, warned: bool
+) -> Counted:
     """Genuine pairs of `people`, impostor pairs of this population among those `shown`."""
-    alike = PAIRS[name](shown.pictures)
+    alike = _alike(name, shown)
     if len(alike.rows) < MIN_PAIRS:
         raise InputError(f"there are {len(alike.rows)} pairs, and {MIN_PAIRS} are needed.")
     genuine = genuine_pairs(people, np.random.default_rng(0))
+
+    def logits(rows: np.ndarray, of: Collection) -> np.ndarray:
+        first, second = rows.T
+        return compare(of.vectors[first], (of.spoiled if warned else of.vectors)[second])
+
     return Counted(
-        Scores(
-            compare(*people.vectors[genuine].swapaxes(0, 1)),
-            compare(*shown.vectors[alike.rows].swapaxes(0, 1)),
-        ),
-        alike.people,
-        alike.bands,
+        Scores(logits(genuine, people), logits(alike.rows, shown)), alike.people, alike.bands
     )
+
+
+def _alike(name: str, shown: Collection) -> Alike:
+    """Impostor pairs of this population; of anybody those that a calibration draws."""
+    if name == ANYBODY:
+        return Alike.of(draw_pairs(shown).distinct().impostor, shown.pictures)
+    return PAIRS[name](shown.pictures)

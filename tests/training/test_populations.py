@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siamese.calibration import CHILDREN, PEERS, RELATIVES, DecisionRule, Population
+from siamese.calibration import (
+    ANYBODY,
+    CHILDREN,
+    PEERS,
+    RELATIVES,
+    DecisionRule,
+    Population,
+    Reason,
+)
 from siamese.checkpoint import parsed
 from siamese.data.collection import Collection
 from siamese.data.pairs import draw_pairs
@@ -19,7 +27,7 @@ from siamese.evaluation import metrics
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.fitting import fit_platt, fit_thresholds
 from siamese.evaluation.verification import answered, measured_point
-from siamese.training.populations import _strictest, fit_populations
+from siamese.training.populations import _strictest, fit_populations, fit_warned
 from siamese.values import adapter
 
 SIZE = 24
@@ -57,6 +65,12 @@ def aged() -> Collection:
     ]
     vectors = faces(kinds, random).astype(np.float32)
     return Collection(tuple(Picture("b.zip", name, "") for name in names), vectors=vectors)
+
+
+def worsened(shown: Collection) -> Collection:
+    """The same pictures, and what is left of them after spoiling: half of it, and noise."""
+    noise = np.random.default_rng(4).normal(size=shown.vectors.shape)
+    return replace(shown, spoiled=(0.5 * shown.vectors + 0.7 * noise).astype(np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +159,54 @@ def test_evidence_is_worth_more_where_it_was_fitted(
     own = rule.among(CHILDREN)
     raised = metrics.Scores(own.pair_logit(scores.genuine), own.pair_logit(scores.impostor))
     assert metrics.cllr(answered(own, raised)) < 0.8 * metrics.cllr(answered(rule, scores))
+
+
+@pytest.fixture(scope="module")
+def complete(
+    rule: DecisionRule, compare: Comparison, calibration: Collection, aged: Collection
+) -> DecisionRule:
+    """The rule with a rule of its own for photos that are warned of, for each population."""
+    warned = fit_warned(compare, worsened(calibration), worsened(aged), rule)
+    return replace(rule, populations=rule.populations + warned)
+
+
+def test_a_photo_that_is_warned_of_tells_less(
+    complete: DecisionRule, compare: Comparison, calibration: Collection
+) -> None:
+    assert complete.names == [ANYBODY, PEERS, CHILDREN, RELATIVES]
+    shown = worsened(calibration)
+    first, second = draw_pairs(calibration, 2000).genuine.T
+    strangers, others = draw_pairs(calibration, 2000).impostor.T
+    scores = metrics.Scores(
+        compare(shown.vectors[first], shown.spoiled[second]),
+        compare(shown.vectors[strangers], shown.spoiled[others]),
+    )
+    own = complete.among(ANYBODY, warned=True)
+    raised = metrics.Scores(own.pair_logit(scores.genuine), own.pair_logit(scores.impostor))
+    assert metrics.cllr(answered(own, raised)) < 0.8 * metrics.cllr(answered(complete, scores))
+    assert (scores.genuine < complete.different_below).mean() > 0.2, "a photo in five was wronged"
+    assert (raised.genuine < own.limits(own.default)[0]).mean() < 0.02
+    assert (raised.impostor >= own.limits(own.default)[1]).mean() < 0.02
+    weak = own.judge(own.pair_logit(np.array(complete.different_below - 0.1)).item(), own.default)
+    assert (weak.decision, weak.reason, weak.warned) == ("uncertain", Reason.PHOTO, True)
+
+
+def test_with_a_warning_no_claim_goes_further(complete: DecisionRule) -> None:
+    for name in complete.names:
+        plain, warned = complete.among(name), complete.among(name, warned=True)
+        assert (warned.population, warned.warned, plain.warned) == (name, True, False)
+        assert plain.bounds is None or warned.bounds is not None
+        if plain.bounds and warned.bounds:
+            assert plain.bounds.log10_low <= warned.bounds.log10_low
+            assert plain.bounds.log10_high >= warned.bounds.log10_high
+        among = warned.false_matches_among(warned.default)
+        assert set(among) == {PEERS, CHILDREN, RELATIVES} - {name}
+        assert among != plain.false_matches_among(plain.default)
+
+
+def test_a_checkpoint_without_such_rules_judges_as_ever(rule: DecisionRule) -> None:
+    assert rule.among(ANYBODY, warned=True) is rule
+    assert rule.among(CHILDREN, warned=True) == rule.among(CHILDREN)
 
 
 @given(st.floats(-40, 40), st.floats(-40, 40))

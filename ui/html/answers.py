@@ -30,7 +30,7 @@ def verification(
     `explanation` what speaks for and against; None where they were not asked for. `report` is an
     HTML file to keep, "" for none.
     """
-    rule = rule.among(found.population)
+    rule = rule.among(found.population, found.warned)
     logits = _known(None if matrix is None else rule.pair_logit(matrix), found, rule)
     tone = shown(found.decision, found.probability)
     verdict, percent = words.VERDICTS[tone], numbers.percent(found.probability)
@@ -143,6 +143,7 @@ def _more(found: Verification, tone: str, report: str) -> Markup:
             count=numbers.per_thousand(found.probability), prior=prior
         ),
         evidence(found),
+        *details.warned(found),
         among,
         details.similar(similar) if similar else "",
         details.rates(found.operating_point),

@@ -98,6 +98,11 @@ def named(population: str) -> str:
     return words.POPULATION_NAMED.format(two=words.TWO[population])
 
 
+def warned(found: Verification | Pick) -> list[str]:
+    """That the answer allows for a photo which is warned of, where it does."""
+    return [words.WARNED] if found.warned else []
+
+
 def among_counted(found: Verification | Pick) -> list[str]:
     """The same with counts and intervals, a sentence for each population."""
     sentences = []

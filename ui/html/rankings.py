@@ -109,7 +109,11 @@ def _more(found: Pick, said: words.PickWords, picture: Mapping[str, Any]) -> Mar
     return details.more(
         found.origin,
         found.milliseconds,
-        [details.rates(found.operating_point, said.rates), *details.among_counted(found)],
+        [
+            *details.warned(found),
+            details.rates(found.operating_point, said.rates),
+            *details.among_counted(found),
+        ],
         details.take_along(found.to_dict(), "pick", picture),
     )
 

@@ -62,7 +62,7 @@ def _facts(found: Verification) -> list[tuple[str, str]]:
     return [
         (words.REPORT_RATIO, numbers.log10(found.log10_likelihood_ratio)),
         (words.REPORT_BOUNDS, between),
-        (words.REPORT_MEANING, answers.evidence(found)),
+        (words.REPORT_MEANING, " ".join([answers.evidence(found), *details.warned(found)])),
         (words.REPORT_PRIOR, numbers.exact(found.prior)),
         (words.REPORT_FACES, answers.searched(found)),
         (words.POPULATION, words.POPULATIONS[found.population]),

@@ -86,14 +86,13 @@ def options(
                 min_width=280,
                 buttons=[],
             )
-            names = [ANYBODY, *(population.name for population in rule.populations)]
             population = gr.Radio(
-                [(words.POPULATIONS[name], name) for name in names],
+                [(words.POPULATIONS[name], name) for name in rule.names],
                 value=ANYBODY,
                 label=words.POPULATION,
                 info=words.POPULATION_INFO,
                 min_width=280,
-                visible=len(names) > 1,
+                visible=len(rule.names) > 1,
             )
     return Settings(radio, slider, population, kept)
 

@@ -22,6 +22,7 @@ from siamese.data import people
 from siamese.data.collection import Collection
 from siamese.data.people import Part, Picture
 from siamese.data.split import Split, split_of
+from siamese.data.spoiling import blurred, relit, smaller
 from siamese.errors import InputError
 from siamese.evaluation import metrics, plots
 from siamese.evaluation.bench import Bench, embed_pixels
@@ -30,7 +31,6 @@ from siamese.evaluation.metrics import Scores
 from siamese.evaluation.protocol import Protocol
 from siamese.evaluation.protocols.audit import named_files
 from siamese.evaluation.protocols.identification import first_of_family
-from siamese.evaluation.protocols.worse_photos import blurred, relit, smaller
 from siamese.faces.alignment import TEMPLATE
 from siamese.network import Siamese
 

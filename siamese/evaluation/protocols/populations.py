@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from siamese.calibration import CHILDREN, PEERS, RELATIVES
+from siamese.calibration import ANYBODY, CHILDREN, PEERS, RELATIVES
 from siamese.data.people import Part, part_of
 from siamese.data.populations import PAIRS, WHO
 from siamese.data.split import fits
-from siamese.evaluation import metrics, verification
+from siamese.evaluation import metrics, plots, verification
 from siamese.evaluation.bench import FAMILIES, GROUPS, LFW, LFW_PAIRS, Bench
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.protocol import Protocol
@@ -23,9 +23,7 @@ SOURCES = {PEERS: GROUPS, CHILDREN: GROUPS, RELATIVES: FAMILIES}
 
 def run(bench: Bench) -> dict[str, Any]:
     """Rates at the points of each population, and the cost of its likelihood ratios."""
-    return {
-        population.name: _report(bench, population.name) for population in bench.rule.populations
-    }
+    return {name: _report(bench, name) for name in bench.rule.names if name != ANYBODY}
 
 
 def _report(bench: Bench, name: str) -> dict[str, Any]:
@@ -36,7 +34,7 @@ def _report(bench: Bench, name: str) -> dict[str, Any]:
     rule = bench.rule.among(name)
     own = Scores(rule.pair_logit(scores.genuine), rule.pair_logit(scores.impostor))
     on = f"{WHO[name]} ({SOURCES[name]}); same people: LFW View 2"
-    return {
+    report = {
         "pictures": len(np.unique(alike.rows)),
         "impostor_pairs": len(alike.rows),
         "as_anybody": verification.points_report(bench.rule, scores, on, alike.people),
@@ -45,6 +43,9 @@ def _report(bench: Bench, name: str) -> dict[str, Any]:
         "cllr_as_anybody": metrics.cllr(verification.answered(bench.rule, scores)),
         "cllr": metrics.cllr(verification.answered(rule, own)),
     }
+    folder = bench.out / plots.FOLDER / name
+    plots.draw_scores(folder, own, report, name, rule, plots.LIKELIHOOD)
+    return report
 
 
 def _unused(who: str) -> bool:

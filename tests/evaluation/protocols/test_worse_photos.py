@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from siamese.checkpoint import Checkpoint, CheckpointConfig
+from siamese.data import spoiling
 from siamese.data.collection import Collection
 from siamese.data.people import Part
 from siamese.data.split import calibration_pictures
+from siamese.data.spoiling import DEGRADATIONS, Seen
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.pair_lists import Pair
-from siamese.evaluation.protocols import warnings, worse_photos
-from siamese.evaluation.protocols.worse_photos import DEGRADATIONS, Seen, Trial
+from siamese.evaluation.protocols import warnings
+from siamese.evaluation.protocols.worse_photos import Trial
 from siamese.faces.detector import FaceDetector
 from siamese.faces.quality import Flag
 from siamese.network import NetworkConfig, Siamese
@@ -58,7 +60,7 @@ def test_steps_go_from_mild_to_strong_and_end_in_a_warning(name: str, crop: np.n
 
 
 def test_light_that_is_too_much_stays_white(crop: np.ndarray) -> None:
-    brighter = worse_photos.relit(crop, 2).crop
+    brighter = spoiling.relit(crop, 2).crop
     assert (brighter[crop >= 128] == 255).all()
     np.testing.assert_array_equal(brighter[crop < 128], crop[crop < 128] * 2)
 
@@ -73,7 +75,7 @@ def test_errors_by_a_slow_loop(report: dict[str, Any]) -> None:
     for row in report["degradations"][name]["steps"][::2]:
         genuine, impostor = [], []
         for a, (_, b) in ((a, pair) for a in range(16) for pair in found.pairs.tolist()):
-            spoilt = worse_photos.relit(found.crops[b], row["step"]).crop
+            spoilt = spoiling.relit(found.crops[b], row["step"]).crop
             logit = COMPARE(embed(found.crops[[a]]), embed(spoilt[None]))[0]
             if [a, b] in found.pairs.tolist():
                 genuine.append(logit < THRESHOLD)

@@ -35,6 +35,7 @@ def drawn(random: np.random.Generator) -> tuple[Verification, DecisionRule]:
         (point,),
         different_below=float(random.normal(-2, 3)),
         bounds=None if random.random() < 0.2 else Bounds(-float(low), float(high), 9, 99),
+        warned=bool(random.random() < 0.3),
     )
     edges = [point.threshold, rule.different_below, 0.0]  # as likely as anything between them
     logit = float(random.choice([*edges, *random.normal(0, 5, 6), 40.0, -40.0]))
@@ -106,6 +107,7 @@ def disagreements(found: Verification, rule: DecisionRule, page: str) -> list[st
         else f"{found.support.capitalize()} support for “{words.VERDICTS[towards].lower()}”"
         in page,
         "support": (found.support is Strength.NONE) == (log10 == 0),
+        "warned": found.warned == (words.WARNED in page),
         "search": (found.comparisons > 1) == (f"of {found.comparisons} pairs of faces" in page),
         "read out": f'data-say="{words.SAY_VERDICT.format(verdict=words.VERDICTS[said], percent=percent)}"'  # noqa: E501
         in page,
@@ -123,7 +125,7 @@ def test_word_colour_number_and_sentence_never_disagree(monkeypatch: pytest.Monk
         assert wrong == [], (found, rule)
         key = found.reason or found.decision
         counts[key] = counts.get(key, 0) + 1
-    assert min(counts.values()) > ANSWERS / 100 and len(counts) == 5, counts
+    assert min(counts.values()) > ANSWERS / 100 and len(counts) == 6, counts
 
 
 def test_ratios_read_as_people_write_them() -> None:

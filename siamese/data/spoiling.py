@@ -1,0 +1,126 @@
+"""Photos that are worse than those that were kept: aligned crops, spoiled in one way at a time."""
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from siamese.faces import quality
+from siamese.faces.alignment import Alignment
+from siamese.faces.detector import Face
+from siamese.faces.quality import TELL_LITTLE, Flag
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What of a spoiled photo the product sees: the crop, and how it lay in the photo.
+
+    `width` is that of the face in the photo, px; `right` and `below` are the shares of the crop
+    that lie beyond the photo's right and lower edge.
+    """
+
+    crop: np.ndarray
+    width: float = 96
+    right: float = 0
+    below: float = 0
+
+    def flags(self) -> set[Flag]:
+        """What the product warns of."""
+        scale = self.width / Alignment().size
+        points = [(z.real * scale, z.imag * scale) for z in Alignment().target.tolist()]
+        size = round(self.width * (1 - self.right)), round(self.width * (1 - self.below))
+        face = Face((0, 0, *size), tuple(points), 1.0, self.crop)
+        return {warning.code for warning in quality.warnings_for(face, 1, size)}
+
+
+Spoil = Callable[[np.ndarray, float], Seen]  # crop, uint8 (S, S, C), and step
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """One way of spoiling a crop, its steps from mild to strong, and the warnings it calls for."""
+
+    spoil: Spoil
+    steps: tuple[float, ...]
+    flags: tuple[Flag, ...]
+
+
+def smaller(crop: np.ndarray, width: float) -> Seen:
+    """As if the face had been this many px wide in the photo."""
+    image, side = Image.fromarray(crop), round(width)
+    small = image.resize((side, side), Image.Resampling.HAMMING)
+    return Seen(np.asarray(small.resize(image.size, Image.Resampling.BICUBIC)), width)
+
+
+def blurred(crop: np.ndarray, sigma: float) -> Seen:
+    """Gaussian blur, in hundredths of the crop's side."""
+    radius = sigma * crop.shape[0] / 100
+    return Seen(np.asarray(Image.fromarray(crop).filter(ImageFilter.GaussianBlur(radius))))
+
+
+def relit(crop: np.ndarray, gain: float) -> Seen:
+    """Light times `gain`: what is lost in the dark or beyond white stays lost."""
+    return Seen(np.clip(np.rint(crop * float(gain)), 0, 255).astype(np.uint8))
+
+
+def covered(crop: np.ndarray, top: float, bottom: float) -> Seen:
+    """Behind something plain between these shares of the height, as a mask, glasses or a hand."""
+    hidden = crop.copy()
+    hidden[round(len(crop) * top) : round(len(crop) * bottom)] = _plain(crop)
+    return Seen(hidden)
+
+
+def cut_off(crop: np.ndarray, share: float, axis: int) -> Seen:
+    """The photo ends before the lower (0) or right edge (1), and is continued as by `alignment`."""
+    kept = np.minimum(np.arange(len(crop)), round(len(crop) * (1 - share)) - 1)
+    beyond = {"right" if axis else "below": share}
+    return Seen(np.take(crop, kept, axis), **beyond)
+
+
+EYES = 0.33  # where the eyes are in the crop
+# Small faces and blur look the same in a crop: either warning will do.
+SOFT = (Flag.SMALL_FACE, Flag.BLURRED)
+DEGRADATIONS: dict[str, Degradation] = {
+    "face smaller: px wide": Degradation(smaller, (48, 40, 32, 28, 24, 20, 16), SOFT),
+    "blur: hundredths of the face": Degradation(blurred, (1, 1.5, 2, 2.5, 3, 4), SOFT),
+    "darker: light times": Degradation(relit, (0.5, 0.25, 0.2, 0.15, 0.1, 0.05), (Flag.TOO_DARK,)),
+    "brighter: light times": Degradation(relit, (1.5, 1.75, 2, 2.5, 3), (Flag.TOO_BRIGHT,)),
+    "covered from below: share": Degradation(
+        lambda crop, share: covered(crop, 1 - share, 1), (0.15, 0.25, 0.35, 0.5), (Flag.COVERED,)
+    ),
+    "bar over the eyes: share": Degradation(
+        lambda crop, share: covered(crop, EYES - share / 2, EYES + share / 2),
+        (0.1, 0.15, 0.2, 0.3),
+        (Flag.COVERED,),
+    ),
+    "cut off below: share": Degradation(
+        lambda crop, share: cut_off(crop, share, 0), (0.1, 0.2, 0.3, 0.4), (Flag.CUT_OFF,)
+    ),
+    "cut off beside: share": Degradation(
+        lambda crop, share: cut_off(crop, share, 1), (0.1, 0.2, 0.3, 0.4), (Flag.CUT_OFF,)
+    ),
+}
+
+
+def _plain(crop: np.ndarray) -> np.ndarray:
+    """Black, white, or the crop's mean; its content decides, so each covers a third of them."""
+    mean = crop.mean((0, 1))
+    return np.array([0 * mean, 0 * mean + 255, mean][int(crop.sum(dtype=np.int64)) % 3])
+
+
+def spoiled(crops: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Crops, each spoiled so that the product warns of it, in a way and to a step drawn at random.
+
+    Both uint8 (N, S, S, C). A picture's name decides what becomes of it.
+    """
+    return np.stack([_warned_of(crop, name) for crop, name in zip(crops, names, strict=True)])
+
+
+def _warned_of(crop: np.ndarray, name: str) -> np.ndarray:
+    """The first of all steps in random order that is warned of: the smallest faces always are."""
+    steps = [(way.spoil, step) for way in DEGRADATIONS.values() for step in way.steps]
+    order = np.random.default_rng(zlib.crc32(name.encode())).permutation(len(steps))
+    tried = (steps[place][0](crop, steps[place][1]) for place in order)
+    return next(seen.crop for seen in tried if seen.flags() & TELL_LITTLE)
