@@ -105,6 +105,8 @@ class Strength(StrEnum):
 STEPS = (1.0, 2.0, 3.0, 4.0, 6.0)  # log10 LR from which on the next word of `Strength` holds
 
 
+JOINS = (1.04, 3.38)  # of the weights before each checkpoint had its own, and near those of others
+
 Named = Literal["anybody", "peers", "children", "relatives"]
 
 # Values as JSON schemas name them: the names themselves, without a type of their own.
@@ -303,7 +305,8 @@ class DecisionRule(Value):
     last one for that many and more. `false_matches` is None where it was never measured, `bounds`
     where none were fitted: likelihood ratios are then unbounded. All this holds for `population`,
     and for photos that are `warned` of or not; `populations` are the others that can be named, and
-    all of them with photos that are warned of, see `among`.
+    all of them with photos that are warned of, see `among`. `joins` turns the mean logit between
+    two groups of photos into the logit that they show one person: (scale, offset), see `grouping`.
     """
 
     operating_points: Annotated[tuple[OperatingPoint, ...], Field(min_length=1)]
@@ -314,6 +317,7 @@ class DecisionRule(Value):
     populations: Annotated[tuple[Population, ...], Field(exclude_if=lambda it: not it)] = ()
     population: Annotated[Named, Field(exclude_if=lambda it: it == ANYBODY)] = "anybody"
     warned: Warned = False
+    joins: Annotated[tuple[float, float], Field(exclude_if=lambda it: it == JOINS)] = JOINS
 
     def among(self, name: str, warned: bool = False) -> "DecisionRule":
         """The rule where a different person would be one of this population.
@@ -338,6 +342,7 @@ class DecisionRule(Value):
             self.populations,
             own.name,
             own.warned,
+            self.joins,
         )
 
     @property

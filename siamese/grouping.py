@@ -2,9 +2,9 @@
 
 Average linkage (scikit-learn) on the product's own logits: two groups join while the mean logit of
 their pairs is the highest left. Of K groups a group has at most one partner, so the odds that the
-most alike of them is it are exp(logit) / K, as in a pick; `SCALE` and `OFFSET` turn the mean of
-many logits, which says more than one, into such a logit. Joins go on while few enough of them are
-expected to be false.
+most alike of them is it are exp(logit) / K, as in a pick; the checkpoint knows what turns the mean
+of many logits, which says more than one, into such a logit (`DecisionRule.joins`). Joins go on
+while few enough of them are expected to be false.
 """
 
 import base64
@@ -19,17 +19,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic.dataclasses import dataclass as value
 
 from siamese.answers import Answer, Origin, Unusable
+from siamese.calibration import DecisionRule
 from siamese.errors import InputError
 from siamese.photos import load, photos_below, readable
 from siamese.support import apart
 from siamese.values import STRICT
 from siamese.verifier import Progress, Verifier
 
-# The odds that a join is right are exp(SCALE * logit + OFFSET) / K: fitted to the embedded weights
-# on all validation people of CelebA, 25 to 369 of them at a time, by logistic fit on the joins
-# at 0 to 8, above which errors are those of the labels. Left free in it, the power of K came out as
-# 0.96. Other weights have others: those of the checkpoint before were 1.27 and 3.02.
-SCALE, OFFSET = 1.04, 3.38
 FALSE_JOINS = 0.005  # expected among all joins, at most, where nothing else is asked for
 SIDE = 144  # px of a small picture
 SHEET = Environment(
@@ -91,16 +87,21 @@ class Joins:
         ).fit(top - logits)
         return cls(tree.children_, top - tree.distances_)
 
-    def expected_false(self) -> np.ndarray:
-        """The share of the first 1, 2, ... joins that is expected to be false: (N - 1,)."""
-        count = len(self.pairs)
-        evidence = np.minimum(SCALE * self.logits + OFFSET, 500)
-        false = 1 / (1 + np.exp(evidence) / np.arange(count + 1, 1, -1))
-        return np.cumsum(false) / np.arange(1, count + 1)
+    @property
+    def groups(self) -> np.ndarray:
+        """How many groups there are before each join: (N - 1,)."""
+        return np.arange(len(self.pairs) + 1, 1, -1)
 
-    def within(self, false_joins: float) -> int:
+    def expected_false(self, rule: DecisionRule) -> np.ndarray:
+        """The share of the first 1, 2, ... joins that is expected to be false: (N - 1,)."""
+        scale, offset = rule.joins
+        false = 1 / (1 + np.exp(np.minimum(scale * self.logits + offset, 500)) / self.groups)
+        return np.cumsum(false) / np.arange(1, len(self.pairs) + 1)
+
+    def within(self, false_joins: float, rule: DecisionRule) -> int:
         """How many joins, at most that share of which is expected to be false."""
-        return int(np.count_nonzero(np.maximum.accumulate(self.expected_false()) <= false_joins))
+        expected = np.maximum.accumulate(self.expected_false(rule))
+        return int(np.count_nonzero(expected <= false_joins))
 
     def labels(self, joins: int) -> np.ndarray:
         """The number of each photo's group after so many joins: int64 (N,), from 0."""
@@ -134,10 +135,12 @@ def group(
     vectors, head = gallery.means()[0], verifier.head
     logits = head.of_all(vectors)
     joins = Joins.of(logits)
-    count = joins.within(false_joins)
+    count = joins.within(false_joins, verifier.rule)
     return Grouping(
         groups=_groups(list(gallery.photos), logits, joins.labels(count), head.crowded(vectors)),
-        expected_false_joins=float(joins.expected_false()[count - 1]) if count else 0.0,
+        expected_false_joins=float(joins.expected_false(verifier.rule)[count - 1])
+        if count
+        else 0.0,
         threshold=float(joins.logits[count - 1]) if count else None,
         unusable=unusable,
         checkpoint=verifier.origin,

@@ -6,6 +6,7 @@ pytest tests/test_grouping.py
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,12 @@ import pytest
 
 from siamese import __main__ as cli
 from siamese.commands import exit_codes
-from siamese.evaluation.protocols.grouping import b_cubed, false_joins
+from siamese.data.people import numbers
+from siamese.evaluation.joins import false_joins, fit_joins
+from siamese.evaluation.protocols.grouping import b_cubed
 from siamese.grouping import Joins
-from tests.evaluation.toys import comparison, people
+from tests.evaluation.toys import collection, comparison, people
+from tests.small_checkpoints import RULE
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("person ? ?.webp"))
@@ -87,7 +91,7 @@ def test_people_far_apart_are_found_and_more_is_joined_where_more_may_be_false()
     vectors, names = people(30, 4, noise=0.3)
     joins = Joins.of(comparison().matrix(vectors, vectors))
     who = np.array([int(name.removeprefix("person")) for name in names])
-    counts = [joins.within(share) for share in (1e-6, 0.005, 0.2)]
+    counts = [joins.within(share, RULE) for share in (1e-6, 0.005, 0.2)]
     assert counts == sorted(counts) and counts[0] < counts[2]
     precision, recall = b_cubed(joins.labels(90), who)
     assert precision == recall == 1.0
@@ -97,16 +101,31 @@ def test_people_far_apart_are_found_and_more_is_joined_where_more_may_be_false()
 
 def test_the_expected_share_of_false_joins_by_its_formula() -> None:
     joins = Joins(np.array([[0, 1], [2, 3], [4, 5]]), np.array([4.0, 1.0, -6.0]))
-    found = joins.expected_false()
+    found = joins.expected_false(RULE)
     odds = [np.exp(1.04 * logit + 3.38) / k for logit, k in ((4, 4), (1, 3), (-6, 2))]
     each = [1 / (1 + value) for value in odds]
     assert found == pytest.approx(np.cumsum(each) / (1, 2, 3))
     assert joins.labels(0).tolist() == [0, 1, 2, 3] and len(set(joins.labels(3).tolist())) == 1
 
 
+def test_the_odds_are_fitted_so_that_the_promise_is_kept() -> None:
+    """On other people than those that they were fitted on, and far from what weights have."""
+    compare = comparison()
+    found = fit_joins(compare, collection(150, 4, noise=0.75))
+    assert found != RULE.joins
+    own, expected, counted = replace(RULE, joins=found), 0.0, 0
+    for some in (collection(40, 4, noise=0.75, seed=seed) for seed in range(1, 13)):
+        joins = Joins.of(compare.matrix(some.vectors, some.vectors))
+        within = joins.within(0.05, own)
+        expected += joins.expected_false(own)[within - 1] * within
+        counted += false_joins(joins.pairs, numbers(some.identities))[:within].sum()
+    assert expected / 2 < counted < expected * 2
+    assert fit_joins(compare, collection(10, 4)) == RULE.joins, "too few people to fit anything on"
+
+
 def test_one_photo_is_one_person() -> None:
     joins = Joins.of(np.array([[9.0]]))
-    assert joins.within(0.5) == 0 and joins.labels(0).tolist() == [0]
+    assert joins.within(0.5, RULE) == 0 and joins.labels(0).tolist() == [0]
 
 
 def test_b_cubed_by_hand() -> None:

@@ -38,6 +38,7 @@ from siamese.evaluation import fitting, metrics
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.cross_validation import cross_validate
 from siamese.evaluation.fitting import SupportMethod
+from siamese.evaluation.joins import fit_joins
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.verification import false_match_curve, measured_point
 from siamese.network import Siamese
@@ -120,6 +121,7 @@ def calibrate(
     rule = (_crossed_decision if few else _decision)(compare, found)
     if not few:
         rule = _with_populations(rule, compare, found, aged)
+        rule = dataclasses.replace(rule, joins=fit_joins(compare, validation))
     provenance = {
         **(origin or {}),
         **made_by(),

@@ -8,6 +8,7 @@ import numpy as np
 from siamese.data.people import numbers
 from siamese.evaluation import metrics
 from siamese.evaluation.bench import LFW, Bench
+from siamese.evaluation.joins import false_joins
 from siamese.evaluation.protocol import Protocol
 from siamese.grouping import FALSE_JOINS, Joins
 
@@ -25,7 +26,7 @@ def run(bench: Bench) -> dict[str, Any]:
     people = numbers([bench.lfw_people[row] for row in np.flatnonzero(chosen)])
     vectors = bench.lfw.vectors[chosen].astype(np.float64)
     joins = Joins.of(bench.compare.matrix(vectors, vectors))
-    count = joins.within(FALSE_JOINS)
+    count = joins.within(FALSE_JOINS, bench.rule)
     wrong = false_joins(joins.pairs, people)[:count]
     proposed = int(np.count_nonzero(joins.logits >= bench.rule.limits(bench.rule.default)[1]))
     return {
@@ -34,7 +35,9 @@ def run(bench: Bench) -> dict[str, Any]:
         "groups": len(people) - count,
         "b_cubed": _figures(joins.labels(count), people),
         "proposed": _figures(joins.labels(proposed), people),
-        "expected_false_joins": float(joins.expected_false()[count - 1]) if count else 0.0,
+        "expected_false_joins": float(joins.expected_false(bench.rule)[count - 1])
+        if count
+        else 0.0,
         "false_joins": metrics.rate(int(wrong.sum()), count).to_dict(),
     }
 
@@ -61,17 +64,6 @@ def b_cubed(groups: np.ndarray, people: np.ndarray) -> tuple[float, float]:
     precision = (squares / np.maximum(1, shared.sum(1, keepdims=True))).sum() / len(groups)
     recall = (squares / np.maximum(1, shared.sum(0, keepdims=True))).sum() / len(groups)
     return float(precision), float(recall)
-
-
-def false_joins(pairs: np.ndarray, people: np.ndarray) -> np.ndarray:
-    """Which `Joins.pairs` are of groups whose most frequent people differ: bool (N - 1,)."""
-    groups = [Counter([who]) for who in people.tolist()]
-    wrong = np.zeros(len(pairs), bool)
-    for number, (a, b) in enumerate(pairs.tolist()):
-        (first, _), (second, _) = (groups[k].most_common(1)[0] for k in (a, b))
-        wrong[number] = first != second
-        groups.append(groups[a] + groups[b])
-    return wrong
 
 
 PROTOCOLS = (Protocol("grouping", run, (LFW,), published=False),)
