@@ -15,11 +15,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import ImageFilter
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_tensors
 
 from siamese import Gallery, Verifier
-from siamese.calibration import DecisionRule, OperatingPoint, Rate, probability
+from siamese.calibration import (
+    ANYBODY,
+    Bounds,
+    DecisionRule,
+    FalseMatchCurve,
+    OperatingPoint,
+    Population,
+    Rate,
+    probability,
+)
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.errors import CheckpointError, ImageError, InputError, NoFaceError
 from siamese.faces.detector import Face
@@ -92,6 +102,31 @@ def test_the_prior_moves_the_probability_and_never_the_decision(verifier: Verifi
     assert len({answer.decision for answer in answers}) == 1
     assert answers[0].probability < answers[1].probability < answers[2].probability
     assert answers[0].probability == pytest.approx(probability(answers[0].logit, 0.01))
+
+
+def test_a_photo_that_is_warned_of_is_judged_by_its_own_rule() -> None:
+    """For a pair and for a pick, and by the warnings of the faces that were compared."""
+    curve = FalseMatchCurve("blurred toys", 50, ((-40.0, 50, 0.9, 1.0), (40.0, 0, 0.0, 0.08)))
+    point = OperatingPoint("careful", 30.0, RATE, RATE, "blurred toys")
+    bounds = Bounds(-1.0, 1.0, 9, 99)
+    own = Population(ANYBODY, 0.5, -1.0, (point,), -30.0, curve, bounds, warned=True)
+    verifier = Verifier(tiny("mtcnn", replace(RULE, populations=(own,))))
+    sharp, soft = portrait(), portrait().filter(ImageFilter.GaussianBlur(6))
+    clear, doubtful = verifier.verify(sharp, sharp), verifier.verify(sharp, soft)
+    assert (clear.warned, clear.operating_point) == (False, RULE.default)
+    assert "blurred" in {warning.code for warning in doubtful.second.warnings}
+    assert doubtful.warned and doubtful.operating_point == point
+    assert (doubtful.decision, doubtful.reason) == ("uncertain", "photo_quality")
+    assert abs(doubtful.log10_likelihood_ratio) <= 1.0
+    raw = verifier.all_pairs(sharp, soft).item()
+    assert doubtful.logit == pytest.approx(0.5 * raw - 1.0)
+    turned = verifier.verify(sharp, sharp.rotate(180))
+    assert {warning.code for warning in turned.second.warnings} == {"turned"} and not turned.warned
+    found = verifier.pick(soft, {"her": sharp})
+    assert found.warned and found.operating_point == point and found.identity is None
+    assert not verifier.pick(sharp, {"her": soft}).warned
+    older = Verifier(tiny("mtcnn")).verify(sharp, soft)
+    assert not older.warned and older.operating_point == RULE.default
 
 
 def test_answers_are_json(verifier: Verifier) -> None:

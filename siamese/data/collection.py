@@ -14,7 +14,7 @@ from siamese.checkpoint import CheckpointConfig
 from siamese.data.people import Picture, numbers
 from siamese.data.pixels import STORED, plain, read_pixels
 from siamese.data.split import PEOPLE, Split
-from siamese.data.spoiling import spoiled
+from siamese.data.spoiling import spoiled, warned_of
 from siamese.network import Siamese, ready
 
 BATCH = 256  # pictures cut out at a time
@@ -34,8 +34,9 @@ class Collection:
     `split` says who is related to whom and whose impostors are whose. `pixels` are the pictures as
     they are stored, uint8 (N, C + 1, H, W), memory-mapped (see `pixels.read_pixels`), and `window`
     the part of them that the product would show a network, x0 y0 x1 y1. `vectors` are their
-    embeddings, float32 (N, D), once they are `embedded`, and `spoiled` those of the same pictures
-    made worse (`spoiling.spoiled`). Each is empty where it is not known.
+    embeddings, float32 (N, D), once they are `embedded`. `warned`, bool (N,), says of which the
+    product warns, and `spoiled` are embeddings of the others made worse, and of those as they are
+    (see `spoiling`). Each is empty where it is not known.
     """
 
     pictures: tuple[Picture, ...]
@@ -43,6 +44,7 @@ class Collection:
     pixels: np.ndarray = field(default_factory=_nothing)
     window: Window = (0.0, 0.0, 0.0, 0.0)
     vectors: np.ndarray = field(default_factory=_nothing)
+    warned: np.ndarray = field(default_factory=_nothing)
     spoiled: np.ndarray = field(default_factory=_nothing)
 
     @classmethod
@@ -104,13 +106,20 @@ class Collection:
 
     def embedded_spoiled(self, network: Siamese) -> "Collection":
         """With embeddings of the canonical crops after they were spoiled, too."""
-        network, found = ready(network), []
+        network, found, warned = ready(network), [], []
         for start in tqdm(range(0, len(self.pixels), EMBEDDED), "embedding worse photos"):
             some = slice(start, start + EMBEDDED)
             names = [picture.name for picture in self.pictures[some]]
             crops = _crops(self.pixels[some], self.window, network.config.image_size)
-            found.append(network.embed_crops(spoiled(crops, names)))
-        return dataclasses.replace(self, spoiled=np.concatenate(found))
+            warned.append(warned_of(crops, names))
+            found.append(network.embed_crops(spoiled(crops, names, warned[-1])))
+        spoiled_ones, warnings = np.concatenate(found), np.concatenate(warned)
+        return dataclasses.replace(self, warned=warnings, spoiled=spoiled_ones)
+
+    @property
+    def unwarned(self) -> "Collection":
+        """Those that the product does not warn of; all where that is not known."""
+        return self.where(~self.warned) if len(self.warned) else self
 
     def crops(self, size: int) -> np.ndarray:
         """The canonical crops: uint8 (N, size, size, C)."""
@@ -124,10 +133,12 @@ class Collection:
     def where(self, chosen: np.ndarray) -> "Collection":
         """Those chosen by bool (N,) or row numbers, with their embeddings, but no pixels."""
         pictures = tuple(self.pictures[row] for row in np.arange(len(self.pictures))[chosen])
-        vectors, worse = (
-            found[chosen] if len(found) else _nothing() for found in (self.vectors, self.spoiled)
-        )
-        return Collection(pictures, self.split, window=self.window, vectors=vectors, spoiled=worse)
+        known = {
+            name: found[chosen]
+            for name in ("vectors", "warned", "spoiled")
+            if len(found := getattr(self, name))
+        }
+        return Collection(pictures, self.split, window=self.window, **known)
 
     def of(self, wanted: Callable[[str], bool]) -> "Collection":
         """The pictures of the identities that are wanted."""

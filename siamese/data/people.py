@@ -2,11 +2,13 @@
 
 A source is a folder or a zip with one folder per identity: `IDENTITY/picture.webp`. The identity is
 the path of that folder, so `Alphabet/character01/0709_01.png` has identity `Alphabet/character01`.
-A folder named `FAMILY_MIDn` is a member of `FAMILY`; relatives always fall into the same part.
+A folder named `FAMILY_MIDn` is a member of `FAMILY`; relatives always fall into the same part. A
+picture named `0101_frontal.webp`, `_profile`, `_yaw45` or `_yawxx` says how far its head is turned.
 """
 
 import dataclasses
 import hashlib
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -23,6 +25,7 @@ from siamese.identities import photos_of as photos_of
 from siamese.photos import MAX_BYTES, files_below, is_hidden
 
 SUFFIXES = {".webp", ".jpg", ".jpeg", ".png"}
+TURNED = re.compile(r"_(?:frontal|profile|yaw(\d+|xx))\.\w+$")
 VALIDATION_SHARE = 0.05
 CALIBRATION_SHARE = 0.10
 
@@ -46,6 +49,16 @@ class Picture:
     name: str
     identity: str
     turn: int = 0
+
+
+def yaw_of(name: str) -> float | None:
+    """How far a head is turned, degrees, NaN where nobody knows; None where the name is another."""
+    found = TURNED.search(name)
+    if found is None:
+        return None
+    if found[1] is None:
+        return 90.0 if found[0].startswith("_profile") else 0.0
+    return float("nan") if found[1] == "xx" else float(found[1])
 
 
 def family(identity: str) -> str:

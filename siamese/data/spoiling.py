@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
+from siamese.data.people import yaw_of
 from siamese.faces import quality
 from siamese.faces.alignment import Alignment
 from siamese.faces.detector import Face
 from siamese.faces.quality import TELL_LITTLE, Flag
+
+TURNED_AWAY = 40  # degrees, about where `quality.TURNED_AWAY` begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +113,34 @@ def _plain(crop: np.ndarray) -> np.ndarray:
     return np.array([0 * mean, 0 * mean + 255, mean][int(crop.sum(dtype=np.int64)) % 3])
 
 
-def spoiled(crops: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Crops, each spoiled so that the product warns of it, in a way and to a step drawn at random.
+def warned_of(crops: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Of which crops, uint8 (N, S, S, C), the product warns as they are: bool (N,).
 
-    Both uint8 (N, S, S, C). A picture's name decides what becomes of it.
+    What a crop does not show, its picture's name may: how far the head is turned.
     """
-    return np.stack([_warned_of(crop, name) for crop, name in zip(crops, names, strict=True)])
+    return np.array(
+        [
+            bool(Seen(crop).flags() & TELL_LITTLE) or (yaw_of(name) or 0) > TURNED_AWAY
+            for crop, name in zip(crops, names, strict=True)
+        ],
+        bool,
+    )
 
 
-def _warned_of(crop: np.ndarray, name: str) -> np.ndarray:
+def spoiled(crops: np.ndarray, names: Sequence[str], warned: np.ndarray) -> np.ndarray:
+    """Crops of which the product warns: those `warned` of as they are, and others made worse.
+
+    All uint8 (N, S, S, C); `warned` is bool (N,). How is drawn at random, by a picture's name.
+    """
+    return np.stack(
+        [
+            crop if as_it_is else _spoiled(crop, name)
+            for crop, name, as_it_is in zip(crops, names, warned, strict=True)
+        ]
+    )
+
+
+def _spoiled(crop: np.ndarray, name: str) -> np.ndarray:
     """The first of all steps in random order that is warned of: the smallest faces always are."""
     steps = [(way.spoil, step) for way in DEGRADATIONS.values() for step in way.steps]
     order = np.random.default_rng(zlib.crc32(name.encode())).permutation(len(steps))

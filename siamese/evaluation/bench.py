@@ -27,6 +27,7 @@ from siamese.data.collection import Collection
 from siamese.data.people import Part, Picture
 from siamese.data.pixels import damaged, load_cached
 from siamese.data.split import PEOPLE, Split, calibration_pictures, fits
+from siamese.data.spoiling import warned_of
 from siamese.errors import ImageError
 from siamese.evaluation.comparison import Comparison, Embeddings
 from siamese.evaluation.metrics import Scores
@@ -284,11 +285,14 @@ class Bench:
 
     @cached_property
     def reporting(self) -> Collection:
-        """Calibration people of the half that reports, as labelled."""
+        """Calibration people of the half that reports, as labelled; no picture is warned of."""
         calibration = self.checkpoint.config.calibration
         strangers = calibration.get("sources_of_strangers", ())
         pictures = calibration_pictures(self.sources(), Part.CALIBRATION, strangers=strangers)
-        return self.embedded([picture for picture in pictures if not fits(picture.identity)])
+        pictures = [picture for picture in pictures if not fits(picture.identity)]
+        crops = self.read(pictures).crops(self.checkpoint.config.network.image_size)
+        warned = warned_of(crops, [picture.name for picture in pictures])
+        return self.embedded([p for p, hit in zip(pictures, warned, strict=True) if not hit])
 
     def sources(self) -> list[Path]:
         """The files at hand of those that the checkpoint was calibrated on."""

@@ -100,7 +100,11 @@ def calibrate(
     kept = [picture for picture in pictures if picture.name not in excluded]
     check_enough(kept)
     few = not make_halves(kept)
-    found = Collection.read(kept, raw.config, cache, split).embedded(raw.network)
+    found = everybody = Collection.read(kept, raw.config, cache, split).embedded(raw.network)
+    if not few and raw.config.detector != "none":
+        everybody = found.embedded_spoiled(raw.network)
+        if make_halves(everybody.unwarned.pictures):
+            found = everybody.unwarned
     fitting_on = found if few else found.of(fits)
     others = [] if few else split.of(people.list_people(data), Part.VALIDATION)
     validation = found.of(lambda _: False)
@@ -109,18 +113,17 @@ def calibrate(
     alike = aged = None
     if unlabelled:
         raw, alike, aged = _with_cohort(raw, unlabelled, cache)
+        if len(everybody.spoiled):
+            aged = aged.embedded_spoiled(raw.network)
     # The linear layer as rounded to 16 bits: thresholds must fit that one. Not in `out` yet, whose
     # rule may be all that is left where there turn out to be too few people.
     with tempfile.TemporaryDirectory() as rounded:
         fit = _fold(raw, fitting_on, alike, few, Path(rounded))
         folded = checkpoints.load_folder(Path(rounded))
-    if not few and raw.config.detector != "none":
-        found = found.embedded_spoiled(raw.network)
-        aged = aged and aged.embedded_spoiled(raw.network)
     compare = Comparison.of(folded.network)
     rule = (_crossed_decision if few else _decision)(compare, found)
     if not few:
-        rule = _with_populations(rule, compare, found, aged)
+        rule = _with_populations(rule, compare, everybody, aged)
         rule = dataclasses.replace(rule, joins=fit_joins(compare, validation))
     provenance = {
         **(origin or {}),
@@ -216,7 +219,8 @@ def _with_populations(
     rule: DecisionRule, compare: Comparison, found: Collection, aged: Collection | None
 ) -> DecisionRule:
     """The rule with the populations that can be named, and all with photos that are warned of."""
-    named = dataclasses.replace(rule, populations=fit_populations(compare, found, aged))
+    plain = fit_populations(compare, found.unwarned, aged and aged.unwarned)
+    named = dataclasses.replace(rule, populations=plain)
     if not len(found.spoiled):
         return named
     warned = fit_warned(compare, found, aged, named)

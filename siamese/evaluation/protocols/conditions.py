@@ -20,7 +20,7 @@ import numpy as np
 from siamese.checkpoint import CheckpointConfig
 from siamese.data import people
 from siamese.data.collection import Collection
-from siamese.data.people import Part, Picture
+from siamese.data.people import Part, Picture, yaw_of
 from siamese.data.split import Split, split_of
 from siamese.data.spoiling import blurred, relit, smaller
 from siamese.errors import InputError
@@ -39,21 +39,10 @@ MOST_EACH = 600
 SPOILED = 4  # every fourth picture of people in general is spoiled, in each way
 ANGLES = (0, 15, 30, 45, 60, 75, 90)  # degrees, each with what is nearest to it
 CHILD = 12  # years, and younger
-TURNED = re.compile(r"_(?:frontal|profile|yaw(\d+|xx))\.\w+$")
 AGED = re.compile(r"_age(\d+)\.\w+$")
 
 Window = tuple[float, float, float, float]
 Spoil = Callable[[np.ndarray, Window], np.ndarray]
-
-
-def yaw_of(name: str) -> float | None:
-    """How far a head is turned, degrees, NaN where nobody knows; None where the name is another."""
-    found = TURNED.search(name)
-    if found is None:
-        return None
-    if found[1] is None:
-        return 90.0 if found[0].startswith("_profile") else 0.0
-    return float("nan") if found[1] == "xx" else float(found[1])
 
 
 def age_of(name: str) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from siamese.calibration import ANYBODY, DecisionRule
-from siamese.data.spoiling import spoiled
+from siamese.data.spoiling import spoiled, warned_of
 from siamese.errors import InputError
 from siamese.evaluation import metrics, plots, verification
 from siamese.evaluation.bench import LFW, LFW_PAIRS, Bench
@@ -52,9 +52,10 @@ def _scores(bench: Bench) -> Scores:
     known = [pair for pair in bench.pairs if crops.found[row[pair.a]] and crops.found[row[pair.b]]]
     seconds = sorted({pair.b for pair in known})
     pixels = crops.pixels[[row[name] for name in seconds]]
-    worse = Embeddings(tuple(seconds), bench.embed(spoiled(pixels, seconds)))
+    worse = spoiled(pixels, seconds, warned_of(pixels, seconds))
+    second = Embeddings(tuple(seconds), bench.embed(worse))
     a = bench.lfw.vectors[bench.lfw.rows([pair.a for pair in known])]
-    logits = bench.compare(a, worse.vectors[worse.rows([pair.b for pair in known])])
+    logits = bench.compare(a, second.vectors[second.rows([pair.b for pair in known])])
     return Scores.from_labels(logits, np.array([pair.same for pair in known]))
 
 

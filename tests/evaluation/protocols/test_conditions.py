@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from siamese.checkpoint import CheckpointConfig
-from siamese.data.people import Part
+from siamese.data.people import Part, yaw_of
 from siamese.data.split import PEOPLE
 from siamese.evaluation.protocols import conditions
 from siamese.evaluation.protocols.conditions import Conditions, LabelledCrops, columns
@@ -58,8 +58,8 @@ def network() -> Siamese:
     [("cfp_001/0003_profile.webp", 90), ("kdef_F01/0101_yaw45.webp", 45), ("a_1/2.webp", None)],
 )
 def test_names_tell_the_yaw(name: str, yaw: float | None) -> None:
-    assert conditions.yaw_of(name) == yaw
-    assert np.isnan(conditions.yaw_of("fei_1/3_yawxx.webp") or 0)
+    assert yaw_of(name) == yaw
+    assert np.isnan(yaw_of("fei_1/3_yawxx.webp") or 0)
     assert conditions.age_of("aaf/00123_age04.webp") == 4
     assert conditions.age_of("aaf/age04/1.webp") is None
 
