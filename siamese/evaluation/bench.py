@@ -34,7 +34,7 @@ from siamese.evaluation.metrics import Scores
 from siamese.evaluation.pair_lists import Pair, PairSource, read_lfw_pairs
 from siamese.faces import CROPS_VERSION, Detector, detector_for
 from siamese.faces.detector import Face
-from siamese.faces.quality import QualityWarning, warnings_for
+from siamese.faces.quality import TELL_LITTLE, QualityWarning, warnings_for
 from siamese.network import Siamese, ready
 from siamese.photos import Source, load
 
@@ -258,6 +258,16 @@ class Bench:
     def lfw_scores(self) -> np.ndarray:
         """Logits of View 2's pairs, NaN where a photo has no face: float64 (6000,)."""
         return pair_scores(self.compare, self.lfw, self.lfw, self.pairs)
+
+    @cached_property
+    def lfw_warned(self) -> np.ndarray:
+        """Of which pairs of View 2 a photo is warned of that it tells little: bool (6000,)."""
+        little = {
+            name
+            for row, name in enumerate(self.lfw_crops.names)
+            if any(warning.code in TELL_LITTLE for warning in self.lfw_crops.warnings(row))
+        }
+        return np.array([not little.isdisjoint((pair.a, pair.b)) for pair in self.pairs])
 
     @property
     def lfw_known(self) -> Scores:

@@ -46,18 +46,23 @@ class Comparison(Head):
 
     def scores(self, pairs: PairRows, vectors: np.ndarray) -> Scores:
         """Logits of these pairs of rows of `vectors` (N, D)."""
-        isolation = self.isolation(vectors)
-        return Scores(
-            self._of_rows(pairs.genuine, vectors, isolation),
-            self._of_rows(pairs.impostor, vectors, isolation),
-        )
+        both = np.concatenate([pairs.genuine, pairs.impostor])
+        return Scores(*np.split(self.of_rows(both, vectors), [len(pairs.genuine)]))
 
-    def _of_rows(self, pairs: np.ndarray, vectors: np.ndarray, isolation: np.ndarray) -> np.ndarray:
-        """Logits (N,) of pairs of rows (N, 2) whose isolations are known."""
+    def of_rows(
+        self, pairs: np.ndarray, first: np.ndarray, second: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Logits (N,) of pairs of rows (N, 2), of `first` (M, D) and `second` (M, D) or the same.
+
+        An embedding's isolation is looked up once, in however many pairs it is.
+        """
+        kinds = [(first, self.isolation(first))]
+        kinds.append(kinds[0] if second is None else (second, self.isolation(second)))
+        (one, near_one), (other, near_other) = kinds
         blocks = np.array_split(pairs, -(-max(1, len(pairs)) // BLOCK))
         return np.concatenate(
             [
-                self.related(vectors[a], vectors[b], isolation[a], isolation[b])
+                self.related(one[a], other[b], near_one[a], near_other[b])
                 for a, b in (block.T for block in blocks)
             ]
         )

@@ -12,10 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from siamese import writing
-from siamese.calibration import CHILDREN, PEERS, RELATIVES, DecisionRule
+from siamese.calibration import CHILDREN, PEERS, RELATIVES
 from siamese.evaluation import metrics
 from siamese.evaluation.metrics import Scores
-from siamese.evaluation.verification import answered
 
 FOLDER, PEOPLE, WARNED = "plots", "plots/people", "plots/warned"
 TRAINING, YAW = "plots/training.png", "plots/yaw.png"
@@ -29,18 +28,18 @@ PRIORS = np.linspace(-3, 3, 121)  # log10 of the prior odds that a cross-entropy
 def draw_scores(
     folder: Path,
     scores: Scores,
+    answers: Scores,
     report: dict[str, Any],
     measured_on: str,
-    rule: DecisionRule,
     names: Iterable[str] | None = None,
 ) -> None:
     """The plots of these names (all of `DRAWN` by default) of some pairs, into `folder`.
 
     `report` is what the protocol says of the pairs: its calibration and its operating points.
-    Likelihood ratios are drawn as they are answered, within the bounds of `rule`.
+    `answers` are the likelihood ratios, as they are answered.
     """
     for name in names or DRAWN:
-        shown = answered(rule, scores) if name in LIKELIHOOD else scores
+        shown = answers if name in LIKELIHOOD else scores
         _save(folder / f"{name}.png", partial(DRAWN[name], shown, report), measured_on)
 
 

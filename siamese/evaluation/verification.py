@@ -22,6 +22,12 @@ def answered(rule: DecisionRule, scores: Scores) -> Scores:
     return Scores(rule.bounded(scores.genuine), rule.bounded(scores.impostor))
 
 
+def answered_each(rule: DecisionRule, logits: np.ndarray, warned: np.ndarray) -> np.ndarray:
+    """The same of pairs (N,) some of which, bool (N,), have a photo that is warned of."""
+    own = rule.among(rule.population, warned=True)
+    return np.where(warned, own.bounded(own.pair_logit(logits)), rule.bounded(logits))
+
+
 def verification_report(
     scores: np.ndarray, pairs: Sequence[Pair], rule: DecisionRule
 ) -> dict[str, Any]:

@@ -166,8 +166,7 @@ def _counted(
     genuine = genuine_pairs(people, np.random.default_rng(0))
 
     def logits(rows: np.ndarray, of: Collection) -> np.ndarray:
-        first, second = rows.T
-        return compare(of.vectors[first], (of.spoiled if warned else of.vectors)[second])
+        return compare.of_rows(rows, of.vectors, of.spoiled if warned else None)
 
     return Counted(
         Scores(logits(genuine, people), logits(alike.rows, shown)), alike.people, alike.bands

@@ -19,7 +19,7 @@ def run(bench: Bench) -> dict[str, Any]:
     clean = whole.where(np.array([p.name not in excluded for p in whole.pictures], bool))
     report, scores = _people_report(bench, clean)
     plots.draw_scores(
-        bench.out / plots.PEOPLE, scores, report, "held-out people", bench.rule, plots.ANSWERED
+        bench.out / plots.PEOPLE, scores, scores, report, "held-out people", plots.ANSWERED
     )
     report["excluded_pictures"] = len(whole.pictures) - len(clean.pictures)
     if report["excluded_pictures"]:

@@ -43,7 +43,8 @@ def run(bench: Bench) -> dict[str, Any]:
         "intervals": intervals(scores, same, people_in(pairs), bench.rule),
     }
     report["failures"]["photos"] = found.failures()
-    plots.draw_scores(bench.out / PLOTS, known, report, MEASURED_ON, bench.rule)
+    answers = verification.answered(bench.rule, known)
+    plots.draw_scores(bench.out / PLOTS, known, answers, report, MEASURED_ON)
     write_report(bench, report)
     return report
 

@@ -29,11 +29,12 @@ def run(bench: Bench) -> dict[str, Any]:
 def _report(bench: Bench, name: str) -> dict[str, Any]:
     shown = bench.families.of(_unused) if name == RELATIVES else bench.groups
     alike = PAIRS[name](shown.pictures)
-    logits = bench.compare(*shown.vectors[alike.rows].swapaxes(0, 1))
+    logits = bench.compare.of_rows(alike.rows, shown.vectors)
     scores = Scores(bench.lfw_known.genuine, logits)
     rule = bench.rule.among(name)
     own = Scores(rule.pair_logit(scores.genuine), rule.pair_logit(scores.impostor))
     on = f"{WHO[name]} ({SOURCES[name]}); same people: LFW View 2"
+    answers = verification.answered(rule, own)
     report = {
         "pictures": len(np.unique(alike.rows)),
         "impostor_pairs": len(alike.rows),
@@ -41,10 +42,10 @@ def _report(bench: Bench, name: str) -> dict[str, Any]:
         "operating_points": verification.points_report(rule, own, on, alike.people),
         "false_matches": verification.false_match_curve(own.impostor, on, alike.people).to_dict(),
         "cllr_as_anybody": metrics.cllr(verification.answered(bench.rule, scores)),
-        "cllr": metrics.cllr(verification.answered(rule, own)),
+        "cllr": metrics.cllr(answers),
     }
     folder = bench.out / plots.FOLDER / name
-    plots.draw_scores(folder, own, report, name, rule, plots.LIKELIHOOD)
+    plots.draw_scores(folder, own, answers, report, name, plots.LIKELIHOOD)
     return report
 
 

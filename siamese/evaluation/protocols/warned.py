@@ -33,7 +33,8 @@ def run(bench: Bench) -> dict[str, Any]:
         "false_matches": verification.false_match_curve(own.impostor, MEASURED_ON).to_dict(),
         "as_without_warning": _judged(bench.rule, scores),
     }
-    plots.draw_scores(bench.out / plots.WARNED, own, report, MEASURED_ON, rule, plots.ANSWERED)
+    answers = verification.answered(rule, own)
+    plots.draw_scores(bench.out / plots.WARNED, own, answers, report, MEASURED_ON, plots.ANSWERED)
     return report
 
 
