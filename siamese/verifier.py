@@ -164,7 +164,7 @@ class Verifier:
         """
         index = 0 if choice is None else choice
         one_of = len(sighting.faces) if choice is None else 1
-        return _photo_faces(sighting, index, {index: self._sharp(sighting, index)}, one_of)
+        return self._photo_faces(sighting, index, {index: self._sharp(sighting, index)}, one_of)
 
     def verify(
         self,
@@ -601,7 +601,7 @@ class Verifier:
             logits = np.asarray(self.logits(a[:, None], b[None]), dtype=np.float64)
             row, column = divmod(int(logits.argmax()), len(b))
         photos = [
-            _photo_faces(sighting, [*side][best], side)
+            self._photo_faces(sighting, [*side][best], side)
             for sighting, side, best in zip(seen, sides, (row, column), strict=True)
         ]
         return _Compared((photos[0], photos[1]), np.stack([a[row], b[column]]), logits)
@@ -622,6 +622,18 @@ class Verifier:
                 f" (0 to {len(faces) - 1})."
             )
         return self._detector.sharpen(photo, faces[number])
+
+    def _photo_faces(
+        self, sighting: Sighting, chosen: int, sharp: Mapping[int, Face], one_of: int = 1
+    ) -> PhotoFaces:
+        """A photo and its chosen face; `sharp` are those cut from more pixels, by their numbers.
+
+        `one_of` is among how many faces the choice was made without anybody's asking.
+        """
+        photo = sighting.photo
+        faces = tuple(sharp.get(number, face) for number, face in enumerate(sighting.faces))
+        warnings = warnings_for(faces[chosen], one_of, photo.size, self.config.window)
+        return PhotoFaces(photo.caption.name, photo.size, faces, int(chosen), warnings)
 
     def _sighting(self, photo: Photo, faces: Sequence[Face]) -> Sighting:
         if not faces:
@@ -762,19 +774,6 @@ def _start(verifier: Verifier) -> None:
 
 def _embed_there(batch: Batch) -> Embedded:
     return _own[0]._embed_batch(batch)
-
-
-def _photo_faces(
-    sighting: Sighting, chosen: int, sharp: Mapping[int, Face], one_of: int = 1
-) -> PhotoFaces:
-    """A photo and its chosen face; `sharp` are those cut from more pixels, by their numbers.
-
-    `one_of` is among how many faces the choice was made without anybody's asking.
-    """
-    photo = sighting.photo
-    faces = tuple(sharp.get(number, face) for number, face in enumerate(sighting.faces))
-    warnings = warnings_for(faces[chosen], one_of, photo.size)
-    return PhotoFaces(photo.caption.name, photo.size, faces, int(chosen), warnings)
 
 
 def _same_photo(first: Sighting, second: Sighting) -> bool:

@@ -104,15 +104,18 @@ class Collection:
             found.append(network.embed(inputs).cpu().numpy())
         return dataclasses.replace(self, vectors=np.concatenate(found))
 
-    def embedded_spoiled(self, network: Siamese) -> "Collection":
-        """With embeddings of the canonical crops after they were spoiled, too."""
+    def embedded_spoiled(self, network: Siamese, shown: Window) -> "Collection":
+        """With embeddings of the canonical crops after they were spoiled, too.
+
+        The network is `shown` this window of the template.
+        """
         network, found, warned = ready(network), [], []
         for start in tqdm(range(0, len(self.pixels), EMBEDDED), "embedding worse photos"):
             some = slice(start, start + EMBEDDED)
             names = [picture.name for picture in self.pictures[some]]
             crops = _crops(self.pixels[some], self.window, network.config.image_size)
-            warned.append(warned_of(crops, names))
-            found.append(network.embed_crops(spoiled(crops, names, warned[-1])))
+            warned.append(warned_of(crops, names, shown))
+            found.append(network.embed_crops(spoiled(crops, names, warned[-1], shown)))
         spoiled_ones, warnings = np.concatenate(found), np.concatenate(warned)
         return dataclasses.replace(self, warned=warnings, spoiled=spoiled_ones)
 

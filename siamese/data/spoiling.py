@@ -9,36 +9,38 @@ from PIL import Image, ImageFilter
 
 from siamese.data.people import yaw_of
 from siamese.faces import quality
-from siamese.faces.alignment import Alignment
+from siamese.faces.alignment import Alignment, Window
 from siamese.faces.detector import Face
 from siamese.faces.quality import TELL_LITTLE, Flag
 
 TURNED_AWAY = 40  # degrees, about where `quality.TURNED_AWAY` begins
+USUAL = Alignment()  # the part of a face that lengths and shares are told of
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What of a spoiled photo the product sees: the crop, and how it lay in the photo.
 
-    `width` is that of the face in the photo, px; `right` and `below` are the shares of the crop
-    that lie beyond the photo's right and lower edge.
+    The crop shows this `window` of the template. `width` is that of the usual part in the photo,
+    px; `right` and `below` are its shares that lie beyond the photo's right and lower edge.
     """
 
     crop: np.ndarray
-    width: float = 96
+    window: Window
+    width: float = USUAL.size
     right: float = 0
     below: float = 0
 
     def flags(self) -> set[Flag]:
         """What the product warns of."""
-        scale = self.width / Alignment().size
-        points = [(z.real * scale, z.imag * scale) for z in Alignment().target.tolist()]
+        scale = self.width / USUAL.size
+        points = [(z.real * scale, z.imag * scale) for z in USUAL.target.tolist()]
         size = round(self.width * (1 - self.right)), round(self.width * (1 - self.below))
         face = Face((0, 0, *size), tuple(points), 1.0, self.crop)
-        return {warning.code for warning in quality.warnings_for(face, 1, size)}
+        return {warning.code for warning in quality.warnings_for(face, 1, size, self.window)}
 
 
-Spoil = Callable[[np.ndarray, float], Seen]  # crop, uint8 (S, S, C), and step
+Spoil = Callable[[np.ndarray, float, Window], Seen]  # crop, uint8 (S, S, C), step, what it shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,39 +52,48 @@ class Degradation:
     flags: tuple[Flag, ...]
 
 
-def smaller(crop: np.ndarray, width: float) -> Seen:
-    """As if the face had been this many px wide in the photo."""
-    image, side = Image.fromarray(crop), round(width)
+def smaller(crop: np.ndarray, width: float, window: Window) -> Seen:
+    """As if the usual part of the face had been this many px wide in the photo."""
+    image, side = Image.fromarray(crop), round(width / USUAL.size * (window[2] - window[0]))
     small = image.resize((side, side), Image.Resampling.HAMMING)
-    return Seen(np.asarray(small.resize(image.size, Image.Resampling.BICUBIC)), width)
+    again = np.asarray(small.resize(image.size, Image.Resampling.BICUBIC))
+    return Seen(again, window, width)
 
 
-def blurred(crop: np.ndarray, sigma: float) -> Seen:
-    """Gaussian blur, in hundredths of the crop's side."""
-    radius = sigma * crop.shape[0] / 100
-    return Seen(np.asarray(Image.fromarray(crop).filter(ImageFilter.GaussianBlur(radius))))
+def blurred(crop: np.ndarray, sigma: float, window: Window) -> Seen:
+    """Gaussian blur, in hundredths of the usual part's side."""
+    radius = sigma / 100 * USUAL.size * len(crop) / (window[2] - window[0])
+    blurry = Image.fromarray(crop).filter(ImageFilter.GaussianBlur(radius))
+    return Seen(np.asarray(blurry), window)
 
 
-def relit(crop: np.ndarray, gain: float) -> Seen:
+def relit(crop: np.ndarray, gain: float, window: Window) -> Seen:
     """Light times `gain`: what is lost in the dark or beyond white stays lost."""
-    return Seen(np.clip(np.rint(crop * float(gain)), 0, 255).astype(np.uint8))
+    return Seen(np.clip(np.rint(crop * float(gain)), 0, 255).astype(np.uint8), window)
 
 
-def covered(crop: np.ndarray, top: float, bottom: float) -> Seen:
+def covered(crop: np.ndarray, top: float, bottom: float, window: Window) -> Seen:
     """Behind something plain between these shares of the height, as a mask, glasses or a hand."""
     hidden = crop.copy()
-    hidden[round(len(crop) * top) : round(len(crop) * bottom)] = _plain(crop)
-    return Seen(hidden)
+    hidden[_px(crop, top, 1, window) : _px(crop, bottom, 1, window)] = _plain(crop)
+    return Seen(hidden, window)
 
 
-def cut_off(crop: np.ndarray, share: float, axis: int) -> Seen:
-    """The photo ends before the lower (0) or right edge (1), and is continued as by `alignment`."""
-    kept = np.minimum(np.arange(len(crop)), round(len(crop) * (1 - share)) - 1)
-    beyond = {"right" if axis else "below": share}
-    return Seen(np.take(crop, kept, axis), **beyond)
+def cut_off(crop: np.ndarray, share: float, axis: int, window: Window) -> Seen:
+    """The photo ends before the right (0) or lower edge (1), and is continued as by `alignment`."""
+    kept = np.minimum(np.arange(len(crop)), _px(crop, 1 - share, axis, window) - 1)
+    beyond = {"below" if axis else "right": share}
+    return Seen(np.take(crop, kept, 1 - axis), window, **beyond)
 
 
-EYES = 0.33  # where the eyes are in the crop
+def _px(crop: np.ndarray, share: float, axis: int, window: Window) -> int:
+    """Where a share of the usual part's side ends in a crop, from the left (0) or the top (1)."""
+    low, high = USUAL.window[axis], USUAL.window[axis + 2]
+    place = low + share * (high - low) - window[axis]
+    return max(0, round(place * len(crop) / (window[2] - window[0])))
+
+
+EYES = 0.33  # where the eyes are in the usual part
 # Small faces and blur look the same in a crop: either warning will do.
 SOFT = (Flag.SMALL_FACE, Flag.BLURRED)
 DEGRADATIONS: dict[str, Degradation] = {
@@ -91,18 +102,24 @@ DEGRADATIONS: dict[str, Degradation] = {
     "darker: light times": Degradation(relit, (0.5, 0.25, 0.2, 0.15, 0.1, 0.05), (Flag.TOO_DARK,)),
     "brighter: light times": Degradation(relit, (1.5, 1.75, 2, 2.5, 3), (Flag.TOO_BRIGHT,)),
     "covered from below: share": Degradation(
-        lambda crop, share: covered(crop, 1 - share, 1), (0.15, 0.25, 0.35, 0.5), (Flag.COVERED,)
+        lambda crop, share, window: covered(crop, 1 - share, 1, window),
+        (0.15, 0.25, 0.35, 0.5),
+        (Flag.COVERED,),
     ),
     "bar over the eyes: share": Degradation(
-        lambda crop, share: covered(crop, EYES - share / 2, EYES + share / 2),
+        lambda crop, share, window: covered(crop, EYES - share / 2, EYES + share / 2, window),
         (0.1, 0.15, 0.2, 0.3),
         (Flag.COVERED,),
     ),
     "cut off below: share": Degradation(
-        lambda crop, share: cut_off(crop, share, 0), (0.1, 0.2, 0.3, 0.4), (Flag.CUT_OFF,)
+        lambda crop, share, window: cut_off(crop, share, 1, window),
+        (0.1, 0.2, 0.3, 0.4),
+        (Flag.CUT_OFF,),
     ),
     "cut off beside: share": Degradation(
-        lambda crop, share: cut_off(crop, share, 1), (0.1, 0.2, 0.3, 0.4), (Flag.CUT_OFF,)
+        lambda crop, share, window: cut_off(crop, share, 0, window),
+        (0.1, 0.2, 0.3, 0.4),
+        (Flag.CUT_OFF,),
     ),
 }
 
@@ -113,36 +130,40 @@ def _plain(crop: np.ndarray) -> np.ndarray:
     return np.array([0 * mean, 0 * mean + 255, mean][int(crop.sum(dtype=np.int64)) % 3])
 
 
-def warned_of(crops: np.ndarray, names: Sequence[str]) -> np.ndarray:
+def warned_of(crops: np.ndarray, names: Sequence[str], window: Window) -> np.ndarray:
     """Of which crops, uint8 (N, S, S, C), the product warns as they are: bool (N,).
 
-    What a crop does not show, its picture's name may: how far the head is turned.
+    They show this window of the template. What a crop does not show, its picture's name may: how
+    far the head is turned.
     """
     return np.array(
         [
-            bool(Seen(crop).flags() & TELL_LITTLE) or (yaw_of(name) or 0) > TURNED_AWAY
+            bool(Seen(crop, window).flags() & TELL_LITTLE) or (yaw_of(name) or 0) > TURNED_AWAY
             for crop, name in zip(crops, names, strict=True)
         ],
         bool,
     )
 
 
-def spoiled(crops: np.ndarray, names: Sequence[str], warned: np.ndarray) -> np.ndarray:
+def spoiled(
+    crops: np.ndarray, names: Sequence[str], warned: np.ndarray, window: Window
+) -> np.ndarray:
     """Crops of which the product warns: those `warned` of as they are, and others made worse.
 
-    All uint8 (N, S, S, C); `warned` is bool (N,). How is drawn at random, by a picture's name.
+    All uint8 (N, S, S, C), of this window of the template; `warned` is bool (N,). How they are made
+    worse is drawn at random, by a picture's name.
     """
     return np.stack(
         [
-            crop if as_it_is else _spoiled(crop, name)
+            crop if as_it_is else _spoiled(crop, name, window)
             for crop, name, as_it_is in zip(crops, names, warned, strict=True)
         ]
     )
 
 
-def _spoiled(crop: np.ndarray, name: str) -> np.ndarray:
+def _spoiled(crop: np.ndarray, name: str, window: Window) -> np.ndarray:
     """The first of all steps in random order that is warned of: the smallest faces always are."""
     steps = [(way.spoil, step) for way in DEGRADATIONS.values() for step in way.steps]
     order = np.random.default_rng(zlib.crc32(name.encode())).permutation(len(steps))
-    tried = (steps[place][0](crop, steps[place][1]) for place in order)
+    tried = (steps[place][0](crop, steps[place][1], window) for place in order)
     return next(seen.crop for seen in tried if seen.flags() & TELL_LITTLE)

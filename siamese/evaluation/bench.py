@@ -33,8 +33,9 @@ from siamese.evaluation.comparison import Comparison, Embeddings
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.pair_lists import Pair, PairSource, read_lfw_pairs
 from siamese.faces import CROPS_VERSION, Detector, detector_for
+from siamese.faces.alignment import Window
 from siamese.faces.detector import Face
-from siamese.faces.quality import TELL_LITTLE, QualityWarning, warnings_for
+from siamese.faces.quality import TELL_LITTLE, Flag, QualityWarning, warnings_for
 from siamese.network import Siamese, ready
 from siamese.photos import Source, load
 
@@ -59,15 +60,18 @@ class Crops:
     found: np.ndarray
     facts: np.ndarray
 
-    def warnings(self, row: int) -> tuple[QualityWarning, ...]:
-        """What the product warns of in this photo; nothing where there is no face."""
+    def warnings(self, row: int, window: Window) -> tuple[QualityWarning, ...]:
+        """What the product warns of in this photo, whose crop shows a window of the template.
+
+        Nothing where there is no face.
+        """
         if not self.found[row]:
             return ()
         *box, score, turned, stretched, num_faces, width, height = self.facts[row, :10].tolist()
         points = self.facts[row, 10:].reshape(5, 2)
         landmarks = () if np.isnan(points).any() else tuple((x, y) for x, y in points.tolist())
         face = Face((*box,), landmarks, score, self.pixels[row], int(turned), stretched)
-        return warnings_for(face, int(num_faces), (int(width), int(height)))
+        return warnings_for(face, int(num_faces), (int(width), int(height)), window)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -262,12 +266,17 @@ class Bench:
     @cached_property
     def lfw_warned(self) -> np.ndarray:
         """Of which pairs of View 2 a photo is warned of that it tells little: bool (6000,)."""
-        little = {
-            name
-            for row, name in enumerate(self.lfw_crops.names)
-            if any(warning.code in TELL_LITTLE for warning in self.lfw_crops.warnings(row))
-        }
+        little = {name for name, flags in self.lfw_flags.items() if flags & TELL_LITTLE}
         return np.array([not little.isdisjoint((pair.a, pair.b)) for pair in self.pairs])
+
+    @cached_property
+    def lfw_flags(self) -> dict[str, set[Flag]]:
+        """What the product warns of in each photo of LFW, by name."""
+        crops, window = self.lfw_crops, self.checkpoint.config.window
+        return {
+            name: {warning.code for warning in crops.warnings(row, window)}
+            for row, name in enumerate(crops.names)
+        }
 
     @property
     def lfw_known(self) -> Scores:
@@ -301,7 +310,9 @@ class Bench:
         pictures = calibration_pictures(self.sources(), Part.CALIBRATION, strangers=strangers)
         pictures = [picture for picture in pictures if not fits(picture.identity)]
         crops = self.read(pictures).crops(self.checkpoint.config.network.image_size)
-        warned = warned_of(crops, [picture.name for picture in pictures])
+        warned = warned_of(
+            crops, [picture.name for picture in pictures], self.checkpoint.config.window
+        )
         return self.embedded([p for p, hit in zip(pictures, warned, strict=True) if not hit])
 
     def sources(self) -> list[Path]:

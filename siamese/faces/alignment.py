@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 Point = tuple[float, float]
+Window = tuple[float, float, float, float]  # x0, y0, x1, y1 in the template
 
 # Left eye, right eye, nose, left and right mouth corner as seen in the picture; px of 112 x 112.
 TEMPLATE: tuple[Point, ...] = (
@@ -32,7 +33,7 @@ class Alignment:
     """Which part of the template a crop shows, and how large. Stored with each checkpoint."""
 
     size: int = 96  # side of the square crop in px
-    window: tuple[float, float, float, float] = (8, 20, 104, 116)  # x0, y0, x1, y1 in the template
+    window: Window = (8, 20, 104, 116)
 
     def __post_init__(self) -> None:
         x0, y0, x1, y1 = self.window

@@ -17,7 +17,7 @@ from PIL import Image, ImageFilter
 from pydantic import WithJsonSchema
 from pydantic.dataclasses import dataclass
 
-from siamese.faces.alignment import Alignment, Point, crop_scale, similarity
+from siamese.faces.alignment import Alignment, Point, Window, crop_scale, similarity
 from siamese.faces.detector import Face
 from siamese.values import STRICT, Value
 
@@ -32,7 +32,7 @@ TURNED_AWAY = 0.4  # see `nose_offset`; about 40 degrees to the side
 CUT_OFF = 0.28  # see `outside`
 LOW_SCORE = 0.97  # the detector's; it takes nothing below 0.9 for a face
 
-# Parts of the crop, as shares of its side: x0, y0, x1, y1.
+# Parts of the crop's usual part, as shares of its side: x0, y0, x1, y1.
 MIDDLE = (0.15, 0.15, 0.85, 0.85)
 EYES_AND_MOUTH = (
     (0.21, 0.25, 0.43, 0.42),
@@ -87,23 +87,27 @@ MESSAGES: dict[Flag, str] = {
 }
 
 
-def warnings_for(face: Face, num_faces: int, size: Size) -> tuple[QualityWarning, ...]:
+def warnings_for(
+    face: Face, num_faces: int, size: Size, window: Window
+) -> tuple[QualityWarning, ...]:
     """The warnings for the chosen face of a photo of `size` that shows `num_faces` faces.
 
-    A picture that is compared whole has no landmarks, so there is nothing to warn of.
+    The crop shows this window of the template. A picture that is compared whole has no landmarks,
+    so there is nothing to warn of.
     """
     if not face.landmarks:
         return ()
-    wide, beyond, bright = width(face.landmarks), outside(face.landmarks, size), light(face.crop)
+    seen = usual_part(face.crop, window)
+    wide, beyond, bright = width(face.landmarks), outside(face.landmarks, size), light(seen)
     due = {
         Flag.SEVERAL_FACES: num_faces > 1,
         Flag.SMALL_FACE: wide < SMALL_FACE,
-        Flag.BLURRED: sharpness(face.crop) < BLURRED,
+        Flag.BLURRED: sharpness(seen) < BLURRED,
         Flag.TOO_DARK: bright < TOO_DARK,
         Flag.TOO_BRIGHT: bright > TOO_BRIGHT,
         Flag.TURNED_AWAY: abs(nose_offset(face.landmarks)) > TURNED_AWAY,
         Flag.CUT_OFF: beyond > CUT_OFF,
-        Flag.COVERED: detail(face.crop) < COVERED,
+        Flag.COVERED: detail(seen) < COVERED,
         Flag.LOW_SCORE: face.score < LOW_SCORE,
         Flag.TURNED: face.turned != 0,
         Flag.STRETCHED: face.stretched != 1,
@@ -116,6 +120,22 @@ def warnings_for(face: Face, num_faces: int, size: Size) -> tuple[QualityWarning
         "stretch": max(face.stretched, 1 / face.stretched),
     }
     return tuple(QualityWarning(flag, MESSAGES[flag].format(**found)) for flag in due if due[flag])
+
+
+def usual_part(crop: np.ndarray, window: Window) -> np.ndarray:
+    """What a crop, uint8 (S, S, C), that shows this window shows of the usual one, `Alignment`'s.
+
+    The limits hold for that part, and a network may be shown more or less of a face. What is
+    missing at an edge is continued. Uint8 (P, P, C), a pixel being as large as it was.
+    """
+    x0, y0, x1, y1 = Alignment().window
+    scale = len(crop) / (window[2] - window[0])
+    side = round((x1 - x0) * scale)
+    along = (np.arange(side) + 0.5) / side
+    columns = ((x0 - window[0] + along * (x1 - x0)) * scale).astype(np.int64)
+    rows = ((y0 - window[1] + along * (y1 - y0)) * scale).astype(np.int64)
+    last = len(crop) - 1
+    return crop[np.ix_(rows.clip(0, last), columns.clip(0, last))]
 
 
 def width(landmarks: Sequence[Point]) -> float:

@@ -102,7 +102,7 @@ def calibrate(
     few = not make_halves(kept)
     found = everybody = Collection.read(kept, raw.config, cache, split).embedded(raw.network)
     if not few and raw.config.detector != "none":
-        everybody = found.embedded_spoiled(raw.network)
+        everybody = found.embedded_spoiled(raw.network, raw.config.window)
         if make_halves(everybody.unwarned.pictures):
             found = everybody.unwarned
     fitting_on = found if few else found.of(fits)
@@ -114,7 +114,7 @@ def calibrate(
     if unlabelled:
         raw, alike, aged = _with_cohort(raw, unlabelled, cache)
         if len(everybody.spoiled):
-            aged = aged.embedded_spoiled(raw.network)
+            aged = aged.embedded_spoiled(raw.network, raw.config.window)
     # The linear layer as rounded to 16 bits: thresholds must fit that one. Not in `out` yet, whose
     # rule may be all that is left where there turn out to be too few people.
     with tempfile.TemporaryDirectory() as rounded:

@@ -41,6 +41,7 @@ from siamese.evaluation.protocols import (
 from siamese.evaluation.protocols.families import family_pairs
 from siamese.evaluation.protocols.identification import run_one_shot, run_pick
 from siamese.evaluation.protocols.unusual_photos import upright_face
+from siamese.faces.alignment import Alignment
 from siamese.faces.detector import FaceDetector
 from siamese.identities import groups
 from siamese.network import NetworkConfig, Siamese
@@ -609,8 +610,8 @@ def test_warnings_of_cached_crops_are_those_of_the_product(tmp_path: Path) -> No
     expected = verifier.verify(seen, seen).first.warnings
     assert "turned" in {warning.code.value for warning in expected}
     for crops in (first, bench.find_crops(loaded, photos, tmp_path / "cache")):
-        assert crops.warnings(0) == expected
-        assert crops.warnings(1) == ()
+        assert crops.warnings(0, Alignment().window) == expected
+        assert crops.warnings(1, Alignment().window) == ()
 
 
 def test_another_version_of_the_detector_empties_the_cache(

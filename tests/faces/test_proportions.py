@@ -43,7 +43,7 @@ def test_a_stretched_photo_is_righted(
     assert picture.width > face.box[2] and picture.height > face.box[3], "px of the photo as it is"
     as_it_is = cut(picture, face.landmarks, detector.alignment)
     assert apart(face.crop, upright.crop) < 0.75 * apart(as_it_is, upright.crop)
-    (warning,) = quality.warnings_for(face, 1, picture.size)
+    (warning,) = quality.warnings_for(face, 1, picture.size, Alignment().window)
     assert warning.code is Flag.STRETCHED
     assert f"a factor of {max(face.stretched, 1 / face.stretched):.1f}" in warning.message
 
@@ -65,7 +65,7 @@ def test_an_ordinary_photo_is_left_alone(
     picture = resized(*sides)
     face = first(detector, picture)
     assert face.stretched == 1
-    assert quality.warnings_for(face, 1, picture.size) == ()
+    assert quality.warnings_for(face, 1, picture.size, Alignment().window) == ()
 
 
 @pytest.mark.parametrize("box", [(226, 0, 512, 400), (0, 0, 240, 512), (100, 0, 330, 140)])
@@ -81,7 +81,9 @@ def test_between_a_warning_and_what_is_sure(detector: FaceDetector) -> None:
     face = first(detector, portrait())
     for factor in (STRETCHED, 1 / STRETCHED):
         assert correction(factor) == 1 != correction(factor ** (np.log(SURE) / np.log(STRETCHED)))
-        (warning,) = quality.warnings_for(replace(face, stretched=factor), 1, (512, 512))
+        (warning,) = quality.warnings_for(
+            replace(face, stretched=factor), 1, (512, 512), Alignment().window
+        )
         assert warning.code is Flag.STRETCHED
 
 

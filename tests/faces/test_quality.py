@@ -7,8 +7,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from siamese import Verifier
+from siamese.data import spoiling
 from siamese.faces import quality
-from siamese.faces.alignment import Alignment
+from siamese.faces.alignment import Alignment, Window, cut
 from siamese.faces.detector import Face, FaceDetector
 from siamese.faces.quality import Flag
 from siamese.photos import load
@@ -24,7 +25,7 @@ def face(detector: FaceDetector) -> Face:
 
 
 def flags(face: Face, size: tuple[int, int] = SIZE, num_faces: int = 1) -> set[Flag]:
-    found = quality.warnings_for(face, num_faces, size)
+    found = quality.warnings_for(face, num_faces, size, Alignment().window)
     assert all(warning.message.endswith(".") for warning in found)
     return {warning.code for warning in found}
 
@@ -142,6 +143,35 @@ def test_covered_parts(face: Face, colour: str) -> None:
         assert (Flag.COVERED in flags(replace(face, crop=np.asarray(image)))) == covered, box
 
 
+@pytest.mark.parametrize(
+    ("size", "window"), [(112, (0, 0, 112, 112)), (160, (0, 0, 112, 112)), (96, (4, 16, 108, 120))]
+)
+def test_limits_hold_whatever_part_of_a_face_the_network_is_shown(
+    size: int, window: Window, face: Face
+) -> None:
+    """A network that sees more than the usual part once had eyes and mouth looked for in vain."""
+    wider = FaceDetector(Alignment(size, window))
+    whole = portrait()
+    crop = quality.usual_part(wider.detect([load(whole)])[0][0].crop, window)
+    for measure in (quality.detail, quality.light, quality.sharpness):
+        assert measure(crop) == pytest.approx(measure(face.crop), rel=0.25)
+    for box, covered in (
+        ((180, 92, 268, 116), True),  # glasses
+        ((180, 128, 268, 190), True),  # a mask
+        ((180, 30, 268, 72), False),  # a hat
+        ((180, 172, 268, 200), False),  # a collar
+    ):
+        hidden = wider.detect([load(whole)])[0][0]
+        painted = whole.copy()
+        ImageDraw.Draw(painted).rectangle(box, fill="black")
+        hidden = replace(hidden, crop=cut(painted, hidden.landmarks, Alignment(size, window)))
+        found = quality.warnings_for(hidden, 1, whole.size, window)
+        assert (Flag.COVERED in {warning.code for warning in found}) == covered, box
+    for seen in spoiling.DEGRADATIONS.values():
+        spoilt = seen.spoil(wider.detect([load(whole)])[0][0].crop, seen.steps[-1], window)
+        assert spoilt.flags() & set(seen.flags)
+
+
 def test_a_low_score_a_turned_photo_and_several_faces(face: Face) -> None:
     assert flags(replace(face, score=0.95)) == {Flag.LOW_SCORE}
     assert flags(replace(face, turned=90)) == {Flag.TURNED}
@@ -167,4 +197,9 @@ def test_every_flag_is_checked_and_warnings_reach_the_answer() -> None:
 
 def test_a_picture_taken_as_a_whole_has_nothing_to_warn_of() -> None:
     drawing = np.zeros((20, 20, 1), np.uint8)
-    assert quality.warnings_for(Face((0, 0, 20, 20), (), 1.0, drawing), 1, (20, 20)) == ()
+    assert (
+        quality.warnings_for(
+            Face((0, 0, 20, 20), (), 1.0, drawing), 1, (20, 20), Alignment().window
+        )
+        == ()
+    )

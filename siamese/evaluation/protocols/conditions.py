@@ -22,7 +22,7 @@ from siamese.data import people
 from siamese.data.collection import Collection
 from siamese.data.people import Part, Picture, yaw_of
 from siamese.data.split import Split, split_of
-from siamese.data.spoiling import blurred, relit, smaller
+from siamese.data.spoiling import USUAL, blurred, relit, smaller
 from siamese.errors import InputError
 from siamese.evaluation import metrics, plots
 from siamese.evaluation.bench import Bench, embed_pixels
@@ -62,11 +62,11 @@ def sunglasses(crop: np.ndarray, window: Window) -> np.ndarray:
     return worn
 
 
-# Lengths are in px of a face that is 112 px wide.
+# Lengths are in px of a face that is 112 px wide, of which 96 are the usual part.
 SPOILS: dict[str, Spoil] = {
-    "blur": lambda crop, window: blurred(crop, 200 / (window[2] - window[0])).crop,  # 2 px
-    "small": lambda crop, window: smaller(crop, 24 / 112 * (window[2] - window[0])).crop,  # 24 px
-    "dark": lambda crop, _: relit(crop, 0.25).crop,
+    "blur": lambda crop, window: blurred(crop, 200 / USUAL.size, window).crop,  # 2 px
+    "small": lambda crop, window: smaller(crop, 24 / 112 * USUAL.size, window).crop,  # 24 px
+    "dark": lambda crop, window: relit(crop, 0.25, window).crop,
     "sunglasses": sunglasses,
 }
 

@@ -53,7 +53,8 @@ def _scores(bench: Bench) -> Scores:
     known = [pair for pair in bench.pairs if crops.found[row[pair.a]] and crops.found[row[pair.b]]]
     seconds = sorted({pair.b for pair in known})
     pixels = crops.pixels[[row[name] for name in seconds]]
-    worse = spoiled(pixels, seconds, warned_of(pixels, seconds))
+    window = bench.checkpoint.config.window
+    worse = spoiled(pixels, seconds, warned_of(pixels, seconds, window), window)
     second = Embeddings(tuple(seconds), bench.embed(worse))
     a = bench.lfw.vectors[bench.lfw.rows([pair.a for pair in known])]
     logits = bench.compare(a, second.vectors[second.rows([pair.b for pair in known])])

@@ -50,12 +50,7 @@ def by_warning(
 def run(bench: Bench) -> dict[str, Any]:
     """Error rates of View 2's pairs by what the product warns of in their photos."""
     point = bench.rule.point(CAREFUL)
-    crops = bench.lfw_crops
-    flags = {
-        name: {warning.code for warning in crops.warnings(row)}
-        for row, name in enumerate(crops.names)
-    }
-    found = by_warning(flags, bench.pairs, bench.lfw_scores, point.threshold)
+    found = by_warning(bench.lfw_flags, bench.pairs, bench.lfw_scores, point.threshold)
     return {"operating_point": point.name, **found}
 
 

@@ -23,6 +23,7 @@ from siamese.evaluation.bench import Bench
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.protocol import Protocol
+from siamese.faces.alignment import Window
 from siamese.faces.quality import Flag
 
 SPOILED = 600  # pairs of validation people
@@ -33,7 +34,8 @@ HARM = 1.5  # a step does harm where FNMR is this many times that of untouched c
 class Trial:
     """Crops of people, uint8 (N, S, S, C), and genuine pairs of their rows, int (G, 2).
 
-    `embed` turns crops into (N, D); a pair is accepted at or above `threshold`.
+    `embed` turns crops into (N, D); a pair is accepted at or above `threshold`; the crops show this
+    window of the template.
     """
 
     crops: np.ndarray
@@ -42,12 +44,13 @@ class Trial:
     embed: Callable[[np.ndarray], np.ndarray]
     compare: Comparison
     threshold: float
+    window: Window
 
     def report(self) -> dict[str, Any]:
         """Every degradation, step by step, and what untouched crops give."""
         first = self.embed(self.crops)
         spoilt = np.unique(self.pairs[:, 1])
-        whole = [Seen(self.crops[row]) for row in spoilt]
+        whole = [Seen(self.crops[row], self.window) for row in spoilt]
         untouched = self.row(first, whole, tuple(Flag))
         ways = {
             name: self._steps(first, spoilt, way, untouched["fnmr"]["value"])
@@ -66,7 +69,7 @@ class Trial:
     ) -> dict[str, Any]:
         rows = []
         for step in way.steps:
-            seen = [way.spoil(self.crops[row], step) for row in spoilt]
+            seen = [way.spoil(self.crops[row], step, self.window) for row in spoilt]
             rows.append({"step": step, **self.row(first, seen, way.flags)})
         harmful = [row["step"] for row in rows if harms(row["fnmr"]["value"], untouched)]
         return {
@@ -121,6 +124,7 @@ def run(bench: Bench) -> dict[str, Any]:
         bench.embed,
         bench.compare,
         point.threshold,
+        bench.checkpoint.config.window,
     )
     return {"operating_point": point.name, **trial.report()}
 

@@ -11,7 +11,7 @@ from siamese.data import spoiling
 from siamese.data.collection import Collection
 from siamese.data.people import Part
 from siamese.data.split import calibration_pictures
-from siamese.data.spoiling import DEGRADATIONS, Seen
+from siamese.data.spoiling import DEGRADATIONS, USUAL, Seen
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.pair_lists import Pair
 from siamese.evaluation.protocols import warnings
@@ -45,14 +45,14 @@ def trial() -> Trial:
     crops = fields.repeat(24, axis=1).repeat(24, axis=2).astype(np.uint8)
     people = Collection.named([f"person{row // 2}" for row in range(16)])
     pairs = np.array([(2 * who, 2 * who + 1) for who in range(8)])
-    return Trial(crops, people, pairs, embed, COMPARE, THRESHOLD)
+    return Trial(crops, people, pairs, embed, COMPARE, THRESHOLD, USUAL.window)
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
 def test_steps_go_from_mild_to_strong_and_end_in_a_warning(name: str, crop: np.ndarray) -> None:
     way = DEGRADATIONS[name]
-    assert Seen(crop).flags() == set()
-    seen = [way.spoil(crop, step) for step in way.steps]
+    assert Seen(crop, USUAL.window).flags() == set()
+    seen = [way.spoil(crop, step, USUAL.window) for step in way.steps]
     change = [float(np.abs(one.crop.astype(float) - crop).mean()) for one in seen]
     assert change == sorted(change) and change[0] > 0
     assert all(one.crop.shape == crop.shape and one.crop.dtype == np.uint8 for one in seen)
@@ -60,7 +60,7 @@ def test_steps_go_from_mild_to_strong_and_end_in_a_warning(name: str, crop: np.n
 
 
 def test_light_that_is_too_much_stays_white(crop: np.ndarray) -> None:
-    brighter = spoiling.relit(crop, 2).crop
+    brighter = spoiling.relit(crop, 2, USUAL.window).crop
     assert (brighter[crop >= 128] == 255).all()
     np.testing.assert_array_equal(brighter[crop < 128], crop[crop < 128] * 2)
 
@@ -75,7 +75,7 @@ def test_errors_by_a_slow_loop(report: dict[str, Any]) -> None:
     for row in report["degradations"][name]["steps"][::2]:
         genuine, impostor = [], []
         for a, (_, b) in ((a, pair) for a in range(16) for pair in found.pairs.tolist()):
-            spoilt = spoiling.relit(found.crops[b], row["step"]).crop
+            spoilt = spoiling.relit(found.crops[b], row["step"], USUAL.window).crop
             logit = COMPARE(embed(found.crops[[a]]), embed(spoilt[None]))[0]
             if [a, b] in found.pairs.tolist():
                 genuine.append(logit < THRESHOLD)
@@ -106,8 +106,8 @@ def test_strangers_of_another_collection_do_not_count() -> None:
     apart = Collection.named(whole.people.identities, ["one"] * 8 + ["two"] * 8)
     rates = []
     for known in (whole.people, apart):
-        trial_of_them = Trial(bright, known, whole.pairs, embed, COMPARE, THRESHOLD)
-        whole_crops = [Seen(crop) for crop in bright[1::2]]
+        trial_of_them = Trial(bright, known, whole.pairs, embed, COMPARE, THRESHOLD, USUAL.window)
+        whole_crops = [Seen(crop, USUAL.window) for crop in bright[1::2]]
         rates.append(trial_of_them.row(embed(bright), whole_crops, ())["fmr"])
     assert rates[0] > rates[1] == 0
 
@@ -138,8 +138,8 @@ def test_real_faces_are_warned_of_once_they_are_spoiled(faces_data: Path, tmp_pa
     network = Siamese(NetworkConfig(embedding_size=16))
     plain = Checkpoint(network, CheckpointConfig(network.config), "0" * 64, "untrained")
     crops = Collection.read(pictures, plain.config, tmp_path).crops(96)
-    assert sum(bool(Seen(crop).flags()) for crop in crops) <= 0.1 * len(crops)
+    assert sum(bool(Seen(crop, USUAL.window).flags()) for crop in crops) <= 0.1 * len(crops)
     for name, way in DEGRADATIONS.items():
-        seen = [way.spoil(crop, way.steps[-1]).flags() for crop in crops]
+        seen = [way.spoil(crop, way.steps[-1], USUAL.window).flags() for crop in crops]
         share = sum(bool(flags & set(way.flags)) for flags in seen) / len(crops)
         assert share >= 0.9, name
