@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from siamese.data.people import yaw_of
 from siamese.faces import quality
-from siamese.faces.alignment import Alignment, Window
+from siamese.faces.alignment import TEMPLATE, Alignment, Window
 from siamese.faces.detector import Face
 from siamese.faces.quality import TELL_LITTLE, Flag
 
@@ -79,6 +79,23 @@ def covered(crop: np.ndarray, top: float, bottom: float, window: Window) -> Seen
     return Seen(hidden, window)
 
 
+def shaded(crop: np.ndarray, through: float, window: Window) -> Seen:
+    """Behind sunglasses that let this share of the light through."""
+    worn = np.where(lenses(crop, window)[..., None], crop * float(through), crop)
+    return Seen(np.rint(worn).astype(np.uint8), window)
+
+
+def lenses(crop: np.ndarray, window: Window) -> np.ndarray:
+    """Where the lenses of glasses are in a crop that shows this window: bool (S, S)."""
+    x0, y0, x1, _ = window
+    place = (np.arange(len(crop)) + 0.5) * (x1 - x0) / len(crop)
+    worn = np.zeros(crop.shape[:2], bool)
+    for x, y in TEMPLATE[:2]:
+        across, down = np.abs(place + x0 - x) / 13, np.abs(place + y0 - y - 1) / 9.5
+        worn |= across[None] ** 4 + down[:, None] ** 4 < 1
+    return worn
+
+
 def cut_off(crop: np.ndarray, share: float, axis: int, window: Window) -> Seen:
     """The photo ends before the right (0) or lower edge (1), and is continued as by `alignment`."""
     kept = np.minimum(np.arange(len(crop)), _px(crop, 1 - share, axis, window) - 1)
@@ -111,6 +128,7 @@ DEGRADATIONS: dict[str, Degradation] = {
         (0.1, 0.15, 0.2, 0.3),
         (Flag.COVERED,),
     ),
+    "sunglasses: light let through": Degradation(shaded, (0.6, 0.4, 0.2, 0.1), (Flag.COVERED,)),
     "cut off below: share": Degradation(
         lambda crop, share, window: cut_off(crop, share, 1, window),
         (0.1, 0.2, 0.3, 0.4),

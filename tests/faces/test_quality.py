@@ -172,6 +172,15 @@ def test_limits_hold_whatever_part_of_a_face_the_network_is_shown(
         assert spoilt.flags() & set(seen.flags)
 
 
+def test_sunglasses_are_seen_and_the_dark_is_not_taken_for_them(face: Face) -> None:
+    worn = spoiling.shaded(face.crop, 0.1, Alignment().window).crop
+    assert Flag.COVERED in flags(replace(face, crop=worn))
+    assert quality.eyes_light(worn) < 0.2 < 0.5 < quality.eyes_light(face.crop)
+    for light in (0.15, 0.4, 1.4):
+        lit = np.clip(face.crop * light, 0, 255).astype(np.uint8)
+        assert Flag.COVERED not in flags(replace(face, crop=lit)), light
+
+
 def test_a_low_score_a_turned_photo_and_several_faces(face: Face) -> None:
     assert flags(replace(face, score=0.95)) == {Flag.LOW_SCORE}
     assert flags(replace(face, turned=90)) == {Flag.TURNED}

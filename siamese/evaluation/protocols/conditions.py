@@ -22,7 +22,7 @@ from siamese.data import people
 from siamese.data.collection import Collection
 from siamese.data.people import Part, Picture, yaw_of
 from siamese.data.split import Split, split_of
-from siamese.data.spoiling import USUAL, blurred, relit, smaller
+from siamese.data.spoiling import USUAL, blurred, lenses, relit, smaller
 from siamese.errors import InputError
 from siamese.evaluation import metrics, plots
 from siamese.evaluation.bench import Bench, embed_pixels
@@ -31,7 +31,6 @@ from siamese.evaluation.metrics import Scores
 from siamese.evaluation.protocol import Protocol
 from siamese.evaluation.protocols.audit import named_files
 from siamese.evaluation.protocols.identification import first_of_family
-from siamese.faces.alignment import TEMPLATE
 from siamese.network import Siamese
 
 MOST = 1500  # pictures of people in general; of each condition
@@ -53,13 +52,7 @@ def age_of(name: str) -> int | None:
 
 def sunglasses(crop: np.ndarray, window: Window) -> np.ndarray:
     """Two dark lenses over the eyes of a crop that shows this window of the template."""
-    x0, y0, x1, _ = window
-    place = (np.arange(len(crop)) + 0.5) * (x1 - x0) / len(crop)
-    worn = crop.copy()
-    for x, y in TEMPLATE[:2]:
-        across, down = np.abs(place + x0 - x) / 13, np.abs(place + y0 - y - 1) / 9.5
-        worn[across[None] ** 4 + down[:, None] ** 4 < 1] = 15
-    return worn
+    return np.where(lenses(crop, window)[..., None], np.uint8(15), crop)
 
 
 # Lengths are in px of a face that is 112 px wide, of which 96 are the usual part.
