@@ -304,11 +304,16 @@ class Bench:
 
     @cached_property
     def reporting(self) -> Collection:
-        """Calibration people of the half that reports, as labelled; no picture is warned of."""
+        """Calibration people of the half that reports, as labelled.
+
+        Without pictures that are warned of, where the half that fits is.
+        """
         calibration = self.checkpoint.config.calibration
         strangers = calibration.get("sources_of_strangers", ())
         pictures = calibration_pictures(self.sources(), Part.CALIBRATION, strangers=strangers)
         pictures = [picture for picture in pictures if not fits(picture.identity)]
+        if not calibration.get("warned_left_out"):
+            return self.embedded(pictures)
         crops = self.read(pictures).crops(self.checkpoint.config.network.image_size)
         warned = warned_of(
             crops, [picture.name for picture in pictures], self.checkpoint.config.window

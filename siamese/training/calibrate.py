@@ -136,6 +136,7 @@ def calibrate(
         "cohort_sources": {source.name: people.fingerprint(source) for source in unlabelled},
         "teacher_sha256": reference.sha256 if reference else None,
         "excluded": sorted(excluded),
+        "warned_left_out": len(everybody.pictures) - len(found.pictures),
         "fit": dataclasses.asdict(fit),
         "support_method": RUNTIME_METHOD.value,
         "support_log_loss_on_validation": _support_losses(compare, fitting_on, validation),
