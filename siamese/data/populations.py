@@ -33,6 +33,7 @@ WHO = {
     PEERS: f"people over {CHILD} of one sex and origin, at most {OF_ONE_AGE[PEERS]} years apart",
     RELATIVES: "members of one family",
 }
+SPOILED = "one photo of each pair spoiled"  # see `spoiling`
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from siamese.calibration import (
 )
 from siamese.data.collection import Collection
 from siamese.data.pairs import draw_pairs, genuine_pairs
-from siamese.data.populations import PAIRS, WHO, Alike
+from siamese.data.populations import PAIRS, SPOILED, WHO, Alike
 from siamese.data.split import fits
 from siamese.errors import InputError
 from siamese.evaluation import fitting
@@ -36,7 +36,6 @@ from siamese.evaluation.fitting import Thresholds
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.verification import false_match_curve, measured_point
 
-SPOILED = "one photo of each pair spoiled"
 MIN_BAND = 500  # pairs of one band of ages, in each half, to have a say in the thresholds
 MIN_PAIRS = 1000  # of different people, in each half: the rate of 0.1 % rests on one of them
 

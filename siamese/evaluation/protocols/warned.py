@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from siamese.calibration import ANYBODY, DecisionRule
+from siamese.data.populations import SPOILED
 from siamese.data.spoiling import spoiled, warned_of
 from siamese.errors import InputError
 from siamese.evaluation import metrics, plots, verification
@@ -17,7 +18,7 @@ from siamese.evaluation.comparison import Embeddings
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.protocol import Protocol
 
-MEASURED_ON = "LFW View 2, one photo of each pair spoiled"
+MEASURED_ON = f"LFW View 2, {SPOILED}"
 
 
 def run(bench: Bench) -> dict[str, Any]:
