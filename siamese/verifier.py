@@ -338,7 +338,13 @@ class Verifier:
         with clock("compare"):
             ranking, none, named = self._rank(vectors[0], enrolled.gallery, rule, point, none_prior)
             each = dict(zip((asked.chosen, *others), vectors, strict=True)) if others else {}
-            each_face = self._identify(each, enrolled.gallery, rule, point, none_prior)
+            rules = {
+                number: self.rule.among(population, self._tells_little(seen, number, others))
+                for number in others
+            }
+            each_face = self._identify(
+                each, enrolled.gallery, rules | {asked.chosen: rule}, operating_point, none_prior
+            )
         runners = sorted([*ranking.shares[:2].tolist(), none], reverse=True)
         return Pick(
             identity=ranking[0].identity if named else None,
@@ -704,26 +710,34 @@ class Verifier:
         decide = partial(rule.decide, point=point)
         return Ranking([*gallery.photos], order, *columns, decide), none, named is not None
 
+    def _tells_little(self, seen: Sighting, number: int, sharp: Mapping[int, Face]) -> bool:
+        """Whether a face of a photo is warned of that it tells less than others."""
+        return self._photo_faces(seen, number, sharp).tells_little
+
     def _identify(
         self,
         faces: Mapping[int, np.ndarray],
         gallery: Gallery,
-        rule: DecisionRule,
-        point: OperatingPoint,
+        rules: Mapping[int, DecisionRule],
+        operating_point: str | None,
         none_prior: float,
     ) -> tuple[Identified, ...]:
-        """Who the faces of one photo are, from the embedding (D,) of each, by their numbers."""
+        """Who the faces of one photo are, from the embedding (D,) of each, by their numbers.
+
+        So are the rules that each is judged by.
+        """
         if not faces:
             return ()
         counts, names, numbers = gallery.means()[1], [*gallery.photos], sorted(faces)
         logits = np.array(
             [
-                rule.identity_logit(self._search(faces[number], gallery), counts)
+                rules[number].identity_logit(self._search(faces[number], gallery), counts)
                 for number in numbers
             ]
         )
         # Several people may lie beyond the bound: the most alike of them comes first.
-        weights = pick_weights(rule.bounded(logits) + TIE * logits, none_prior)
+        bounded = [rules[number].bounded(own) for number, own in zip(numbers, logits, strict=True)]
+        weights = pick_weights(np.stack(bounded) + TIE * logits, none_prior)
         people = most_probable(weights)
         found = []
         for row, (number, own) in enumerate(zip(numbers, people, strict=True)):
@@ -731,7 +745,9 @@ class Verifier:
             left[[person for person in people if person not in (None, own)]] = -np.inf
             shares, best = shares_of(left), int(left[:-1].argmax())
             candidate = names[best] if np.isfinite(left[best]) else None
-            same = own == best and rule.decide(float(logits[row, best]), point) is Decision.SAME
+            point = rules[number].point(operating_point)
+            said = rules[number].decide(float(logits[row, best]), point)
+            same = own == best and said is Decision.SAME
             found.append(
                 Identified(
                     number,
