@@ -164,7 +164,7 @@ class Verifier:
         """
         index = 0 if choice is None else choice
         one_of = len(sighting.faces) if choice is None else 1
-        return self._photo_faces(sighting, index, {index: self._sharp(sighting, index)}, one_of)
+        return self._photo_faces(sighting, index, self._sharp(sighting, [index]), one_of)
 
     def verify(
         self,
@@ -320,12 +320,10 @@ class Verifier:
             photo = self._load("query photo", query)
         (seen,) = self._sightings([photo], more_faces, clock)
         with clock("align"):
-            asked = self.choose(seen, query_face)
-            others = {
-                number: self._sharp(seen, number)
-                for number in range(len(seen.faces))
-                if number != asked.chosen
-            }
+            chosen = 0 if query_face is None else query_face
+            faces = self._sharp(seen, [chosen, *(n for n in range(len(seen.faces)) if n != chosen)])
+            one_of = len(faces) if query_face is None else 1
+            asked = self._photo_faces(seen, chosen, faces, one_of)
         rule = self.rule.among(population, asked.tells_little)
         point = rule.point(operating_point)
         with clock("support"):
@@ -334,17 +332,17 @@ class Verifier:
                 enrolled = replace(enrolled, gallery=self.grouped(enrolled.gallery))
             proposals = self.proposals(enrolled.gallery)
         with clock("embed"):
-            vectors = self._embed([asked.face, *others.values()])
+            vectors = self._embed([*faces.values()])
         with clock("compare"):
             ranking, none, named = self._rank(vectors[0], enrolled.gallery, rule, point, none_prior)
-            each = dict(zip((asked.chosen, *others), vectors, strict=True)) if others else {}
-            rules = {
-                number: self.rule.among(population, self._tells_little(seen, number, others))
-                for number in others
+            each = dict(zip(faces, vectors, strict=True))
+            others = {
+                number: self.rule.among(population, self._tells_little(seen, number, faces))
+                for number in faces
+                if number != chosen
             }
-            each_face = self._identify(
-                each, enrolled.gallery, rules | {asked.chosen: rule}, operating_point, none_prior
-            )
+            rules = {chosen: rule, **others}
+            each_face = self._identify(each, enrolled.gallery, rules, operating_point, none_prior)
         runners = sorted([*ranking.shares[:2].tolist(), none], reverse=True)
         return Pick(
             identity=ranking[0].identity if named else None,
@@ -571,11 +569,7 @@ class Verifier:
         more: bool,
         clock: "_Clock",
     ) -> list[PhotoFaces]:
-        return self._chosen(self._sightings(photos, more, clock), choices, clock)
-
-    def _chosen(
-        self, seen: Sequence[Sighting], choices: Sequence[int | None], clock: "_Clock"
-    ) -> list[PhotoFaces]:
+        seen = self._sightings(photos, more, clock)
         with clock("align"):
             return [
                 self.choose(sighting, choice)
@@ -615,19 +609,24 @@ class Verifier:
     def _candidates(self, sighting: Sighting, choice: int | None) -> dict[int, Face]:
         """The faces of a photo to compare, by their numbers: all, or the chosen one."""
         numbers = range(len(sighting.faces)) if choice is None else [choice]
-        return {number: self._sharp(sighting, number) for number in numbers}
+        return self._sharp(sighting, numbers)
 
-    def _sharp(self, sighting: Sighting, number: int) -> Face:
-        """A face of a photo, its crop from as many pixels as there are; InputError if not there."""
+    def _sharp(self, sighting: Sighting, numbers: Sequence[int]) -> dict[int, Face]:
+        """Faces of a photo by their numbers, their crops from as many pixels as there are.
+
+        Raises InputError for one that is not there.
+        """
         photo, faces = sighting.photo, sighting.faces
-        if isinstance(number, bool) or not isinstance(number, int | np.integer):
-            raise InputError(f"A face is chosen by its number, not by {number!r}.")
-        if not 0 <= number < len(faces):
-            raise InputError(
-                f"Face {number} was asked for in {photo.caption.label}, which has {len(faces)}"
-                f" (0 to {len(faces) - 1})."
-            )
-        return self._detector.sharpen(photo, faces[number])
+        for number in numbers:
+            if isinstance(number, bool) or not isinstance(number, int | np.integer):
+                raise InputError(f"A face is chosen by its number, not by {number!r}.")
+            if not 0 <= number < len(faces):
+                raise InputError(
+                    f"Face {number} was asked for in {photo.caption.label}, which has {len(faces)}"
+                    f" (0 to {len(faces) - 1})."
+                )
+        sharp = self._detector.sharpen(photo, [faces[number] for number in numbers])
+        return dict(zip(numbers, sharp, strict=True))
 
     def _photo_faces(
         self, sighting: Sighting, chosen: int, sharp: Mapping[int, Face], one_of: int = 1
@@ -724,9 +723,10 @@ class Verifier:
     ) -> tuple[Identified, ...]:
         """Who the faces of one photo are, from the embedding (D,) of each, by their numbers.
 
-        So are the rules that each is judged by.
+        So are the rules that each is judged by. Nothing of one face alone, on which the ranking
+        says all.
         """
-        if not faces:
+        if len(faces) == 1:
             return ()
         counts, names, numbers = gallery.means()[1], [*gallery.photos], sorted(faces)
         logits = np.array(

@@ -68,8 +68,8 @@ class Counting:
         self.seen.extend(photo.caption.name for photo in photos)
         return self.inner.detect(photos, more)  # type: ignore[attr-defined, no-any-return]
 
-    def sharpen(self, photo: Photo, face: Face) -> Face:
-        return self.inner.sharpen(photo, face)  # type: ignore[attr-defined, no-any-return]
+    def sharpen(self, photo: Photo, faces: Sequence[Face]) -> list[Face]:
+        return self.inner.sharpen(photo, faces)  # type: ignore[attr-defined, no-any-return]
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def _each(detector: FaceDetector, source: Path, out: Path, photos: list[Path]) -
         # The suffix stays in the name; otherwise a.jpg and a.png would overwrite each other.
         target = out / name.parent / f"{name.name}.webp"
         target.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(detector.sharpen(photo, faces[0]).crop).save(target, quality=QUALITY)
+        Image.fromarray(detector.sharpen(photo, faces[:1])[0].crop).save(target, quality=QUALITY)
         if len(faces) > 1:
             yield Outcome(name.as_posix(), "several faces", f"{len(faces)}; the first was taken")
         else:

@@ -163,7 +163,7 @@ def find_face(detector: Detector, source: Source, name: str) -> ChosenFace | Non
         faces = detector.detect([photo])[0]
         if not faces:
             return None
-        return ChosenFace(detector.sharpen(photo, faces[0]), len(faces), photo.size)
+        return ChosenFace(detector.sharpen(photo, faces[:1])[0], len(faces), photo.size)
     except ImageError:
         return None
 

@@ -20,8 +20,8 @@ class Detector(Protocol):
         """The faces of each photo, best first."""
         ...
 
-    def sharpen(self, photo: Photo, face: Face) -> Face:
-        """The same face with the best crop that the photo has."""
+    def sharpen(self, photo: Photo, faces: Sequence[Face]) -> list[Face]:
+        """The same faces with the best crops that the photo has, from one decode."""
         ...
 
 

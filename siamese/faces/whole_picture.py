@@ -23,9 +23,9 @@ class WholePicture:
         """
         return [[self._whole(photo)] for photo in photos]
 
-    def sharpen(self, photo: Photo, face: Face) -> Face:
-        """The same; the crop has all the pixels it can use."""
-        return face
+    def sharpen(self, photo: Photo, faces: Sequence[Face]) -> list[Face]:
+        """The same; the crops have all the pixels they can use."""
+        return list(faces)
 
     def _whole(self, photo: Photo) -> Face:
         width, height = photo.size

@@ -8,7 +8,7 @@ decoder safe: strangers' photos are taken in by `decoder_process`, which calls t
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -27,7 +27,7 @@ from PIL import (
 from siamese.errors import ImageError
 from siamese.photos import containers, orientation
 from siamese.photos.files import file_name
-from siamese.photos.photo import DECODER_ERRORS, Box, Caption, Photo, Source
+from siamese.photos.photo import DECODER_ERRORS, Caption, Photo, Piece, Source
 from siamese.photos.render import Stored, render
 from siamese.photos.sources import MAX_BYTES, read
 
@@ -156,9 +156,9 @@ def _stored(content: bytes, opener: _Open, caption: Caption) -> Stored:
 def _photo(stored: Stored, caption: Caption, num_bytes: int) -> Photo:
     """The photo of a stored picture, whose pixels are decoded in this process."""
 
-    def rendered(scale: float, box: Box, size: tuple[int, int]) -> Image.Image:
+    def rendered(parts: Sequence[Piece]) -> list[Image.Image]:
         try:
-            return render(stored, scale, box, size)
+            return render(stored, parts)
         except DECODER_ERRORS as error:
             raise ImageError(
                 f"{caption.start} is damaged or incomplete and cannot be read; "

@@ -11,6 +11,7 @@ process that went wrong could change while it is looked at.
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import socket
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from siamese.errors import ImageError
 from siamese.photos import decode, worker
 from siamese.photos.decode import MAX_SIDE
 from siamese.photos.files import file_name
-from siamese.photos.photo import Box, Caption, Photo, Source
+from siamese.photos.photo import Caption, Photo, Piece, Source
 from siamese.photos.sources import read
 from siamese.photos.worker import LIMITS, Limits
 
@@ -192,16 +193,21 @@ class _Apart:
         with self._at_work():
             self._link, self.size = self._open()
 
-    def render(self, scale: float, box: Box, wanted: tuple[int, int]) -> Image.Image:
-        """A part of the photo, as `Photo.at` wants it."""
+    def render(self, parts: Sequence[Piece]) -> list[Image.Image]:
+        """Parts of the photo, as `Photo.parts` wants them."""
         with self._at_work():
             if not self._link.lasts():
                 self._link, _ = self._open()
-            most = 3 * wanted[0] * wanted[1]
-            said, pixels = self._link.ask({"scale": scale, "box": box}, most=most)
-            if _size(said) != wanted or len(pixels) != most:
+            ends = [*itertools.accumulate(3 * part.size[0] * part.size[1] for part in parts)]
+            asked = {"parts": [(part.scale, part.box) for part in parts]}
+            said, pixels = self._link.ask(asked, most=ends[-1])
+            if _size(said) != self.size or len(pixels) != ends[-1]:
                 raise ValueError("other pixels than were asked for")
-            return Image.frombytes("RGB", wanted, pixels)
+            starts = [0, *ends]
+            return [
+                Image.frombytes("RGB", part.size, pixels[start:end])
+                for part, start, end in zip(parts, starts, ends, strict=False)
+            ]
 
     def _open(self) -> tuple[_Link, tuple[int, int]]:
         asked = {"caption": self._caption, "bytes": len(self._content)}

@@ -1,13 +1,13 @@
 """A photo as a value: its name, its upright size, and pixels on demand.
 
-It keeps the *encoded* bytes and decodes again for every size that is asked for: a JPEG at 1/8 of
+It keeps the *encoded* bytes and decodes again whenever pixels are asked for: a JPEG at 1/8 of
 its size costs a fraction of the whole, and no 300 MB picture stays alive between two steps.
 """
 
 import os
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -15,8 +15,18 @@ from PIL import Image
 
 Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
 Box = tuple[float, float, float, float]
-# Gives a part of an upright picture, reduced by a scale to the size in px that is asked for.
-Render = Callable[[float, Box, tuple[int, int]], Image.Image]
+
+
+class Piece(NamedTuple):
+    """What is wanted of an upright picture: `box` in its px, reduced by `scale` to `size` in px."""
+
+    scale: float
+    box: Box
+    size: tuple[int, int]
+
+
+# Gives parts of an upright picture, all from one decode.
+Render = Callable[[Sequence[Piece]], list[Image.Image]]
 
 # What Pillow and its plug-ins are known to raise on damaged files, beside OSError; warnings where
 # the caller made errors of them.
@@ -82,8 +92,17 @@ class Photo:
         Raises:
             ImageError: the file turns out to be damaged or truncated.
         """
-        if not 0 < scale <= 1:
-            raise ValueError(f"scale must be in (0, 1], not {scale}")
-        x0, y0, x1, y1 = box or (0.0, 0.0, float(self.size[0]), float(self.size[1]))
-        size = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
-        return self._render(scale, (x0, y0, x1, y1), size)
+        width, height = map(float, self.size)
+        (picture,) = self.parts([(scale, box or (0.0, 0.0, width, height))])
+        return picture
+
+    def parts(self, wanted: Sequence[tuple[float, Box]]) -> list[Image.Image]:
+        """Several parts, each by its scale and box, from one decode. Raises as `at` does."""
+        parts = []
+        for scale, box in wanted:
+            if not 0 < scale <= 1:
+                raise ValueError(f"scale must be in (0, 1], not {scale}")
+            x0, y0, x1, y1 = box
+            size = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
+            parts.append(Piece(scale, box, size))
+        return self._render(parts) if parts else []

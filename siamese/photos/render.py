@@ -4,14 +4,14 @@ It does not manage colour profiles: pictures are taken to be sRGB.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from siamese.photos.orientation import UPRIGHT, stored_box
-from siamese.photos.photo import Box
+from siamese.photos.photo import Box, Piece
 
 # Decoded pictures are flattened to RGB in bands of about this many pixels, to spare memory.
 BAND_PIXELS = 4_000_000
@@ -34,20 +34,24 @@ class Stored(NamedTuple):
         return self.size[::-1] if self.orientation >= 5 else self.size
 
 
-def render(stored: Stored, scale: float, box: Box, size: tuple[int, int]) -> Image.Image:
-    """`box` (px of the upright picture) reduced by `scale` to an upright `size`, as RGB.
+def render(stored: Stored, parts: Sequence[Piece]) -> list[Image.Image]:
+    """Parts of the upright picture, as RGB, at least one, all from one decode.
 
     Raises any of DECODER_ERRORS where the file turns out to be damaged.
     """
-    turned = size[::-1] if stored.orientation >= 5 else size
-    within = stored_box(box, stored.orientation, stored.size)
-    reduced = _reduced(stored.open(), scale, within, turned)
+    picture = _decoded(stored.open(), max(part.scale for part in parts))
     turn = UPRIGHT.get(stored.orientation)
-    return reduced if turn is None else reduced.transpose(turn)
+    rendered = []
+    for scale, box, size in parts:
+        turned = size[::-1] if stored.orientation >= 5 else size
+        within = stored_box(box, stored.orientation, stored.size)
+        reduced = _reduced(picture, stored.size, scale, within, turned)
+        rendered.append(reduced if turn is None else reduced.transpose(turn))
+    return rendered
 
 
-def _reduced(picture: Image.Image, scale: float, box: Box, size: tuple[int, int]) -> Image.Image:
-    """Decode, take `box` (px of the stored picture), reduce it to `size`, as RGB."""
+def _decoded(picture: Image.Image, scale: float) -> Image.Image:
+    """The picture with its pixels, as small as its decoder gives it for this scale."""
     full = picture.size
     # The JPEG decoder shrinks by 2, 4 or 8 at almost no cost. HEIC would offer its thumbnail, which
     # need not show the same picture.
@@ -55,6 +59,13 @@ def _reduced(picture: Image.Image, scale: float, box: Box, size: tuple[int, int]
         target = max(1, math.floor(full[0] * scale)), max(1, math.floor(full[1] * scale))
         picture.draft(None, target)
     picture.load()
+    return picture
+
+
+def _reduced(
+    picture: Image.Image, full: tuple[int, int], scale: float, box: Box, size: tuple[int, int]
+) -> Image.Image:
+    """`box` (px of the stored picture, which is `full` px) reduced to `size`, as RGB."""
     fx, fy = picture.size[0] / full[0], picture.size[1] / full[1]
     x0, y0, x1, y1 = box[0] * fx, box[1] * fy, box[2] * fx, box[3] * fy
     left, top = max(0, math.floor(x0)), max(0, math.floor(y0))

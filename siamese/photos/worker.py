@@ -158,8 +158,8 @@ def _taken(content: bytes, asked: Any) -> tuple[Photo, tuple[int, int], bytes]:
 
 
 def _rendered(photo: Photo, asked: Any) -> tuple[Photo, tuple[int, int], bytes]:
-    picture = photo.at(asked["scale"], tuple(asked["box"]))
-    return photo, picture.size, picture.tobytes()
+    pictures = photo.parts([(scale, tuple(box)) for scale, box in asked["parts"]])
+    return photo, photo.size, b"".join(picture.tobytes() for picture in pictures)
 
 
 def _told(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
@@ -102,8 +102,8 @@ def test_a_large_photo_on_its_side_is_sharpened_upright(detector: FaceDetector) 
     upright, lying = load(scene), load(scene.transpose(Image.Transpose.ROTATE_90))
     one_up, one_lying = one(detector, upright), one(detector, lying)
     assert one_lying.turned == 90
-    sharp = detector.sharpen(lying, one_lying).crop
-    assert apart(sharp, detector.sharpen(upright, one_up).crop) < 10
+    (sharp,), (other,) = detector.sharpen(lying, [one_lying]), detector.sharpen(upright, [one_up])
+    assert apart(sharp.crop, other.crop) < 10
 
 
 @pytest.mark.parametrize("window", [100, 80, 66])
@@ -162,7 +162,7 @@ def test_sharpening_brings_back_what_the_working_size_lost(detector: FaceDetecto
     scene, _ = compose([collins()], [Place(2000, 1500, 140)], background(seed=4))
     photo = load(scene)
     face = one(detector, photo)
-    sharp = detector.sharpen(photo, face)
+    (sharp,) = detector.sharpen(photo, [face])
 
     def detail(crop: np.ndarray) -> float:
         return float(np.abs(np.diff(crop.astype(float), axis=1)).mean())
@@ -176,7 +176,27 @@ def test_sharpening_brings_back_what_the_working_size_lost(detector: FaceDetecto
 def test_sharpening_decodes_nothing_where_there_is_nothing_to_gain(detector: FaceDetector) -> None:
     photo = load(portrait())
     face = one(detector, photo)
-    assert detector.sharpen(photo, face) is face
+    assert detector.sharpen(photo, [face])[0] is face
+
+
+def test_all_faces_are_sharpened_by_one_decode(
+    detector: FaceDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, _ = group([collins()] * 4, 140, background(seed=9))
+    photo, opened = load(encoded(scene, "JPEG", quality=92)), []
+    prepare = JpegImagePlugin.JpegImageFile.load_prepare  # once a decode
+    monkeypatch.setattr(
+        JpegImagePlugin.JpegImageFile,
+        "load_prepare",
+        lambda file: opened.append(file.size) or prepare(file),
+    )
+    faces = detector.detect([photo])[0]
+    assert (len(faces), opened) == (4, [(1000, 750)])
+    together = detector.sharpen(photo, faces)
+    assert len(opened) == 2, "one for finding, one for all crops"
+    for face, sharp in zip(faces, together, strict=True):
+        assert apart(sharp.crop, face.crop) > 0
+        assert apart(sharp.crop, detector.sharpen(photo, [face])[0].crop) < 3
 
 
 def test_the_order_of_faces(detector: FaceDetector) -> None:

@@ -82,7 +82,7 @@ GOLDEN: dict[int, dict[str, list[str]]] = {
 def seen(content: bytes) -> list[str]:
     detector = detector_for("mtcnn", 96, 3, WINDOW)
     photo = load(content, "golden")
-    faces = [detector.sharpen(photo, face) for face in detector.detect([photo])[0]]
+    faces = detector.sharpen(photo, detector.detect([photo])[0])
     return [
         " ".join([*(f"{side:.1f}" for side in face.box), str(face.turned), small(face.crop)])
         for face in faces

@@ -23,7 +23,7 @@ def resized(width: float, height: float) -> Image.Image:
 
 def first(detector: FaceDetector, picture: Image.Image) -> Face:
     photo = load(picture)
-    return detector.sharpen(photo, detector.detect([photo])[0][0])
+    return detector.sharpen(photo, detector.detect([photo])[0][:1])[0]
 
 
 def apart(a: np.ndarray, b: np.ndarray) -> float:

@@ -34,7 +34,7 @@ def seen(detector: FaceDetector, picture: Image.Image) -> set[Flag]:
     """The flags of a picture's first face, by the real detector."""
     photo = load(picture)
     faces = detector.detect([photo])[0]
-    return flags(detector.sharpen(photo, faces[0]), photo.size, len(faces))
+    return flags(detector.sharpen(photo, faces[:1])[0], photo.size, len(faces))
 
 
 def landmarks(yaw: float = 0, pitch: float = 0, roll: float = 0) -> tuple[tuple[float, float], ...]:
