@@ -260,7 +260,8 @@ def test_a_face_cut_off_by_the_edge_is_found_beside_another(
     there = np.array(PORTRAIT_LANDMARKS) * scale + corner
     eyes = float(np.linalg.norm(there[0] - there[1]))
     assert np.linalg.norm(there - at_edge.landmarks, axis=1).mean() < 0.2 * eyes
-    told = {warning.code for warning in warnings_for(at_edge, 1, scene.size)}
+    window = Alignment().window
+    told = {warning.code for warning in warnings_for(at_edge, 1, scene.size, window)}
     assert (Flag.CUT_OFF in told) == (outside > CUT_OFF)
 
 
