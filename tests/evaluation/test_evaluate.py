@@ -18,7 +18,7 @@ from PIL import Image
 
 from siamese import __main__ as cli
 from siamese import checkpoint
-from siamese.calibration import DecisionRule, OperatingPoint
+from siamese.calibration import ANYBODY, DecisionRule, OperatingPoint, Population
 from siamese.checkpoint import Checkpoint, CheckpointConfig
 from siamese.commands import exit_codes
 from siamese.data.collection import Collection
@@ -330,6 +330,31 @@ def test_what_was_counted_among_relatives_reaches_the_answers(
     assert "## Who else it could be" in card and "| relatives | " in card and said in card
 
 
+def test_rates_of_photos_that_are_warned_of_reach_the_answers(place: Place, tmp_path: Path) -> None:
+    made, before = tmp_path / "made", place.load()
+    rule = before.rule
+    assert rule.false_matches and rule.bounds
+    own = Population(ANYBODY, 0.5, -0.5, rule.operating_points, -2.0, rule.false_matches,
+                     rule.bounds, warned=True)  # fmt: skip
+    shutil.copytree(place.calibrated, made)
+    complete = dataclasses.replace(rule, populations=(*rule.populations, own))
+    checkpoint.write_config(
+        made, dataclasses.replace(before.config, decision=complete), before.sha256
+    )
+    names = ["lfw", "warned"]
+    assert "warned" in evaluate.choose(None, place.data, checkpoint.load_folder(made).config)
+    found = evaluate.evaluate(made, place.data, None, names, place.cache, write_card=True)
+    report, raised = found["protocols"]["warned"], checkpoint.load_folder(made).rule
+    for point in raised.among(ANYBODY, warned=True).operating_points:
+        assert point.to_dict() == report["operating_points"][point.name]
+        assert point.measured_on == "LFW View 2, one photo of each pair spoiled"
+    assert raised.populations[:-1] == rule.populations
+    plain = report["as_without_warning"]["operating_points"]["careful"]["fnmr"]["value"]
+    assert plain > found["protocols"]["lfw"]["operating_points"]["careful"]["fnmr"]["value"]
+    assert "Answers on photos that are warned of" in (made / "metrics.html").read_text()
+    assert (made / "plots/warned/reliability.png").exists()
+
+
 def test_the_card_holds_every_section_and_no_path(place: Place, measured: dict[str, Any]) -> None:
     card = (place.calibrated / "README.md").read_text()
     accuracy = measured["protocols"]["lfw"]["accuracy"]
@@ -506,7 +531,9 @@ def test_what_cannot_be_run_is_reported(place: Place, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"No card shows protocol pairs"):
         evaluate.choose(["pairs"], place.data, config, write_card=True)
     everything = set(evaluate.choose(None, place.data, config))
-    assert everything == set(evaluate.PROTOCOLS) - {"pairs", "omniglot"}
+    assert everything == set(evaluate.PROTOCOLS) - {"pairs", "omniglot", "warned"}
+    with pytest.raises(InputError, match="needs a checkpoint calibrated for photos that are warn"):
+        evaluate.choose(["warned"], place.data, config)
 
 
 def test_tests_alone_are_enough(
