@@ -374,7 +374,11 @@ class DecisionRule(Value):
         raise InputError(f"Unknown operating point '{name}'; this checkpoint has {known}.")
 
     def _point_at(self, name: str) -> OperatingPoint:
-        """The lowest threshold at which no more than that share of impostor pairs was matched."""
+        """The lowest threshold at which no more than that share of impostor pairs was matched.
+
+        With photos that are `warned` of it is the nearest that was measured: whoever asks for a
+        rate goes by those without, and cannot know of what there will be a warning.
+        """
         curve = self.false_matches
         if curve is None:
             raise InputError(
@@ -387,12 +391,15 @@ class DecisionRule(Value):
         except ValueError:
             rate = math.nan
         rate *= 1 + TYPED  # one third is typed as 0.3333
-        if not lowest <= rate <= highest * (1 + TYPED) ** 2:
+        if self.warned and 0 < rate < 1:
+            rate = min(rate, highest * (1 + TYPED))
+        elif not lowest <= rate <= highest * (1 + TYPED) ** 2:
             raise InputError(
                 f"'{name}' is not a false match rate that was measured of this checkpoint; give one"
                 f" from {ASKED_RATE}{lowest:.4g} to {ASKED_RATE}{highest:.4g}."
             )
-        level = next(level for level in curve.levels if level[1] <= rate * curve.trials)
+        levels = (level for level in curve.levels if level[1] <= rate * curve.trials)
+        level = next(levels, curve.levels[-1])
         found = curve.at(level[0])
         fmr = Rate(found.errors, found.trials, found.low, found.high)
         return OperatingPoint(name, level[0], fmr, UNMEASURED, curve.measured_on)

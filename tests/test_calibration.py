@@ -190,6 +190,16 @@ def test_a_rate_that_was_not_measured_is_refused(asked: str) -> None:
         RULE.point(f"fmr={asked}")
 
 
+def test_no_warning_refuses_a_rate_that_was_measured_without() -> None:
+    """Whoever asks cannot know of which photo there will be a warning."""
+    warned = replace(RULE, false_matches=CURVE, warned=True)
+    for asked, errors in (("0.2", 150), ("0.05", 150), ("0.01", 30), ("1e-9", 0)):
+        assert warned.point(f"fmr={asked}").fmr.errors == errors
+    for asked in ("0", "-1", "1", "nan", ""):
+        with pytest.raises(InputError, match="is not a false match rate"):
+            warned.point(f"fmr={asked}")
+
+
 def test_support_photos_are_calibrated_by_their_number() -> None:
     found = RULE.identity_logit(np.array([1.0, 1.0, 1.0, 1.0]), np.array([1, 2, 3, 9]))
     assert found.tolist() == [1.0, 3.0, 8.0, 8.0]
