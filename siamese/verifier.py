@@ -70,8 +70,8 @@ if hasattr(os, "register_at_fork"):
 class Sighting:
     """A photo whose faces have been found: another one can be chosen without a second search.
 
-    `faces` are most prominent first, never empty. Only the chosen one's crop is cut again from more
-    pixels, since that costs a decode for each face.
+    `faces` are most prominent first, never empty. Their crops are cut again from more pixels only
+    for a comparison, since that costs a decode.
     """
 
     photo: Photo
@@ -626,7 +626,7 @@ class Verifier:
                     f" (0 to {len(faces) - 1})."
                 )
         sharp = self._detector.sharpen(photo, [faces[number] for number in numbers])
-        return dict(zip(numbers, sharp, strict=True))
+        return dict(zip(map(int, numbers), sharp, strict=True))
 
     def _photo_faces(
         self, sighting: Sighting, chosen: int, sharp: Mapping[int, Face], one_of: int = 1

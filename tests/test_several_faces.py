@@ -154,7 +154,7 @@ def test_no_two_faces_of_a_query_are_the_same_person(verifier: Verifier) -> None
     gallery = {"A": person("A 1"), "B": person("B 1")}
     each = verifier.pick(twice, gallery).each_face
     assert sorted(found.identity or "" for found in each) == ["", "A"]
-    alone = verifier.pick(twice, {"A": person("A 1")}, query_face=1)
+    alone = verifier.pick(twice, {"A": person("A 1")}, query_face=np.int64(1))
     assert alone.query.chosen == 1 and len(alone.each_face) == 2
     (nobody,) = (found for found in alone.each_face if found.identity is None)
     assert (nobody.candidate, nobody.probability, nobody.none_probability) == (None, 0, 1)
