@@ -21,7 +21,11 @@ GRACE = forgetting.GRACE.total_seconds()
 
 
 class Resuming:
-    """ASGI middleware: `from` in the address says how many bytes of the stream have arrived."""
+    """ASGI middleware: `from` in the address says how many bytes of the stream have arrived.
+
+    `stream` is its name among those of the visit, the last of which is kept: so one of which
+    nothing has arrived is told from the next one. Two at once would share the visit's messages.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -36,12 +40,15 @@ class Resuming:
         if not path.endswith(STREAM):
             return await self._app(scope, receive, send)
         query = parse_qs(scope["query_string"].decode("latin-1"))
-        session, told = query.get("session_hash", [""])[-1], query.get("from", ["0"])[-1]
+        session, name = (query.get(key, [""])[-1] for key in ("session_hash", "stream"))
+        told = query.get("from", ["0"])[-1]
         arrived = int(told) if told.isdecimal() and len(told) < 12 else 0
         stream = self._streams.get(session)
-        if not arrived:
-            stream = self._streams[session] = Stream(self._app, scope)
-        if stream is None or not stream.has(arrived):
+        if stream and stream.name != name:
+            stream = None
+        if not arrived and not (stream and name):
+            stream = self._streams[session] = Stream(self._app, scope, name)
+        if not (stream and stream.has(arrived)):
             return await Response(status_code=404)(scope, receive, send)
         try:
             await stream.tell(arrived, receive, send)
@@ -60,7 +67,8 @@ class Resuming:
 class Stream:
     """One answer of the app that goes on whoever listens, and what it has said so far."""
 
-    def __init__(self, app: ASGIApp, scope: Scope) -> None:
+    def __init__(self, app: ASGIApp, scope: Scope, name: str) -> None:
+        self.name = name
         self.heard = 0  # by so many connections
         self._start: Message | None = None
         self._said = bytearray()

@@ -38,10 +38,10 @@ class App:
 class Connection:
     """One request for the stream, which can be broken."""
 
-    def __init__(self, resuming_: resuming.Resuming, arrived: int = 0) -> None:
+    def __init__(self, resuming_: resuming.Resuming, arrived: int = 0, name: str = "") -> None:
         self.status, self.body = 0, b""
         self._broken = asyncio.Event()
-        query = f"session_hash=a{f'&from={arrived}' if arrived else ''}"
+        query = f"session_hash=a&stream={name}{f'&from={arrived}' if arrived else ''}"
         scope = {"type": "http", "path": resuming.STREAM, "query_string": query.encode()}
         self.work = asyncio.create_task(resuming_(scope, self._receive, self._send))
 
@@ -84,6 +84,32 @@ def test_a_stream_goes_on_where_it_broke_off() -> None:
         await third.work
         assert (third.status, third.body) == (200, b"three")
         assert app.runs == 1
+
+    coroutines.run(visit())
+
+
+def test_a_stream_of_which_nothing_arrived_is_not_opened_twice() -> None:
+    """A second one would get what the first one, to which nobody listens, has not."""
+
+    async def visit() -> None:
+        app = App()
+        middleware = resuming.Resuming(app)
+        await settled()
+        first = Connection(middleware, name="x")
+        await settled()
+        await first.broken()
+        app.pieces.put_nowait(b"one, ")
+        await settled()
+        second = Connection(middleware, name="x")
+        app.pieces.put_nowait(b"two")
+        app.pieces.put_nowait(b"")
+        await second.work
+        assert (second.body, app.runs) == (b"one, two", 1)
+        third = Connection(middleware, name="y")
+        app.pieces.put_nowait(b"three")
+        app.pieces.put_nowait(b"")
+        await third.work
+        assert (third.body, app.runs) == (b"three", 2), "the next stream of the visit"
 
     coroutines.run(visit())
 
