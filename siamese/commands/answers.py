@@ -159,6 +159,7 @@ def pick(options: argparse.Namespace) -> int:
         shown = [(c.probability, c.identity) for c in answer.ranking[: options.top]]
         for share, name in sorted([*shown, (answer.none_probability, "(none of these)")])[::-1]:
             print(f"{percent(share):>10}  {name}")
+        _print_warned(answer)
         _print_each_face(answer)
         _print_populations(answer)
         _print_origin(answer)
@@ -276,10 +277,14 @@ def _print_evidence(answer: "Verification") -> None:
     which = "same" if log10 > 0 else "different"
     support = f"{answer.support.value} support for '{which}'" if log10 else "supports neither"
     print(f"log10 of the likelihood ratio {log10:.2f}: {support}")
-    if answer.warned:
-        print("judged as pairs with a photo that is warned of")
+    _print_warned(answer)
     if answer.reason is not None:
         print(REASONS[answer.reason])
+
+
+def _print_warned(answer: "Verification | Pick") -> None:
+    if answer.warned:
+        print("judged as pairs with a photo that is warned of")
 
 
 def _print_search(answer: "Verification") -> None:
