@@ -14,7 +14,10 @@ import pytest
 
 from siamese import __main__ as cli
 from siamese.commands import exit_codes
+from siamese.data.collection import Collection
 from siamese.data.people import numbers
+from siamese.evaluation import joins as joins_of
+from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.joins import false_joins, fit_joins
 from siamese.evaluation.protocols.grouping import b_cubed
 from siamese.grouping import Joins
@@ -121,6 +124,23 @@ def test_the_odds_are_fitted_so_that_the_promise_is_kept() -> None:
         counted += false_joins(joins.pairs, numbers(some.identities))[:within].sum()
     assert expected / 2 < counted < expected * 2
     assert fit_joins(compare, collection(10, 4)) == RULE.joins, "too few people to fit anything on"
+    easy = collection(60, 2, noise=0.05)
+    assert fit_joins(compare, easy) == RULE.joins, "right and false joins are far apart"
+
+
+def test_no_more_photos_are_joined_at_a_time_than_fit_in_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(joins_of, "MOST", 4 * 60)
+    sizes, counted = [], joins_of._counted
+
+    def counting(compare: Comparison, some: Collection) -> np.ndarray:
+        sizes.append(len(some.pictures))
+        return counted(compare, some)
+
+    monkeypatch.setattr(joins_of, "_counted", counting)
+    fit_joins(comparison(), collection(150, 4, noise=0.75))
+    assert sizes and max(sizes) == 4 * 60
 
 
 def test_one_photo_is_one_person() -> None:

@@ -13,7 +13,9 @@ from siamese.evaluation.comparison import Comparison
 from siamese.grouping import Joins
 
 PEOPLE = (25, 60, 125)  # at a time, and then all of a source
+MOST = 5000  # photos at a time; their joins take memory as the square of that
 CERTAIN = 8.0  # a mean logit above which errors are those of the labels
+FEWEST = 20  # joins in doubt of either kind, for two numbers to be fitted on them
 
 
 def false_joins(pairs: np.ndarray, people: np.ndarray) -> np.ndarray:
@@ -31,12 +33,14 @@ def fit_joins(compare: Comparison, shown: Collection) -> tuple[float, float]:
     """Scale and offset of a join's mean logit (`DecisionRule.joins`) with the greatest likelihood.
 
     The odds that a join is right are exp(scale * logit + offset) / K, of K groups. Counted on
-    people of one source who have no relatives here, so many of them at a time; with fewer than the
-    fewest of `PEOPLE` it is `JOINS`.
+    people of one source who have no relatives here, so many of them at a time; `JOINS` where they
+    are fewer than the fewest of `PEOPLE`, or hardly ever in doubt: where right and false joins do
+    not overlap, any steeper fit would be better still.
     """
     found = [np.empty((0, 3)), *(_counted(compare, some) for some in _folders(shown))]
     logits, groups, false = np.concatenate(found).T
-    if not (false.any() and not false.all()):
+    wrong, right = logits[false == 1], logits[false == 0]
+    if min(len(wrong), len(right)) < FEWEST or wrong.max() < right.min():
         return JOINS
     sign = np.where(false, 1.0, -1.0)
 
@@ -67,5 +71,6 @@ def _folders(shown: Collection) -> Iterator[Collection]:
     for people in by_source.values():
         for size in (*(size for size in PEOPLE if size < len(people)), len(people)):
             for start in range(0, len(people) - size + 1, size):
-                if size >= PEOPLE[0]:
-                    yield shown.of(set(people[start : start + size]).__contains__)
+                some = shown.of(set(people[start : start + size]).__contains__)
+                if size >= PEOPLE[0] and len(some.pictures) <= MOST:
+                    yield some
