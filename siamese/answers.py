@@ -129,7 +129,8 @@ class Verification(Judgement, OnPair):
     all_pairs: tuple[tuple[float, ...], ...]
     """The decimal logarithms of the likelihood ratios of all pairs of faces that were compared: a
     row for each face of the first photo, a column for each of the second, in the order of `faces`;
-    of a photo whose face was chosen, that face alone."""
+    of a photo whose face was chosen, that face alone. All by the rule of the pair that the answer
+    is about."""
     cautions: tuple[Caution, ...]
     photos: tuple[PhotoFaces, ...]
     """The first and the second."""
@@ -294,7 +295,7 @@ class Identified(Value):
     identity: str | None
     """Null where nobody is named: none of these, or too unlike at this operating point."""
     candidate: str | None
-    """The most probable person who is no other face; null where there are fewer people."""
+    """The most probable person whom no other face shows; null where there are fewer people."""
     probability: float
     """That of the candidate, among the people who are no other face and "none of these"."""
     none_probability: float

@@ -180,7 +180,7 @@ def spoiled(
 
 
 def _spoiled(crop: np.ndarray, name: str, window: Window) -> np.ndarray:
-    """The first of all steps in random order that is warned of: the smallest faces always are."""
+    """The first step, in random order, whose result is warned of: the smallest faces always are."""
     steps = [(way.spoil, step) for way in DEGRADATIONS.values() for step in way.steps]
     order = np.random.default_rng(zlib.crc32(name.encode())).permutation(len(steps))
     tried = (steps[place][0](crop, steps[place][1], window) for place in order)

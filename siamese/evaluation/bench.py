@@ -10,7 +10,7 @@ libraries that it uses, so a stale piece is never used.
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -72,6 +72,13 @@ class Crops:
         landmarks = () if np.isnan(points).any() else tuple((x, y) for x, y in points.tolist())
         face = Face((*box,), landmarks, score, self.pixels[row], int(turned), stretched)
         return warnings_for(face, int(num_faces), (int(width), int(height)), window)
+
+    def flags(self, window: Window) -> dict[str, set[Flag]]:
+        """The same of each photo by its name: which warnings there are."""
+        return {
+            name: {warning.code for warning in self.warnings(row, window)}
+            for row, name in enumerate(self.names)
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -266,17 +273,12 @@ class Bench:
     @cached_property
     def lfw_warned(self) -> np.ndarray:
         """Of which pairs of View 2 a photo is warned of that it tells little: bool (6000,)."""
-        little = {name for name, flags in self.lfw_flags.items() if flags & TELL_LITTLE}
-        return np.array([not little.isdisjoint((pair.a, pair.b)) for pair in self.pairs])
+        return pairs_warned_of(self.lfw_flags, self.pairs)
 
     @cached_property
     def lfw_flags(self) -> dict[str, set[Flag]]:
         """What the product warns of in each photo of LFW, by name."""
-        crops, window = self.lfw_crops, self.checkpoint.config.window
-        return {
-            name: {warning.code for warning in crops.warnings(row, window)}
-            for row, name in enumerate(crops.names)
-        }
+        return self.lfw_crops.flags(self.checkpoint.config.window)
 
     @property
     def lfw_known(self) -> Scores:
@@ -333,6 +335,12 @@ def sources_in(data: Path, config: CheckpointConfig) -> list[str]:
 def sources_of(config: CheckpointConfig) -> list[str]:
     """Names of the sources that the checkpoint was calibrated on."""
     return list(config.calibration.get("sources", {}))
+
+
+def pairs_warned_of(flags: Mapping[str, set[Flag]], pairs: Sequence[Pair]) -> np.ndarray:
+    """Of which pairs a photo has a flag that says that it tells little: bool (N,)."""
+    little = {name for name, found in flags.items() if found & TELL_LITTLE}
+    return np.array([not little.isdisjoint((pair.a, pair.b)) for pair in pairs], bool)
 
 
 def pair_scores(

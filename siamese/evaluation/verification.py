@@ -29,11 +29,11 @@ def answered_each(rule: DecisionRule, logits: np.ndarray, warned: np.ndarray) ->
 
 
 def verification_report(
-    scores: np.ndarray, pairs: Sequence[Pair], rule: DecisionRule
+    scores: np.ndarray, pairs: Sequence[Pair], answers: np.ndarray
 ) -> dict[str, Any]:
     """Everything a list of pairs is good for: accuracy, curve, calibration, counts; as data.
 
-    The curve is that of the logits, the calibration that of what is answered.
+    The curve is that of the logits `scores` (N,), the calibration that of what is answered, (N,).
     """
     same = np.array([pair.same for pair in pairs])
     folds = np.array([pair.fold for pair in pairs])
@@ -53,7 +53,7 @@ def verification_report(
             "fold_accuracies": list(found.accuracies),
             "fold_thresholds": list(found.thresholds),
         }
-    report["calibration"] = metrics.probability_report(answered(rule, known))
+    report["calibration"] = metrics.probability_report(Scores.from_labels(answers, same))
     return report
 
 

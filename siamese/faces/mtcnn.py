@@ -77,8 +77,8 @@ class Cascade:
     def find(self, image: Image.Image, smallest: float, wanted: Wanted | None = None) -> Found:
         """Search an RGB picture of any size for faces of `smallest` px and more.
 
-        `wanted` says of which boxes (N, 4) that may hold a face it is worth to look closer: bool
-        (N,); by default of all.
+        `wanted` says which boxes (N, 4) that may hold a face are worth a closer look: bool (N,); by
+        default all.
         """
         proposed = self._propose(image, smallest)
         if wanted is not None:

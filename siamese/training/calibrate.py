@@ -123,7 +123,7 @@ def calibrate(
     compare = Comparison.of(folded.network)
     rule = (_crossed_decision if few else _decision)(compare, found)
     if not few:
-        rule = _with_populations(rule, compare, everybody, aged)
+        rule = _with_populations(rule, compare, found, everybody, aged)
         rule = dataclasses.replace(rule, joins=fit_joins(compare, validation))
     provenance = {
         **(origin or {}),
@@ -217,14 +217,18 @@ def _decision(compare: Comparison, found: Collection) -> DecisionRule:
 
 
 def _with_populations(
-    rule: DecisionRule, compare: Comparison, found: Collection, aged: Collection | None
+    rule: DecisionRule,
+    compare: Comparison,
+    found: Collection,
+    everybody: Collection,
+    aged: Collection | None,
 ) -> DecisionRule:
     """The rule with the populations that can be named, and all with photos that are warned of."""
-    plain = fit_populations(compare, found.unwarned, aged and aged.unwarned)
+    plain = fit_populations(compare, found, aged and aged.unwarned)
     named = dataclasses.replace(rule, populations=plain)
-    if not len(found.spoiled):
+    if not len(everybody.spoiled):
         return named
-    warned = fit_warned(compare, found, aged, named)
+    warned = fit_warned(compare, everybody, aged, named)
     return dataclasses.replace(named, populations=named.populations + warned)
 
 

@@ -123,7 +123,8 @@ def test_pairs_without_a_face_are_errors_whatever_they_show() -> None:
     bounds = Bounds(log10_low=-1, log10_high=1, genuine_pairs=9, impostor_pairs=8)
     point = OperatingPoint("balanced", 0.0, metrics.rate(0, 1), metrics.rate(0, 1), "nothing")
     rule = DecisionRule((point,), -1.0, bounds=bounds)
-    report = verification.verification_report(scores, pairs, rule)
+    answers = verification.answered_each(rule, scores, np.zeros(len(scores), bool))
+    report = verification.verification_report(scores, pairs, answers)
     # What is answered is no more than the bounds allow, a likelihood ratio of 10 or of 1/10.
     assert report["calibration"]["cllr"] == pytest.approx(np.log2(1.1))
     assert report["calibration"]["brier"] == pytest.approx((1 / 11) ** 2)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from siamese.evaluation import metrics, plots, verification
+from siamese.evaluation import plots, verification
 from siamese.evaluation.bench import LFW, LFW_PAIRS, Bench
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.protocol import Protocol
@@ -21,8 +21,7 @@ def run(bench: Bench) -> dict[str, Any]:
     known, same = bench.lfw_known, np.array([pair.same for pair in bench.pairs])
     each = verification.answered_each(bench.rule, bench.lfw_scores, bench.lfw_warned)
     answers = Scores.from_labels(each, same)
-    report = verification.verification_report(bench.lfw_scores, bench.pairs, bench.rule)
-    report["calibration"] = metrics.probability_report(answers)
+    report = verification.verification_report(bench.lfw_scores, bench.pairs, each)
     report["pairs_warned_of"] = int(bench.lfw_warned.sum())
     report["failures"]["photos"] = bench.lfw.failures()
     report["operating_points"] = verification.points_report(bench.rule, known, MEASURED_ON)

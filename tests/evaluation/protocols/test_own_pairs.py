@@ -178,7 +178,7 @@ def test_intervals_widen_where_few_people_make_many_pairs() -> None:
     few = np.stack([own, own], 1)
     few[200:] = random.integers(10, size=(200, 2))
     many = np.stack([np.arange(400), np.arange(400) + 400 * ~same], 1)
-    wide, narrow = (intervals(scores, same, people, RULE)["cllr"] for people in (few, many))
+    wide, narrow = (intervals(scores, scores, same, people)["cllr"] for people in (few, many))
     assert wide[1] - wide[0] > 1.5 * (narrow[1] - narrow[0])
     for low, high in (wide, narrow):
         assert low < metrics.cllr(Scores.from_labels(scores, same)) < high
