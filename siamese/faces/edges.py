@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from siamese.faces.mtcnn import SMALLEST, Cascade, Found
 
 BORDER = 0.25  # of the shorter side, on all sides
-WIDE = 0.5  # where nothing was found without: a face that fills the picture reaches far over it
+WIDE = 0.5  # tried too where nothing was found: a face that fills the picture reaches far over it
 GREY = (128, 128, 128)  # what the networks take for nothing
 LARGE = 0.15  # of the shorter side: the smallest face that the border is for
 TOUCHES = 0.05  # of a face's shorter side: nearer to the edge it may be cut off
@@ -26,17 +26,32 @@ SAME = 0.5  # of the smaller of two boxes: with more in common they are of one f
 def at_edges(cascade: Cascade, picture: Image.Image, found: Found) -> Found:
     """The faces of a picture that its edge may cut off, as they are seen with a border.
 
-    `found` are those seen without; of these, all that are inside the picture are left alone.
+    `found` are those seen without; of these, all that are inside the picture are left alone. Where
+    there are none, a face may be anywhere, and it is the border, narrow or wide, that shows the
+    surest one: some are seen only where they lie well among the pixels that the networks skip.
+    """
+    inside = found.boxes[~_touching(found.boxes, np.array(picture.size))]
+    if len(found.boxes):
+        return _framed(cascade, picture, BORDER, inside, anywhere=False)
+    seen = [_framed(cascade, picture, border, inside, anywhere=True) for border in (BORDER, WIDE)]
+    return max(seen, key=lambda faces: faces.scores.max(initial=0))
+
+
+def _framed(
+    cascade: Cascade, picture: Image.Image, share: float, inside: np.ndarray, anywhere: bool
+) -> Found:
+    """The faces that are none of those `inside`, boxes (N, 4), seen with so wide a border.
+
+    Only those that reach over the edge, unless they may be `anywhere`.
     """
     size = np.array(picture.size)
-    border = round((BORDER if len(found.boxes) else WIDE) * size.min())
-    inside = found.boxes[~_touching(found.boxes, size)]
+    border = round(share * size.min())
 
-    def cut_off(boxes: np.ndarray) -> np.ndarray:
-        return _over(boxes - border, size) & ~same_face(boxes - border, inside)
+    def wanted(boxes: np.ndarray) -> np.ndarray:
+        return (_over(boxes - border, size) | anywhere) & ~same_face(boxes - border, inside)
 
     framed = ImageOps.expand(picture, border, fill=GREY)
-    seen = cascade.find(framed, max(SMALLEST, LARGE * min(picture.size)), cut_off)
+    seen = cascade.find(framed, max(SMALLEST, LARGE * min(picture.size)), wanted)
     boxes = seen.boxes - border
     whole = ~_touching(boxes, size)
     seen = replace(seen, boxes=boxes, landmarks=seen.landmarks - border, whole=whole)

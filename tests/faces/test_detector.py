@@ -326,6 +326,14 @@ def lfw(folder: Path, step: int, start: int = 0) -> list[Image.Image]:
         return [Image.open(io.BytesIO(archive.read(name))).convert("RGB") for name in names]
 
 
+def test_a_face_that_lies_badly_among_the_pixels(detector: FaceDetector, faces_data: Path) -> None:
+    """The first look scores it under what is accepted; with a border round the photo it does not."""
+    with zipfile.ZipFile(faces_data / "lfw.zip") as archive:
+        blob = archive.read("Marilyn_Monroe/Marilyn_Monroe_0001.jpg")
+    assert not (Cascade().find(load(blob).at(1.0), SMALLEST).scores >= 0.9).any()
+    assert len(detector.detect([load(blob)])[0]) == 1
+
+
 def test_real_photos_turned_four_ways(detector: FaceDetector, faces_data: Path) -> None:
     wrong = []
     for i, picture in enumerate(lfw(faces_data, 1000, start=3)):
