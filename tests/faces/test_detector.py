@@ -327,7 +327,7 @@ def lfw(folder: Path, step: int, start: int = 0) -> list[Image.Image]:
 
 
 def test_a_face_that_lies_badly_among_the_pixels(detector: FaceDetector, faces_data: Path) -> None:
-    """The first look scores it under what is accepted; with a border round the photo it does not."""
+    """The first look scores it too low to be taken for a face; one with a border does not."""
     with zipfile.ZipFile(faces_data / "lfw.zip") as archive:
         blob = archive.read("Marilyn_Monroe/Marilyn_Monroe_0001.jpg")
     assert not (Cascade().find(load(blob).at(1.0), SMALLEST).scores >= 0.9).any()
