@@ -92,7 +92,8 @@ def test_the_winner_is_explained_until_there_is_another(page: Page, photos: Path
     )
     answer.get_by_text("Why?").click()
     expect(answer.locator(".why figcaption")).to_have_text(["portrait.jpg", "mirrored.png"])
-    assert page.evaluate("[window.faint, window.waited]") == [1, True]
+    faint, waited = page.evaluate("[window.faint, window.waited]")
+    assert faint > 0.95 and waited, "no more than a transition that had just begun"
     answer.get_by_text("Why?").click()
     expect(answer.locator(".why")).to_be_hidden()
     add(page, photos / "close.webp")
