@@ -33,7 +33,7 @@ class Line:
         """Everything that goes over it breaks off, and nothing new gets through."""
         self.broken.set()
         for end in list(self._open):
-            self._close(end)
+            self._end(end)
 
     def mend(self) -> None:
         """New connections get through again."""
@@ -42,7 +42,7 @@ class Line:
     def close(self) -> None:
         """For good."""
         self.cut()
-        self._entry.close()
+        self._end(self._entry)
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError):
@@ -65,11 +65,14 @@ class Line:
                 if up and self.break_after and self.break_after in chunk:
                     self.break_after = b""
                     threading.Timer(0.1, self.cut).start()
-        self._close(source)
-        self._close(target)
+        self._end(source)
+        self._end(target)
 
-    def _close(self, end: socket.socket) -> None:
+    def _end(self, end: socket.socket) -> None:
+        """Ends it, and leaves its closing to the last thread that has it.
+
+        The number of a closed socket may be another's while a thread still waits for the first.
+        """
         self._open.discard(end)
         with contextlib.suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
-        end.close()
