@@ -52,6 +52,7 @@ def english(page: Page) -> set[str]:
         for sentence in sentences_
         if own.get(sentence) != sentence and re.search("[a-z]{2}", sentence)
     ]
+    expect(page.locator(".tabitem:visible .pending")).to_have_count(0)  # Gradio's word on its queue
     said = page.evaluate(SAID)
     assert len(said) > 50
     return {text for text in said if any(pattern.fullmatch(text) for pattern in patterns)}
