@@ -55,6 +55,7 @@ class Line:
                 self._open |= {here, there}
                 for ends in ((here, there, True), (there, here, False)):
                     threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+                del here, there, ends  # so that they close with the last of these threads
 
     def _pass_on(self, source: socket.socket, target: socket.socket, up: bool) -> None:
         with contextlib.suppress(OSError):
