@@ -2,8 +2,9 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from siamese.evaluation import metrics
 from siamese.evaluation.metrics import Scores
 
 FOLDER, PEOPLE, WARNED = "plots", "plots/people", "plots/warned"
-TRAINING, YAW = "plots/training.png", "plots/yaw.png"
+TRAINING, YAW, DISCARD = (f"plots/{name}.png" for name in ("training", "yaw", "discard"))
 LIKELIHOOD = ("tippett", "cross_entropy")
 ANSWERED = ("reliability", *LIKELIHOOD)
 BLUE, ORANGE, GREY = "#2166ac", "#d6604d", "#777777"
@@ -48,12 +49,19 @@ def files(folder: Path) -> list[str]:
     names = [f"{FOLDER}/{name}.png" for name in DRAWN]
     folders = (PEOPLE, WARNED, *(f"{FOLDER}/{name}" for name in NAMED))
     names += [f"{inside}/{name}.png" for inside in folders for name in ANSWERED]
-    return [name for name in (*names, YAW, TRAINING) if (folder / name).exists()]
+    return [name for name in (*names, YAW, DISCARD, TRAINING) if (folder / name).exists()]
 
 
 def draw_yaw(folder: Path, reports: dict[str, Any]) -> None:
     """How often pairs of a frontal and a turned head are told right, by the yaw in degrees."""
     _save(folder / YAW, partial(_yaw, reports))
+
+
+def draw_discard(
+    folder: Path, shares: Sequence[float], curves: Mapping[str, Sequence[float]]
+) -> None:
+    """What is missed once the worst pairs are set aside, by what tells which these are."""
+    _save(folder / DISCARD, partial(_discard, shares, curves))
 
 
 def draw_training(folder: Path, log: Path) -> None:
@@ -83,6 +91,14 @@ def _yaw(reports: dict[str, Any], axes: Axes) -> None:
         axes.plot(yaws, values, "o-", color=colour, label=label)
     axes.set(xlabel="yaw of the second picture, degrees", ylabel="rate", ylim=(0, 1.005))
     axes.set(xticks=yaws, title="Frontal against turned, validation people")
+    axes.legend()
+
+
+def _discard(shares: Sequence[float], curves: Mapping[str, Sequence[float]], axes: Axes) -> None:
+    for (label, rates), style in zip(curves.items(), cycle(("o-", "s-", "^-", "--")), strict=False):
+        axes.plot(shares, rates, style, markersize=4, label=label)
+    axes.set(xlabel="share of pairs set aside, the worst first", ylabel="false non-match rate")
+    axes.set(ylim=(0, None), title="Error versus discard, validation people")
     axes.legend()
 
 

@@ -495,7 +495,7 @@ def test_quality_and_explanations_run_from_files(
 ) -> None:
     monkeypatch.setattr(worse_photos, "SPOILED", 12)
     monkeypatch.setattr(explanations, "EXPLAINED", 1)
-    names = ["worse_photos", "unusual_photos", "warnings", "explanations"]
+    names = ["worse_photos", "unusual_photos", "warnings", "discard", "explanations"]
     found = evaluate.evaluate(place.calibrated, place.data, tmp_path, names, place.cache)[
         "protocols"
     ]
@@ -503,8 +503,12 @@ def test_quality_and_explanations_run_from_files(
     assert found["unusual_photos"]["photos"] >= found["unusual_photos"]["without_face"] > 0
     assert found["warnings"]["none"]["photos"] == found["warnings"]["photos"] > 40
     assert found["explanations"]["pairs"] == 4  # of each kind one in each of two folds
+    curves = found["discard"]["curves"]
+    assert {rates[0] for rates in curves.values()} == {found["discard"]["fnmr"]["value"]}
+    assert (tmp_path / "plots" / "discard.png").exists()
     details = (tmp_path / "metrics.html").read_text()
-    for name in (*found["worse_photos"]["degradations"], *found["unusual_photos"]["measures"]):
+    spoiled = (*found["worse_photos"]["degradations"], *found["unusual_photos"]["measures"])
+    for name in (*spoiled, *curves):
         assert f"<td>{name}</td>" in details
     assert "<h2>Warnings</h2>" in details and "<h2>Explanations</h2>" in details
     assert "<td>low_score</td>\n<td>0</td>" in details
