@@ -20,11 +20,12 @@ from pydantic.dataclasses import dataclass as value
 
 from siamese.answers import Answer, Origin, Unusable
 from siamese.calibration import DecisionRule
+from siamese.enrolment import Progress
 from siamese.errors import InputError
 from siamese.photos import load, photos_below, readable
 from siamese.support import apart
 from siamese.values import STRICT
-from siamese.verifier import Progress, Verifier
+from siamese.verifier import Verifier
 
 FALSE_JOINS = 0.005  # expected among all joins, at most, where nothing else is asked for
 SIDE = 144  # px of a small picture

@@ -5,12 +5,10 @@ It keeps nothing between calls, so one instance serves any number of threads.
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,6 @@ import torch
 from siamese import pretrained
 from siamese.answers import (
     SAME_PHOTO,
-    Doubtful,
     Explanation,
     Grid,
     Identified,
@@ -43,23 +40,17 @@ from siamese.calibration import (
     shares_of,
 )
 from siamese.checkpoint import Checkpoint
+from siamese.enrolment import BATCH, Embedded, Enrolled, Enrolment, Progress
 from siamese.errors import ImageError, InputError, NoFaceError, SiameseError
 from siamese.explain import CELLS, influence
 from siamese.faces import Detector, detector_for
 from siamese.faces.detector import Face
-from siamese.faces.quality import QualityWarning, warnings_for
-from siamese.identities import groups, photos_of
+from siamese.faces.quality import warnings_for
 from siamese.network import Head, ready
 from siamese.photos import Load, Photo, Source, file_name, load
-from siamese.support import Gallery, Listed, Support, apart, listed, read_support, sha256_of
+from siamese.support import Gallery, Listed, Support, listed
 
-Progress = Callable[[int, int], None]  # photos done, photos in all
-
-BATCH = 32  # photos in memory at a time
-MOST_PROPOSED = 200  # photos of a gallery that are compared each with each
 TIE = 1e-9  # of a logit, which counts only where weights are equal
-TOLD = 1e6  # the logit of two photos that somebody says are one person's
-_Embedded = tuple[np.ndarray, tuple[QualityWarning, ...]]
 
 if hasattr(os, "register_at_fork"):
     # A process that is forked has none of torch's threads, and would wait for them for ever.
@@ -90,15 +81,6 @@ class _Compared:
     def logit(self) -> float:
         """That of the most alike pair."""
         return float(self.logits.max())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Enrolled:
-    """The people to choose from, and what is to be said of their photos."""
-
-    gallery: Gallery
-    unusable: tuple[Unusable, ...] = ()
-    doubtful: tuple[Doubtful, ...] = ()
 
 
 class Verifier:
@@ -380,147 +362,24 @@ class Verifier:
 
         Raises InputError where not one photo could be used.
         """
-        found = self._enrol(support, progress, before, processes)
+        found = self._enrolment.enrol(support, progress, before, processes)
         return self.grouped(found.gallery) if group else found.gallery, found.unusable
 
     def names(self, photos: Sequence[Listed], embeddings: np.ndarray) -> list[str]:
-        """Who each photo shows: whom its name says, unless the network says they are several.
-
-        `embeddings` (N, D) are those of the photos. Only names that nobody told are put right.
-        """
-        names = [photo.identity for photo in photos]
-        for identity, rows in photos_of(names).items():
-            told = np.array([not photos[row].alone for row in rows])
-            if told.all():
-                continue
-            if len(rows) == 1:
-                names[rows[0]] = photos[rows[0]].alone
-                continue
-            if len(rows) > MOST_PROPOSED:  # files that a camera numbered
-                parts = [np.array([row]) for row in range(len(rows))]
-            else:
-                logits = self._matrix(embeddings[rows])
-                logits[np.ix_(told, told)] = TOLD
-                # As careful as a search through all these pairs: names of cameras tell nobody.
-                pairs = len(rows) * (len(rows) - 1) // 2
-                limit = self.rule.limits(self.rule.default, pairs)[1]
-                parts = [np.array(part) for part in groups(logits, limit)]
-            if len(parts) == 1:
-                continue
-            taken = set(names) - ({identity} if not told.any() else set())
-            for part in parts:
-                if not told[part].any():
-                    taken.add(name := apart(photos[rows[part[0]]].alone, taken))
-                    for row in rows[part]:
-                        names[row] = name
-        return names
+        """Who each photo shows, by its name and its embedding (N, D); see `Enrolment.names`."""
+        return self._enrolment.names(photos, embeddings)
 
     def proposals(self, gallery: Gallery) -> Proposals:
-        """Which people of a gallery seem to be one, and which to be several.
-
-        People are one where their photos are so alike on average that two photos would be called
-        the same at the default operating point, and several where they are less alike than at a
-        likelihood ratio of 1. Nothing for more than `MOST_PROPOSED` photos.
-        """
-        names, counts = list(gallery.photos), gallery.means()[1]
-        if counts.sum() > MOST_PROPOSED:
-            return Proposals()
-        logits = self._matrix(np.concatenate([*gallery.photos.values()]))
-        ends = np.cumsum(counts).tolist()
-        people = [[*range(end - count, end)] for end, count in zip(ends, counts, strict=True)]
-        owner = np.repeat(np.arange(len(names)), counts)
-        inside = [groups(logits[np.ix_(rows, rows)], 0.0) for rows in people]
-        one = [rows for rows, parts in zip(people, inside, strict=True) if len(parts) == 1]
-        joined = groups(logits, self.rule.limits(self.rule.default)[1], one) if one else []
-        whose = [[names[k] for k in dict.fromkeys(owner[rows].tolist())] for rows in joined]
-        return Proposals(
-            tuple(tuple(people) for people in whose if len(people) > 1),
-            {
-                name: tuple(map(tuple, parts))
-                for name, parts in zip(names, inside, strict=True)
-                if len(parts) > 1
-            },
-        )
+        """Who of a gallery seem to be one, and who several; see `Enrolment.proposals`."""
+        return self._enrolment.proposals(gallery)
 
     def grouped(self, gallery: Gallery) -> Gallery:
-        """The gallery as it is proposed: people are parted, then who seem to be one are joined.
+        """The gallery as it is proposed; see `Enrolment.grouped`."""
+        return self._enrolment.grouped(gallery)
 
-        Raises InputError where there are too many photos to compare each with each.
-        """
-        if gallery.means()[1].sum() > MOST_PROPOSED:
-            raise InputError(
-                f"Grouping compares each photo with each other, {MOST_PROPOSED} at most; leave it"
-                " out, or give fewer photos."
-            )
-        for _ in range(2):
-            proposed = self.proposals(gallery)
-            for name, photos in proposed.part.items():
-                gallery = gallery.part(name, photos)
-            for people in proposed.merge:
-                gallery = gallery.merge(people)
-        return gallery
-
-    def _matrix(self, vectors: np.ndarray) -> np.ndarray:
-        """Calibrated logits (N, N) of every embedding (N, D) against every other."""
-        return self.rule.pair_logit(self._head.of_all(vectors).astype(np.float64))
-
-    def _enrol(
-        self,
-        support: Support,
-        progress: Progress | None,
-        before: Gallery | None = None,
-        processes: int = 1,
-    ) -> "_Enrolled":
-        """Embed a support set and name its people."""
-        photos = read_support(support)
-        hashes = [sha256_of(photo.photo) for photo in photos]
-        same = before is not None and before.sha256 == self.origin.sha256
-        known = before.known_photos() if before is not None and same else {}
-        rows_of = {sha: row for (_, sha), row in known.items()}
-        found: list[_Embedded | Unusable | None] = [
-            (rows_of[sha], ()) if sha in rows_of else None for sha in hashes
-        ]
-        fresh = [row for row, embedded in enumerate(found) if embedded is None]
-        batches = [fresh[start : start + BATCH] for start in range(0, len(fresh), BATCH)]
-        done = len(photos) - len(fresh)
-        with _embedders(self, processes) as embed:
-            for rows, made in zip(
-                batches, embed([photos[row] for row in rows] for rows in batches), strict=True
-            ):
-                for row, embedded in zip(rows, made, strict=True):
-                    found[row] = embedded
-                done += len(rows)
-                if progress:
-                    progress(done, len(photos))
-        return self._enrolled_from(photos, hashes, found)
-
-    def _enrolled_from(
-        self,
-        photos: Sequence[Listed],
-        hashes: Sequence[str],
-        found: Sequence["_Embedded | Unusable | None"],
-    ) -> "_Enrolled":
-        """The usable photos by person, what is to be said of them, and the others."""
-        unusable = tuple(photo for photo in found if isinstance(photo, Unusable))
-        used = [(row, photo) for row, photo in enumerate(found) if isinstance(photo, tuple)]
-        if not used:
-            reasons = " ".join(dict.fromkeys(photo.reason for photo in unusable))
-            raise InputError(f"No photo of the support set could be used. {reasons}".strip())
-        vectors = np.stack([embedding for _, (embedding, _) in used])
-        shown = [photos[row] for row, _ in used]
-        names = self.names(shown, vectors)
-        people = photos_of(names)
-        gallery = Gallery(
-            {name: vectors[own] for name, own in people.items()},
-            self.origin.sha256,
-            {name: tuple(hashes[used[k][0]] for k in own) for name, own in people.items()},
-        )
-        doubtful = tuple(
-            Doubtful(name, file_name(photo.photo) or name, warnings)
-            for name, photo, (_, (_, warnings)) in zip(names, shown, used, strict=True)
-            if warnings
-        )
-        return _Enrolled(gallery, unusable, doubtful)
+    @property
+    def _enrolment(self) -> Enrolment:
+        return Enrolment(self._embed_batch, self._head, self.rule, self.origin.sha256)
 
     def embed(self, photos: Sequence[Source | Sighting]) -> np.ndarray:
         """Embeddings of the default face of each photo: float32 (N, D).
@@ -661,9 +520,9 @@ class Verifier:
         crop = np.array(face.crop)  # a copy: torch takes no memory that is for reading only
         return influence(crop, lambda crops: self.logits(self._embed_crops(crops), other))
 
-    def _embed_batch(self, batch: Sequence[Listed]) -> list["_Embedded | Unusable"]:
+    def _embed_batch(self, batch: Sequence[Listed]) -> list[Embedded | Unusable]:
         """The embedding of each support photo and its warnings, or why there is none."""
-        found: dict[int, _Embedded | Unusable] = {}
+        found: dict[int, Embedded | Unusable] = {}
         chosen: dict[int, PhotoFaces] = {}
         for row, photo in enumerate(batch):
             name = file_name(photo.photo) or photo.identity
@@ -677,9 +536,9 @@ class Verifier:
                 found[row] = vector, seen.warnings
         return [found[row] for row in range(len(batch))]
 
-    def _enrolled(self, support: Support | Gallery, progress: Progress | None) -> "_Enrolled":
+    def _enrolled(self, support: Support | Gallery, progress: Progress | None) -> Enrolled:
         if not isinstance(support, Gallery):
-            return self._enrol(support, progress)
+            return self._enrolment.enrol(support, progress)
         if support.sha256 != self.origin.sha256:
             raise InputError("This gallery was made by another checkpoint; embed its photos again.")
         if not len(support):
@@ -688,7 +547,7 @@ class Verifier:
             raise InputError(
                 "The embeddings of this gallery are of another length; embed its photos again."
             )
-        return _Enrolled(support)
+        return Enrolled(support)
 
     def _rank(
         self,
@@ -761,35 +620,6 @@ class Verifier:
 
     def _load(self, role: str, source: Source | Sighting) -> Photo | Sighting:
         return source if isinstance(source, Sighting) else self.load(source, role=role)
-
-
-Batch = Sequence[Listed]
-Embedded = list[_Embedded | Unusable]
-
-
-@contextmanager
-def _embedders(
-    verifier: Verifier, processes: int
-) -> Iterator[Callable[[Iterable[Batch]], Iterator[Embedded]]]:
-    """A function that embeds batches of support photos in turn, in so many processes."""
-    if processes == 1:
-        yield partial(map, verifier._embed_batch)
-        return
-    spawn = get_context("spawn")  # a fork would share the locks of torch's threads
-    with ProcessPoolExecutor(processes, spawn, _start, (verifier,)) as pool:
-        yield partial(pool.map, _embed_there)
-
-
-_own: list[Verifier] = []  # that of a process of a pool
-
-
-def _start(verifier: Verifier) -> None:
-    torch.set_num_threads(1)
-    _own.append(verifier)
-
-
-def _embed_there(batch: Batch) -> Embedded:
-    return _own[0]._embed_batch(batch)
 
 
 def _same_photo(first: Sighting, second: Sighting) -> bool:
