@@ -209,6 +209,7 @@ class Ranking(Sequence[Candidate]):
 
     `names` (K) are everybody's, `order` (K,) int64 are their places in them; of each in that order
     the `shares`, `logits`, `log10` of the bounded likelihood ratios, and `counts` of photos (K,).
+    `decide` takes a place in the names and a logit.
     """
 
     names: Sequence[str]
@@ -217,7 +218,7 @@ class Ranking(Sequence[Candidate]):
     logits: np.ndarray
     log10: np.ndarray
     counts: np.ndarray
-    decide: Callable[[float], Decision]
+    decide: Callable[[int, float], Decision]
 
     def __len__(self) -> int:
         return len(self.order)
@@ -232,14 +233,15 @@ class Ranking(Sequence[Candidate]):
         if isinstance(place, slice):
             return [self[number] for number in range(len(self))[place]]
         logit, log10 = float(self.logits[place]), float(self.log10[place])
+        person = int(self.order[place])
         return Candidate(
-            identity=self.names[self.order[place]],
+            identity=self.names[person],
             probability=float(self.shares[place]),
             logit=logit,
             log10_likelihood_ratio=log10,
             support=Strength.of(log10),
             num_photos=int(self.counts[place]),
-            decision=self.decide(logit),
+            decision=self.decide(person, logit),
         )
 
     def __eq__(self, other: object) -> bool:
@@ -320,7 +322,8 @@ class Pick(Answer):
     """Who different people are taken to be."""
     warned: bool
     """Whether the query bears a warning that it tells little of who it shows, and likelihood
-    ratios, thresholds and rates are those of such photos."""
+    ratios, thresholds and rates are those of such photos. So are, where it does not, those of
+    people of whom every photo bears such a warning (see `doubtful`)."""
     false_matches_among: dict[str, Similar]
     """How often two different people of each other population are called the same at this setting,
     where that was counted."""

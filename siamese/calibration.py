@@ -9,10 +9,10 @@ checkpoint.
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import (
@@ -494,10 +494,9 @@ class DecisionRule(Value):
         that is named: the most probable answer of all, if a comparison with this one alone would
         be called the same at the operating point.
         """
-        shares, none = pick_probabilities(self.bounded(logits), none_prior)
-        best = int(np.argmax(logits))  # several may lie beyond the bound
-        same = self.decide(float(logits[best]), point) is Decision.SAME
-        return shares, none, best if same and shares[best] > none else None
+        return _picked(
+            logits, self.bounded(logits), none_prior, lambda best, logit: self.decide(logit, point)
+        )
 
     def false_matches_among(self, point: OperatingPoint) -> dict[str, Similar]:
         """How often two people of each other population are called the same at a point of this."""
@@ -523,6 +522,60 @@ class DecisionRule(Value):
         table = np.asarray(self.support_scales, dtype=np.float64)
         place = np.minimum(num_photos, len(table)) - 1
         return table[:, 0][place] * logit + table[:, 1][place]
+
+
+class Rules(NamedTuple):
+    """How a query is judged against each of K people of a gallery.
+
+    By the rule for photos that are `warned` of where the query tells `little`, or all photos of
+    that person do, else by the `ordinary` one; at the operating point of that name in either.
+    """
+
+    ordinary: DecisionRule
+    warned: DecisionRule
+    little: np.ndarray  # bool (K,)
+    operating_point: str | None
+
+    def of(self, place: int) -> DecisionRule:
+        """The rule for one of them."""
+        return self.warned if self.little[place] else self.ordinary
+
+    def identity_logit(self, logit: np.ndarray, num_photos: np.ndarray) -> np.ndarray:
+        """As `DecisionRule.identity_logit`, of all of them."""
+        return self._each(lambda rule: rule.identity_logit(logit, num_photos))
+
+    def bounded(self, logit: np.ndarray) -> np.ndarray:
+        """As `DecisionRule.bounded`, of all of them."""
+        return self._each(lambda rule: rule.bounded(logit))
+
+    def decide(self, place: int, logit: float) -> Decision:
+        """What is said of the query and one of them, whose calibrated logit that is."""
+        rule = self.of(place)
+        return rule.decide(logit, rule.point(self.operating_point))
+
+    def pick(
+        self, logits: np.ndarray, none_prior: float = 0.5
+    ) -> tuple[np.ndarray, float, int | None]:
+        """As `DecisionRule.pick`."""
+        return _picked(logits, self.bounded(logits), none_prior, self.decide)
+
+    def _each(self, of: Callable[[DecisionRule], np.ndarray]) -> np.ndarray:
+        if not self.little.any():
+            return of(self.ordinary)
+        return np.where(self.little, of(self.warned), of(self.ordinary))
+
+
+def _picked(
+    logits: np.ndarray,
+    bounded: np.ndarray,
+    none_prior: float,
+    decide: Callable[[int, float], Decision],
+) -> tuple[np.ndarray, float, int | None]:
+    """See `DecisionRule.pick`; `decide` tells of the one at a place, with that logit."""
+    shares, none = pick_probabilities(bounded, none_prior)
+    best = int(np.argmax(logits))  # several may lie beyond the bound
+    same = decide(best, float(logits[best])) is Decision.SAME
+    return shares, none, best if same and shares[best] > none else None
 
 
 def probability(logit: float, prior: float = 0.5) -> float:

@@ -20,7 +20,7 @@ from siamese.faces.quality import QualityWarning
 from siamese.identities import groups, photos_of
 from siamese.network import Head
 from siamese.photos import file_name
-from siamese.support import Gallery, Listed, Support, apart, read_support, sha256_of
+from siamese.support import Gallery, Listed, OnePerson, Support, apart, read_support, sha256_of
 
 BATCH = 32  # photos in memory at a time
 MOST_PROPOSED = 200  # photos of a gallery that are compared each with each
@@ -28,7 +28,20 @@ TOLD = 1e6  # the logit of two photos that somebody says are one person's
 
 Progress = Callable[[int, int], None]  # photos done, photos in all
 Batch = Sequence[Listed]
-Embedded = tuple[np.ndarray, tuple[QualityWarning, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """The embedding (D,) of a photo's face, its warnings, and whether it tells little.
+
+    Of a photo that is not read again, there are no warnings.
+    """
+
+    vector: np.ndarray
+    warnings: tuple[QualityWarning, ...]
+    tells_little: bool
+
+
 Embed = Callable[[Batch], list[Embedded | Unusable]]  # of each photo, or why there is nothing
 
 
@@ -71,10 +84,8 @@ class Enrolment:
         hashes = [sha256_of(photo.photo) for photo in photos]
         same = before is not None and before.sha256 == self.sha256
         known = before.known_photos() if before is not None and same else {}
-        rows_of = {sha: row for (_, sha), row in known.items()}
-        found: list[Embedded | Unusable | None] = [
-            (rows_of[sha], ()) if sha in rows_of else None for sha in hashes
-        ]
+        seen = {sha: Embedded(row, (), little) for (_, sha), (row, little) in known.items()}
+        found: list[Embedded | Unusable | None] = [seen.get(sha) for sha in hashes]
         fresh = [row for row, embedded in enumerate(found) if embedded is None]
         batches = [fresh[start : start + BATCH] for start in range(0, len(fresh), BATCH)]
         done = len(photos) - len(fresh)
@@ -174,25 +185,23 @@ class Enrolment:
     ) -> Enrolled:
         """The usable photos by person, what is to be said of them, and the others."""
         unusable = tuple(photo for photo in found if isinstance(photo, Unusable))
-        used = [(row, photo) for row, photo in enumerate(found) if isinstance(photo, tuple)]
+        used = [(row, photo) for row, photo in enumerate(found) if isinstance(photo, Embedded)]
         if not used:
             reasons = " ".join(dict.fromkeys(photo.reason for photo in unusable))
             raise InputError(f"No photo of the support set could be used. {reasons}".strip())
-        vectors = np.stack([embedding for _, (embedding, _) in used])
+        vectors = np.stack([photo.vector for _, photo in used])
         shown = [photos[row] for row, _ in used]
         names = self.names(shown, vectors)
-        people = photos_of(names)
-        gallery = Gallery(
-            {name: vectors[own] for name, own in people.items()},
-            self.sha256,
-            {name: tuple(hashes[used[k][0]] for k in own) for name, own in people.items()},
+        everything = OnePerson.of(
+            vectors, [hashes[row] for row, _ in used], [photo.tells_little for _, photo in used]
         )
+        people = {name: everything.some(own.tolist()) for name, own in photos_of(names).items()}
         doubtful = tuple(
-            Doubtful(name, file_name(photo.photo) or name, warnings)
-            for name, photo, (_, (_, warnings)) in zip(names, shown, used, strict=True)
-            if warnings
+            Doubtful(name, file_name(one.photo) or name, photo.warnings)
+            for name, one, (_, photo) in zip(names, shown, used, strict=True)
+            if photo.warnings
         )
-        return Enrolled(gallery, unusable, doubtful)
+        return Enrolled(Gallery.of(people, self.sha256), unusable, doubtful)
 
     def _matrix(self, vectors: np.ndarray) -> np.ndarray:
         """Calibrated logits (N, N) of every embedding (N, D) against every other."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from PIL import Image
@@ -20,6 +20,7 @@ from siamese.errors import InputError
 from siamese.identities import base_name
 from siamese.photos import Source, file_name, photos_below, readable
 
+T = TypeVar("T")
 LARGEST = 1e6  # number in an embedding; those of unit length are far below
 Support = Mapping[str, Source | Sequence[Source]] | Sequence[Source] | str | Path
 
@@ -138,18 +139,58 @@ def _support_folder(folder: Path) -> list[Listed]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class OnePerson:
+    """What a gallery holds of one person: embeddings (N, D), and of each photo what is known.
+
+    `hashes` are the SHA-256 of the photos' files, "" where it is not known; `warned` says which
+    photos tell little of whom they show.
+    """
+
+    embeddings: np.ndarray
+    hashes: tuple[str, ...]
+    warned: tuple[bool, ...]
+
+    @classmethod
+    def of(
+        cls, embeddings: np.ndarray, hashes: Sequence[str] = (), warned: Sequence[bool] = ()
+    ) -> "OnePerson":
+        """With nothing known of a photo where nothing is said."""
+        count = len(embeddings)
+        return cls(embeddings, tuple(hashes) or ("",) * count, tuple(warned) or (False,) * count)
+
+    @classmethod
+    def joined(cls, parts: Sequence["OnePerson"]) -> "OnePerson":
+        """All photos of these, in their order."""
+        return cls(
+            np.concatenate([part.embeddings for part in parts]),
+            tuple(sha for part in parts for sha in part.hashes),
+            tuple(flag for part in parts for flag in part.warned),
+        )
+
+    def some(self, rows: Sequence[int]) -> "OnePerson":
+        """The photos of these row numbers."""
+        return OnePerson(
+            self.embeddings[[*rows]],
+            tuple(self.hashes[row] for row in rows),
+            tuple(self.warned[row] for row in rows),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Gallery:
     """Identities with the embeddings of their photos; immutable, so it can be shared by threads.
 
     `photos` maps an identity to float32 (num_photos, D). `sha256` names the weights that made the
     embeddings; those of other weights cannot be compared with them. `hashes` are the SHA-256 of
-    the photos, in their order, of those whose files were known. Raises InputError where an
-    array is not of that kind, of another D than the others, or not finite.
+    the photos, in their order, of those whose files were known; `warned` says in the same order
+    which of them tell little of whom they show, for those of whom any does. Raises InputError where
+    an array is not of that kind, of another D than the others, or not finite.
     """
 
     photos: Mapping[str, np.ndarray]
     sha256: str
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    warned: Mapping[str, tuple[bool, ...]] = field(default_factory=dict)
     # What `means` returned, so that the second search of the same people does without.
     _summary: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list, init=False)
     _isolation: list[np.ndarray] = field(default_factory=list, init=False)
@@ -169,6 +210,16 @@ class Gallery:
             if not len(rows) or not (np.abs(rows) < LARGEST).all():
                 raise InputError(f"The embeddings of {name!r} are none, or no sensible numbers.")
 
+    @classmethod
+    def of(cls, people: Mapping[str, OnePerson], sha256: str) -> "Gallery":
+        """A gallery of these people."""
+        return cls(
+            {name: person.embeddings for name, person in people.items()},
+            sha256,
+            {name: person.hashes for name, person in people.items()},
+            {name: person.warned for name, person in people.items() if any(person.warned)},
+        )
+
     def __len__(self) -> int:
         return len(self.photos)
 
@@ -177,49 +228,58 @@ class Gallery:
         """The numbers of an embedding, D; 0 in an empty gallery."""
         return next((rows.shape[1] for rows in self.photos.values() if rows.ndim == 2), 0)
 
+    def person(self, identity: str) -> OnePerson:
+        """What it holds of somebody; InputError if it is nothing."""
+        if identity not in self.photos:
+            raise InputError(f"'{identity}' is not in the gallery.")
+        return OnePerson.of(
+            self.photos[identity], self.hashes.get(identity, ()), self.warned.get(identity, ())
+        )
+
+    def people(self) -> dict[str, OnePerson]:
+        """What it holds of everybody."""
+        return {name: self.person(name) for name in self.photos}
+
     def add(
-        self, identity: str, embeddings: np.ndarray, photo_hashes: tuple[str, ...] = ()
+        self,
+        identity: str,
+        embeddings: np.ndarray,
+        hashes: Sequence[str] = (),
+        warned: Sequence[bool] = (),
     ) -> "Gallery":
         """A gallery with these photos (N, D) added to that identity, which may be new."""
-        rows = np.atleast_2d(np.asarray(embeddings, dtype=np.float32))
-        known = self.photos.get(identity)
-        if known is not None and known.shape[1:] != rows.shape[1:]:
-            raise InputError(f"The embeddings have {rows.shape[1]} numbers, not {self.size}.")
-        joined = rows if known is None else np.concatenate([known, rows])
-        hashes = self.hashes_of(identity) if identity in self.photos else ()
-        hashes += photo_hashes or ("",) * len(rows)
-        photos = {**self.photos, identity: joined}
-        return Gallery(photos, self.sha256, {**self.hashes, identity: hashes})
+        new = OnePerson.of(np.atleast_2d(np.asarray(embeddings, np.float32)), hashes, warned)
+        people = self.people()
+        known = people.get(identity)
+        if known is not None and known.embeddings.shape[1:] != new.embeddings.shape[1:]:
+            numbers = new.embeddings.shape[1]
+            raise InputError(f"The embeddings have {numbers} numbers, not {self.size}.")
+        people[identity] = new if known is None else OnePerson.joined([known, new])
+        return Gallery.of(people, self.sha256)
 
     def remove(self, identity: str) -> "Gallery":
         """A gallery without that identity; InputError if it is not in there."""
-        if identity not in self.photos:
-            raise InputError(f"'{identity}' is not in the gallery.")
-        left = {name: rows for name, rows in self.photos.items() if name != identity}
-        hashes = {name: known for name, known in self.hashes.items() if name != identity}
-        return Gallery(left, self.sha256, hashes)
+        self.person(identity)
+        left = {name: known for name, known in self.people().items() if name != identity}
+        return Gallery.of(left, self.sha256)
 
     def merge(self, people: Sequence[str]) -> "Gallery":
         """A gallery in which these people are one, of the first one's name."""
-        first, *others = people
-        rows = np.concatenate([self.photos[name] for name in people])
-        hashes = tuple(sha for name in people for sha in self.hashes_of(name))
-        left = self
-        for name in others:
-            left = left.remove(name)
-        return Gallery({**left.photos, first: rows}, self.sha256, {**left.hashes, first: hashes})
+        known = self.people()
+        one = OnePerson.joined([known.pop(name) for name in people])
+        order = [name for name in self.photos if name in known or name == people[0]]
+        return Gallery.of({name: known.get(name, one) for name in order}, self.sha256)
 
     def part(self, identity: str, photos: Sequence[Sequence[int]]) -> "Gallery":
         """A gallery in which the photos of one are of several people: row numbers of each.
 
         The first of them keeps the name, the others get a number.
         """
-        found, hashes = dict(self.photos), dict(self.hashes)
-        rows, known = found[identity], self.hashes_of(identity)
+        found = self.people()
+        whole = found[identity]
         for number, own in enumerate(photos):
-            name = identity if not number else apart(identity, found)
-            found[name], hashes[name] = rows[[*own]], tuple(known[row] for row in own)
-        return Gallery(found, self.sha256, hashes)
+            found[apart(identity, found) if number else identity] = whole.some(own)
+        return Gallery.of(found, self.sha256)
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean embeddings (K, D) float32 and numbers of photos (K,) int64, in order of names."""
@@ -232,6 +292,13 @@ class Gallery:
             self._summary.append((rows, counts))
         return self._summary[0]
 
+    def telling_little(self) -> np.ndarray:
+        """Of which people every photo tells little: bool (K,), in order of names."""
+        little = {name for name, warned in self.warned.items() if all(warned)}
+        if not little:
+            return np.zeros(len(self), bool)
+        return np.array([name in little for name in self.photos], bool)
+
     def isolation(self, measure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """The isolation (K,) of each mean embedding, by `network.Head.isolation`; measured once."""
         if not self._isolation:
@@ -239,16 +306,19 @@ class Gallery:
         return self._isolation[0]
 
     def save(self, path: str | Path) -> None:
-        """Write one safetensors file; it holds embeddings, names and hashes of photos, no photos.
+        """Write one safetensors file: embeddings, names, and what is known of photos; no photos.
 
         An older file is replaced whole: a kill never leaves half a gallery.
         Raises InputError where the file cannot be written, or a name is no valid text.
         """
         counts = [len(rows) for rows in self.photos.values()]
-        hashes = [sha for name in self.photos for sha in self.hashes_of(name)]
+        hashes = [sha for person in self.people().values() for sha in person.hashes]
         tensors = {"embeddings": self._rows(), "counts": np.array(counts, np.int64)}
         said = {"sha256": self.sha256, "embeddings": json.dumps(hashes)}
         said["counts"] = json.dumps(list(self.photos), ensure_ascii=False)
+        if self.warned:
+            warned = [flag for person in self.people().values() for flag in person.warned]
+            tensors["warned"], said["warned"] = np.array(warned), "which photos tell little"
         if self._isolation:
             tensors["isolation"], said["isolation"] = self._isolation[0], "of the mean embeddings"
         try:
@@ -256,16 +326,14 @@ class Gallery:
         except (OSError, SafetensorError, UnicodeEncodeError) as error:
             raise InputError(f"{path} cannot be written ({error}).") from error
 
-    def hashes_of(self, identity: str) -> tuple[str, ...]:
-        """SHA-256 of each of somebody's photos, "" where it is not known."""
-        return self.hashes.get(identity, ("",) * len(self.photos[identity]))
-
-    def known_photos(self) -> dict[tuple[str, str], np.ndarray]:
-        """Embeddings (D,) by name and SHA-256 of the photo."""
+    def known_photos(self) -> dict[tuple[str, str], tuple[np.ndarray, bool]]:
+        """By name and SHA-256 of a photo its embedding (D,), and whether it tells little."""
         return {
-            (name, sha): row
-            for name, rows in self.photos.items()
-            for sha, row in zip(self.hashes_of(name), rows, strict=True)
+            (name, sha): (row, warned)
+            for name, person in self.people().items()
+            for sha, row, warned in zip(
+                person.hashes, person.embeddings, person.warned, strict=True
+            )
             if sha
         }
 
@@ -290,12 +358,14 @@ class Gallery:
                     return cls(_one_tensor_each(file, meta, keys), meta["sha256"])
                 counts = file.get_tensor("counts")
                 isolation = file.get_tensor("isolation") if "isolation" in keys else None
+                warned = file.get_tensor("warned") if "warned" in keys else None
             names: dict[str, None] = {}
             for name in json.loads(meta["counts"]):
                 names[apart(readable(name), names)] = None
             rows = Rows(list(names), counts, _mapped(Path(path), "embeddings"))
             hashes = json.loads(meta["embeddings"])
-            found = cls(rows, meta["sha256"], rows.shared_out(hashes))
+            little = {} if warned is None else rows.shared_out(warned.astype(bool).tolist())
+            found = cls(rows, meta["sha256"], rows.shared_out(hashes), little)
             if isolation is not None and isolation.shape == counts.shape:
                 found._isolation.append(isolation)
             return found
@@ -327,10 +397,10 @@ class Rows(Mapping[str, np.ndarray]):
     def __len__(self) -> int:
         return len(self._places)
 
-    def shared_out(self, values: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    def shared_out(self, values: Sequence[T]) -> dict[str, tuple[T, ...]]:
         """A value for each row, by name."""
         if len(values) != len(self.embeddings):
-            raise InputError("it has other hashes than photos.")
+            raise InputError("it tells of other photos than it holds.")
         return {name: tuple(values[a:b]) for name, (a, b) in self._places.items()}
 
 

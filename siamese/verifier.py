@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +32,7 @@ from siamese.calibration import (
     ANYBODY,
     LN10,
     Decision,
-    DecisionRule,
-    OperatingPoint,
+    Rules,
     check_prior,
     pick_weights,
     shares_of,
@@ -306,8 +304,6 @@ class Verifier:
             faces = self._sharp(seen, [chosen, *(n for n in range(len(seen.faces)) if n != chosen)])
             one_of = len(faces) if query_face is None else 1
             asked = self._photo_faces(seen, chosen, faces, one_of)
-        rule = self.rule.among(population, asked.tells_little)
-        point = rule.point(operating_point)
         with clock("support"):
             enrolled = self._enrolled(support, progress)
             if group:
@@ -316,15 +312,18 @@ class Verifier:
         with clock("embed"):
             vectors = self._embed([*faces.values()])
         with clock("compare"):
-            ranking, none, named = self._rank(vectors[0], enrolled.gallery, rule, point, none_prior)
-            each = dict(zip(faces, vectors, strict=True))
-            others = {
-                number: self.rule.among(population, self._tells_little(seen, number, faces))
+            gallery = enrolled.gallery
+            rules = {
+                number: self._rules(
+                    gallery, population, operating_point, self._tells_little(seen, number, faces)
+                )
                 for number in faces
-                if number != chosen
             }
-            rules = {chosen: rule, **others}
-            each_face = self._identify(each, enrolled.gallery, rules, operating_point, none_prior)
+            ranking, none, named = self._rank(vectors[0], gallery, rules[chosen], none_prior)
+            each = dict(zip(faces, vectors, strict=True))
+            each_face = self._identify(each, gallery, rules, none_prior)
+        rule = self.rule.among(population, asked.tells_little)
+        point = rule.point(operating_point)
         runners = sorted([*ranking.shares[:2].tolist(), none], reverse=True)
         return Pick(
             identity=ranking[0].identity if named else None,
@@ -533,7 +532,7 @@ class Verifier:
         if chosen:
             vectors = self.embed_chosen([*chosen.values()])
             for (row, seen), vector in zip(chosen.items(), vectors, strict=True):
-                found[row] = vector, seen.warnings
+                found[row] = Embedded(vector, seen.warnings, seen.tells_little)
         return [found[row] for row in range(len(batch))]
 
     def _enrolled(self, support: Support | Gallery, progress: Progress | None) -> Enrolled:
@@ -549,24 +548,26 @@ class Verifier:
             )
         return Enrolled(support)
 
+    def _rules(
+        self, gallery: Gallery, population: str, operating_point: str | None, little: bool
+    ) -> Rules:
+        """How a face of the query that tells `little`, or not, is judged against everybody."""
+        ordinary, warned = (self.rule.among(population, each) for each in (False, True))
+        return Rules(ordinary, warned, gallery.telling_little() | little, operating_point)
+
     def _rank(
-        self,
-        query: np.ndarray,
-        gallery: Gallery,
-        rule: DecisionRule,
-        point: OperatingPoint,
-        none_prior: float,
+        self, query: np.ndarray, gallery: Gallery, rules: Rules, none_prior: float
     ) -> tuple[Ranking, float, bool]:
         """Candidates, most probable first, the probability of "none of these", and whether the
         first is named."""
         counts = gallery.means()[1]
-        logits = rule.identity_logit(self._search(query, gallery), counts)
-        ratios = rule.bounded(logits)
-        shares, none, named = rule.pick(logits, point, none_prior)
+        logits = rules.identity_logit(self._search(query, gallery), counts)
+        ratios = rules.bounded(logits)
+        shares, none, named = rules.pick(logits, none_prior)
         order = np.argsort(-logits, kind="stable")  # several may lie beyond the bound
         columns = (shares[order], logits[order], ratios[order] / LN10, counts[order])
-        decide = partial(rule.decide, point=point)
-        return Ranking([*gallery.photos], order, *columns, decide), none, named is not None
+        ranking = Ranking([*gallery.photos], order, *columns, rules.decide)
+        return ranking, none, named is not None
 
     def _tells_little(self, seen: Sighting, number: int, sharp: Mapping[int, Face]) -> bool:
         """Whether a face of a photo is warned of that it tells less than others."""
@@ -576,8 +577,7 @@ class Verifier:
         self,
         faces: Mapping[int, np.ndarray],
         gallery: Gallery,
-        rules: Mapping[int, DecisionRule],
-        operating_point: str | None,
+        rules: Mapping[int, Rules],
         none_prior: float,
     ) -> tuple[Identified, ...]:
         """Who the faces of one photo are, from the embedding (D,) of each, by their numbers.
@@ -604,8 +604,7 @@ class Verifier:
             left[[person for person in people if person not in (None, own)]] = -np.inf
             shares, best = shares_of(left), int(left[:-1].argmax())
             candidate = names[best] if np.isfinite(left[best]) else None
-            point = rules[number].point(operating_point)
-            said = rules[number].decide(float(logits[row, best]), point)
+            said = rules[number].decide(best, float(logits[row, best]))
             same = own == best and said is Decision.SAME
             found.append(
                 Identified(

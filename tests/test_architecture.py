@@ -25,7 +25,7 @@ STANDS_ON = {
     "hub": ("checkpoint",), "pretrained": ("hub",),
     "answers": ("calibration", "explain", "faces"), "identities": (),
     "support": ("photos", "identities", "writing"),
-    "enrolment": ("answers", "support"),
+    "enrolment": ("answers", "network", "support"),
     "verifier": ("assignment", "enrolment", "pretrained"), "siamese": ("verifier",),
     "data": ("checkpoint", "faces", "identities"),
     "evaluation": ("data", "explain", "grouping", "hub"),

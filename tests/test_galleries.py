@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import ImageFilter
 
 from siamese import Verifier, answers
 from siamese import __main__ as cli
@@ -19,6 +20,7 @@ from siamese.network import Head
 from siamese.support import Gallery, Listed
 from tests import small_checkpoints
 from tests.evaluation import world
+from tests.pictures import portrait
 
 ROOT = Path(__file__).parent.parent
 
@@ -68,6 +70,52 @@ def test_only_what_changed_is_embedded_again(
     assert found.hashes == whole.hashes
     for name, rows in whole.photos.items():
         np.testing.assert_allclose(found.photos[name], rows, atol=1e-5)
+
+
+def test_which_photos_tell_little_stays_known(verifier: Verifier, tmp_path: Path) -> None:
+    rows = np.eye(5, 16, dtype=np.float32)
+    made = Gallery({}, verifier.origin.sha256).add("ann", rows[0], ["a"], [True])
+    made = made.add("bo", rows[1:3], ["b", "c"], [True, False]).add("cy", rows[3:5])
+    made.save(tmp_path / "saved")
+    loaded = Gallery.load(tmp_path / "saved")
+    for gallery in (made, loaded):
+        assert gallery.telling_little().tolist() == [True, False, False]
+        assert [*gallery.known_photos()] == [("ann", "a"), ("bo", "b"), ("bo", "c")]
+        assert [little for _, little in gallery.known_photos().values()] == [True, True, False]
+    parted = loaded.part("bo", [[1], [0]])
+    assert parted.telling_little().tolist() == [True, False, False, True]
+    assert parted.person("bo 2").hashes == ("b",)
+    merged = parted.merge(["bo 2", "ann"])
+    assert [*merged.photos] == ["bo", "cy", "bo 2"]
+    assert merged.person("bo 2").hashes == ("b", "a")
+    assert merged.telling_little().tolist() == [False, False, True]
+    assert merged.remove("bo 2").telling_little().tolist() == [False, False]
+    assert not merged.add("bo 2", rows[4]).telling_little().any()
+    nobody = made.remove("ann").remove("bo")
+    nobody.save(tmp_path / "nobody")
+    assert Gallery.load(tmp_path / "nobody").warned == {} == nobody.warned
+
+
+def test_photos_that_are_not_read_again_tell_as_little(tmp_path: Path) -> None:
+    """Nor does adding a photo forget what the product warns of."""
+    small_checkpoints.write(tmp_path / "faces")
+    small_checkpoints.edit_config(
+        tmp_path / "faces", lambda content: content.update(detector="mtcnn")
+    )
+    verifier = Verifier.from_pretrained(tmp_path / "faces")
+    folder = tmp_path / "people"
+    (folder / "ann").mkdir(parents=True)
+    portrait().filter(ImageFilter.GaussianBlur(6)).save(folder / "ann" / "soft.png")
+    before, _ = verifier.gallery(folder)
+    portrait().save(folder / "bo.png")
+    after, _ = verifier.gallery(folder, before=before)
+    assert after.telling_little().tolist() == [True, False]
+    words = ["--checkpoint", str(tmp_path / "faces")]
+    saved = tmp_path / "saved"
+    assert cli.main(["gallery", str(folder), str(saved), *words]) == 0
+    add = ["gallery", "add", str(saved), "cy", str(folder / "ann" / "soft.png"), *words]
+    assert cli.main(add) == 0
+    assert Gallery.load(saved).telling_little().tolist() == [True, False, True]
 
 
 def test_a_gallery_of_other_weights_is_made_anew(

@@ -124,7 +124,21 @@ def test_a_photo_that_is_warned_of_is_judged_by_its_own_rule() -> None:
     assert {warning.code for warning in turned.second.warnings} == {"turned"} and not turned.warned
     found = verifier.pick(soft, {"her": sharp})
     assert found.warned and found.operating_point == point and found.identity is None
-    assert not verifier.pick(sharp, {"her": soft}).warned
+    people = {"clear": sharp, "both": [sharp, soft], "soft": [soft, soft]}
+    among = verifier.pick(sharp, people)
+    assert not among.warned and among.operating_point == RULE.default
+    gallery, _ = verifier.gallery(people)
+    assert gallery.telling_little().tolist() == [False, False, True]
+    means, counts = gallery.means()
+    logits = verifier.logits(verifier.embed([sharp])[0], means)
+    for one in among.ranking:
+        place = [*people].index(one.identity)
+        rule = verifier.rule.among(ANYBODY, one.identity == "soft")
+        assert one.logit == pytest.approx(rule.identity_logit(logits, counts)[place], abs=1e-4)
+    said = {one.identity: one.decision for one in among.ranking}
+    assert said["soft"] == "uncertain" and said["clear"] == "same"
+    ratios = {one.identity: one.log10_likelihood_ratio for one in among.ranking}
+    assert abs(ratios["soft"]) <= 1.0
     older = Verifier(tiny("mtcnn")).verify(sharp, soft)
     assert not older.warned and older.operating_point == RULE.default
 

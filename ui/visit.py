@@ -17,7 +17,7 @@ import numpy as np
 from siamese import Gallery, NoFaceError, Pick, SiameseError, Verifier
 from siamese.answers import PhotoFaces
 from siamese.photos import Photo
-from siamese.support import Listed, apart
+from siamese.support import Listed, OnePerson, apart
 from siamese.verifier import Sighting
 from ui import draw
 from ui.photo import Upload
@@ -268,11 +268,13 @@ def named(verifier: Verifier, known: Sequence[Member], new: Sequence[Member]) ->
 
 def gallery(members: Iterable[Member], sha256: str) -> Gallery:
     """The usable photos by person, in the order in which the people first appear."""
-    rows: dict[str, list[np.ndarray]] = {}
+    known: dict[str, list[OnePerson]] = {}
     for member in members:
         if member.embedding is not None:
-            rows.setdefault(member.person, []).append(member.embedding)
-    return Gallery({name: np.stack(found) for name, found in rows.items()}, sha256)
+            little = member.seen is not None and member.seen.tells_little
+            one = OnePerson.of(member.embedding[None], warned=[little])
+            known.setdefault(member.person, []).append(one)
+    return Gallery.of({name: OnePerson.joined(found) for name, found in known.items()}, sha256)
 
 
 def look(verifier: Verifier, upload: Upload) -> Shown:

@@ -110,8 +110,13 @@ def add_photos(options: argparse.Namespace) -> int:
             f"{options.file} was made with other weights ({before.sha256[:12]}...); name their"
             " checkpoint, or create the gallery again."
         )
-    hashes = tuple(sha256_of(photo) for photo in options.photos)
-    after = before.add(options.name, verifier.embed(options.photos), hashes)
+    seen = [verifier.choose(verifier.find(photo)) for photo in options.photos]
+    after = before.add(
+        options.name,
+        verifier.embed_chosen(seen),
+        [sha256_of(photo) for photo in options.photos],
+        [photo.tells_little for photo in seen],
+    )
     after.save(options.file)
     print(f"photos of {options.name} in {options.file}: {len(after.photos[options.name])}")
     return SAME
