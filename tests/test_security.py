@@ -612,7 +612,9 @@ def test_the_limits_are_those_that_are_documented() -> None:
         f"| {store.MAX_DISK // 2**30} GB, {store.MAX_WAITING_FILES:,} files; a client a quarter |",
         f"| {guard.MAX_BODY // 2**20} MB, {guard.MAX_PARTS:,} values |",
         f"| {routes.MAX_SUPPORT} |",
-        f"{guard.SECONDS:.0f} seconds to arrive, {routes.SECONDS:.0f} seconds of work",
+        f"{guard.SECONDS:.0f} seconds to arrive, {routes.SECONDS:.0f} seconds of work;"
+        f" an upload that keeps arriving at {receiving.SLOWEST // 1024} kB a second,"
+        f" {receiving.LONGEST:.0f} |",
         f"{app.MAX_WAITING} requests, {guard.MAX_QUEUED // 2**20} MB of them;"
         f" {shares.MAX_WAITING_EACH} of a client |",
         f"a request at work for each core, {shares.MAX_OPEN:,} open,"

@@ -1,6 +1,8 @@
 """How much the server takes: of one visitor, and of all together. SECURITY.md has the table."""
 
 SECONDS = 120.0  # for a request, or an upload, to arrive
+LONGEST = 900.0  # seconds for an upload that keeps arriving at SLOWEST
+SLOWEST = 16 * 1024  # bytes a second
 
 # Uploads
 MAX_FILE = 100_000_000  # bytes of one photo

@@ -19,7 +19,15 @@ from starlette.types import Receive, Scope
 from ui import words
 from ui.photo import Upload, take
 from ui.server.client import client_of
-from ui.server.limits import MAX_FILE, MAX_FILES, MAX_NAME, MAX_UPLOAD, SECONDS
+from ui.server.limits import (
+    LONGEST,
+    MAX_FILE,
+    MAX_FILES,
+    MAX_NAME,
+    MAX_UPLOAD,
+    SECONDS,
+    SLOWEST,
+)
 from ui.server.store import Arrival, NoRoom, Store, forget
 
 
@@ -62,8 +70,8 @@ async def _received(scope: Scope, receive: Receive, store: Store) -> list[Path]:
     body = None
     try:
         body = _Body(store, arrival, _edge(headers))
-        async with asyncio.timeout(SECONDS):
-            await _read(receive, body)
+        async with asyncio.timeout(SECONDS) as limit:
+            await _read(receive, body, limit)
         return await asyncio.to_thread(store.keep, arrival)
     except BaseException as error:
         if body is not None:
@@ -98,14 +106,19 @@ def _edge(headers: Headers) -> bytes:
     return options[b"boundary"]
 
 
-async def _read(receive: Receive, body: "_Body") -> None:
-    """The whole body, whose files are written in another thread."""
+async def _read(receive: Receive, body: "_Body", limit: asyncio.Timeout) -> None:
+    """The whole body, whose files are written in another thread.
+
+    What arrives earns more time, up to `LONGEST`: a slow line is waited for, a stalled one is not.
+    """
+    last = (limit.when() or 0) + LONGEST - SECONDS
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refusal(400, words.GONE)
         chunk = message.get("body", b"")
         if chunk:
+            limit.reschedule(min((limit.when() or 0) + len(chunk) / SLOWEST, last))
             await asyncio.to_thread(body.feed, chunk)
         if not message.get("more_body"):
             return body.end()

@@ -4,9 +4,11 @@ import asyncio
 import json
 import resource
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests import coroutines
@@ -158,12 +160,15 @@ def test_a_lack_of_room_is_reported_before_anything_is_read(store: Store) -> Non
     assert send(store, length=1000) == (503, words.BUSY)
 
 
+def uploading() -> Any:
+    """What is known of an upload before its body is there."""
+    kind = f"multipart/form-data; boundary={EDGE}".encode()
+    headers = [(b"content-type", kind)]
+    return {"type": "http", "query_string": b"", "client": None, "headers": headers}
+
+
 def test_slow_uploads_are_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiving, "SECONDS", 0.2)
-    scope: Any = {
-        "type": "http", "query_string": b"", "client": None,
-        "headers": [(b"content-type", f"multipart/form-data; boundary={EDGE}".encode())],
-    }  # fmt: skip
     first = [{"type": "http.request", "body": BODY[:100], "more_body": True}]
 
     async def receive() -> Any:
@@ -171,9 +176,28 @@ def test_slow_uploads_are_given_up(store: Store, monkeypatch: pytest.MonkeyPatch
             return first.pop()
         await asyncio.sleep(9)
 
-    response = coroutines.run(receiving.receive_upload(scope, receive, store))
+    response = coroutines.run(receiving.receive_upload(uploading(), receive, store))
     assert response.status_code == 408
     assert left(store) == [] and store.waiting() == (0, 0)
+
+
+@pytest.mark.parametrize(("longest", "status"), [(60.0, 200), (0.5, 408)])
+def test_what_arrives_earns_more_time(
+    longest: float, status: int, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow line is waited for, as long as it keeps arriving; but not for ever."""
+    monkeypatch.setattr(receiving, "SECONDS", 0.5)
+    monkeypatch.setattr(receiving, "LONGEST", longest)
+    monkeypatch.setattr(receiving, "SLOWEST", len(BODY) / 8 / 10)  # a piece earns ten seconds
+    edges = np.linspace(0, len(BODY), 9).round().astype(int).tolist()
+    pieces = [BODY[start:end] for start, end in pairwise(edges)]
+
+    async def receive() -> Any:
+        await asyncio.sleep(0.15)
+        return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
+
+    response = coroutines.run(receiving.receive_upload(uploading(), receive, store))
+    assert response.status_code == status
 
 
 def test_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
