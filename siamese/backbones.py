@@ -1,7 +1,8 @@
 """The twins: networks that turn a picture into an embedding.
 
 One registry, `BACKBONES`, maps a name to a builder. A backbone maps (N, C, S, S) float pictures,
-already normalised, to (N, embedding_size). `layer_decay` gives the L2 factor of each weight.
+already normalised, to (N, embedding_size); its builder raises ValueError for an S that is too small
+for its layers. `layer_decay` gives the L2 factor of each weight.
 """
 
 import hashlib
@@ -38,6 +39,8 @@ class Koch(nn.Module):
             nn.Conv2d(128, 256, 4), nn.ReLU(),
         )  # fmt: skip
         side = ((((image_size - 9) // 2 - 6) // 2 - 3) // 2) - 3
+        if side < 1:
+            raise ValueError(f"a picture of {image_size} px is too small for its four convolutions")
         self.fully_connected = nn.Linear(256 * side * side, embedding_size)
         for layer in self.convolutions:
             if isinstance(layer, nn.Conv2d):
@@ -142,16 +145,16 @@ def tight_frame(dimension: int, bases: int) -> Tensor:
     constant (Dvoretzky's theorem), so |a - b| through a linear layer can follow the cosine that a
     network was distilled by. Each basis is a discrete cosine transform after a change of signs.
     """
-    place = torch.arange(dimension, dtype=torch.float64)
-    cosines = torch.cos(math.pi / dimension * (place + 0.5) * place[:, None])
+    place = np.arange(dimension)
+    cosines = np.cos(math.pi / dimension * (place + 0.5) * place[:, None])
     cosines *= math.sqrt(2 / dimension)
     cosines[0] /= math.sqrt(2)
     signed = []
     for number in range(bases):  # by the bits of a hash, which are the same on every machine
         digest = hashlib.shake_256(f"basis {number}".encode()).digest(-(-dimension // 8))
         bits = np.unpackbits(np.frombuffer(digest, np.uint8), count=dimension, bitorder="little")
-        signed.append(cosines * torch.tensor(1.0 - 2.0 * bits))
-    return torch.cat(signed).div(math.sqrt(bases)).float()
+        signed.append(cosines * (1.0 - 2.0 * bits))
+    return torch.tensor(np.concatenate(signed) / math.sqrt(bases), dtype=torch.float32)
 
 
 def _stages(blocks: tuple[int, ...], widths: tuple[int, ...]) -> nn.Sequential:
@@ -167,6 +170,8 @@ def _stages(blocks: tuple[int, ...], widths: tuple[int, ...]) -> nn.Sequential:
 
 def _inception_resnet_v1(channels: int, image_size: int, embedding_size: int) -> nn.Module:
     """facenet-pytorch's InceptionResnetV1 with fresh weights (Szegedy et al. 2016)."""
+    if image_size < 75:
+        raise ValueError(f"a picture of {image_size} px is too small for its convolutions")
     # Imported here: the other backbones, and `import siamese`, do without facenet-pytorch.
     with warnings.catch_warnings():  # it silences one for the whole process
         from facenet_pytorch import InceptionResnetV1

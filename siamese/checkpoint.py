@@ -329,10 +329,8 @@ def _lost(written: Mapping[str, Any], given: Mapping[str, Any], path: str = "") 
 def _expected_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the tensors, found without spending memory on them."""
     try:
-        with torch.device("meta"), torch.no_grad():
-            network = Siamese(config).eval()
-            # A size that is too small for the layers shows only when a picture goes through.
-            network.embed(torch.zeros(1, config.channels, config.image_size, config.image_size))
+        with torch.device("meta"):
+            network = Siamese(config)
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(f"{CONFIG} describes a network that cannot be built.") from error
     shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}

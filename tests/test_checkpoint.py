@@ -611,8 +611,11 @@ def test_network_with_too_many_parameters(folder: Path) -> None:
     assert "parameters" in refusal(folder)
 
 
-def test_network_that_cannot_be_built(folder: Path) -> None:
-    network = dataclasses.asdict(NetworkConfig("koch", 20, 3, 16))
+@pytest.mark.parametrize(("backbone", "least"), [("koch", 65), ("inception_resnet_v1", 75)])
+def test_network_that_cannot_be_built(backbone: str, least: int, folder: Path) -> None:
+    """Nor is the smallest picture that goes through refused."""
+    BACKBONES[backbone](3, least, 16).eval()(torch.zeros(1, 3, least, least))
+    network = dataclasses.asdict(NetworkConfig(backbone, least - 1, 3, 16))
     small.edit_config(folder, lambda content: content.update(network=network))
     assert "cannot be built" in refusal(folder)
 
