@@ -525,24 +525,20 @@ class DecisionRule(Value):
 
 
 class Rules(NamedTuple):
-    """How each of many comparisons is judged: pairs of faces, or a query and people of a gallery.
+    """How a query is judged against each of K people of a gallery.
 
-    By the rule for photos that are `warned` of where one side tells `little` of whom it shows, else
-    by the `ordinary` one; at the operating point of that name in either.
+    By the rule for photos that are `warned` of where the query tells `little`, or all photos of
+    that person do, else by the `ordinary` one; at the operating point of that name in either.
     """
 
     ordinary: DecisionRule
     warned: DecisionRule
-    little: np.ndarray  # bool, of any shape
+    little: np.ndarray  # bool (K,)
     operating_point: str | None
 
-    def of(self, place: int | tuple[int, ...]) -> DecisionRule:
+    def of(self, place: int) -> DecisionRule:
         """The rule for one of them."""
         return self.warned if self.little[place] else self.ordinary
-
-    def pair_logit(self, logit: np.ndarray) -> np.ndarray:
-        """As `DecisionRule.pair_logit`, of all of them."""
-        return self._each(lambda rule: rule.pair_logit(logit))
 
     def identity_logit(self, logit: np.ndarray, num_photos: np.ndarray) -> np.ndarray:
         """As `DecisionRule.identity_logit`, of all of them."""

@@ -69,16 +69,16 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Compared:
-    """The most alike pair of faces of two photos, its place and embeddings (2, D), and all pairs.
-
-    Of those the logits (n, m), and whether one of the faces tells little, bool (n, m).
-    """
+    """The most alike pair of faces of two photos: its embeddings (2, D), and all logits (n, m)."""
 
     photos: tuple[PhotoFaces, PhotoFaces]
-    place: tuple[int, int]
     embeddings: np.ndarray
     logits: np.ndarray
-    little: np.ndarray
+
+    @property
+    def logit(self) -> float:
+        """That of the most alike pair."""
+        return float(self.logits.max())
 
 
 class Verifier:
@@ -184,13 +184,13 @@ class Verifier:
         clock = _Clock()
         seen = self._see((first, second), more_faces, clock)
         found = self._most_alike(seen, (first_face, second_face), clock)
-        rules = self._rules(population, operating_point, found.little)
-        rule, logits = rules.of(found.place), rules.pair_logit(found.logits)
+        rule = self.rule.among(population, any(photo.tells_little for photo in found.photos))
         point = rule.point(operating_point)
-        judged = rule.judge(float(logits[found.place]), point, prior, logits.size)
+        logits = rule.pair_logit(found.logits)
+        judged = rule.judge(float(logits.max()), point, prior, logits.size)
         return Verification.of(
             judged,
-            all_pairs=tuple(map(tuple, (rules.bounded(logits) / LN10).tolist())),
+            all_pairs=tuple(map(tuple, (rule.bounded(logits) / LN10).tolist())),
             cautions=(SAME_PHOTO,) if _same_photo(*seen) else (),
             photos=found.photos,
             checkpoint=self.origin,
@@ -303,11 +303,7 @@ class Verifier:
             chosen = 0 if query_face is None else query_face
             faces = self._sharp(seen, [chosen, *(n for n in range(len(seen.faces)) if n != chosen)])
             one_of = len(faces) if query_face is None else 1
-            shown = [
-                self._photo_faces(seen, number, faces, one_of if number == chosen else 1)
-                for number in faces
-            ]
-            asked = shown[0]
+            asked = self._photo_faces(seen, chosen, faces, one_of)
         with clock("support"):
             enrolled = self._enrolled(support, progress)
             if group:
@@ -317,10 +313,11 @@ class Verifier:
             vectors = self._embed([*faces.values()])
         with clock("compare"):
             gallery = enrolled.gallery
-            little = gallery.telling_little()
             rules = {
-                number: self._rules(population, operating_point, little | own)
-                for number, own in zip(faces, _telling_little(shown), strict=True)
+                number: self._rules(
+                    gallery, population, operating_point, self._tells_little(seen, number, faces)
+                )
+                for number in faces
             }
             ranking, none, named = self._rank(vectors[0], gallery, rules[chosen], none_prior)
             each = dict(zip(faces, vectors, strict=True))
@@ -460,16 +457,12 @@ class Verifier:
         with clock("compare"):
             a, b = vectors[: len(rows)], vectors[len(rows) :]
             logits = np.asarray(self.logits(a[:, None], b[None]), dtype=np.float64)
-            first, second = (
-                [self._photo_faces(sighting, number, side) for number in side]
-                for sighting, side in zip(seen, sides, strict=True)
-            )
-            little = _telling_little(first)[:, None] | _telling_little(second)
-            # By what the pairs say as evidence: blurred faces are alike, and it means less.
-            evidence = self._rules(ANYBODY, None, little).pair_logit(logits)
-            row, column = divmod(int(evidence.argmax()), len(b))
-        pair = np.stack([a[row], b[column]])
-        return _Compared((first[row], second[column]), (row, column), pair, logits, little)
+            row, column = divmod(int(logits.argmax()), len(b))
+        photos = [
+            self._photo_faces(sighting, [*side][best], side)
+            for sighting, side, best in zip(seen, sides, (row, column), strict=True)
+        ]
+        return _Compared((photos[0], photos[1]), np.stack([a[row], b[column]]), logits)
 
     def _candidates(self, sighting: Sighting, choice: int | None) -> dict[int, Face]:
         """The faces of a photo to compare, by their numbers: all, or the chosen one."""
@@ -555,10 +548,12 @@ class Verifier:
             )
         return Enrolled(support)
 
-    def _rules(self, population: str, operating_point: str | None, little: np.ndarray) -> Rules:
-        """How comparisons are judged, of which one side tells `little` or not."""
+    def _rules(
+        self, gallery: Gallery, population: str, operating_point: str | None, little: bool
+    ) -> Rules:
+        """How a face of the query that tells `little`, or not, is judged against everybody."""
         ordinary, warned = (self.rule.among(population, each) for each in (False, True))
-        return Rules(ordinary, warned, little, operating_point)
+        return Rules(ordinary, warned, gallery.telling_little() | little, operating_point)
 
     def _rank(
         self, query: np.ndarray, gallery: Gallery, rules: Rules, none_prior: float
@@ -573,6 +568,10 @@ class Verifier:
         columns = (shares[order], logits[order], ratios[order] / LN10, counts[order])
         ranking = Ranking([*gallery.photos], order, *columns, rules.decide)
         return ranking, none, named is not None
+
+    def _tells_little(self, seen: Sighting, number: int, sharp: Mapping[int, Face]) -> bool:
+        """Whether a face of a photo is warned of that it tells less than others."""
+        return self._photo_faces(seen, number, sharp).tells_little
 
     def _identify(
         self,
@@ -620,11 +619,6 @@ class Verifier:
 
     def _load(self, role: str, source: Source | Sighting) -> Photo | Sighting:
         return source if isinstance(source, Sighting) else self.load(source, role=role)
-
-
-def _telling_little(photos: Sequence[PhotoFaces]) -> np.ndarray:
-    """The chosen faces of which photos tell less of who they show than others do: bool (N,)."""
-    return np.array([photo.tells_little for photo in photos], bool)
 
 
 def _same_photo(first: Sighting, second: Sighting) -> bool:

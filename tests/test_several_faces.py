@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from siamese import InputError, Verifier
 from siamese import __main__ as cli
-from siamese.calibration import ANYBODY, LN10
+from siamese.calibration import LN10
 from siamese.commands import exit_codes
 from tests import app_server
 from tests.pictures import encoded, pasted
@@ -69,22 +69,6 @@ def test_the_answer_is_about_the_best_of_all_pairs(verifier: Verifier, group: Im
     np.testing.assert_allclose(answer.all_pairs, expected)
     explained = verifier.explain(group, other)
     assert [photo.chosen for photo in explained.photos] == [*best]
-
-
-def test_each_pair_is_judged_by_what_its_faces_tell(verifier: Verifier) -> None:
-    """A blurred face beside a sharp one makes the answer about the sharp one no weaker."""
-    soft = person("B 1").filter(ImageFilter.GaussianBlur(9))
-    group, other = verifier.find(pasted(person("A 1"), soft)), person("A 2")
-    little = [verifier.choose(group, number).tells_little for number in range(2)]
-    assert sorted(little) == [False, True]
-    answer, logits = verifier.verify(group, other), verifier.all_pairs(group, other)
-    assert answer.decision == "same" and not answer.warned
-    for flag, own, logit in zip(little, answer.all_pairs, logits, strict=True):
-        rule = verifier.rule.among(ANYBODY, flag)
-        assert own == pytest.approx(rule.bounded(rule.pair_logit(logit)) / LN10)
-    about_the_soft = verifier.verify(group, other, first_face=little.index(True))
-    assert about_the_soft.warned
-    assert about_the_soft.all_pairs[0] == pytest.approx(answer.all_pairs[little.index(True)])
 
 
 def test_a_chosen_pair_is_not_corrected(verifier: Verifier, group: Image.Image) -> None:
