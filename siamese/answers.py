@@ -295,7 +295,8 @@ class Identified(Value):
     face: int
     """Its number among the query's `faces`."""
     identity: str | None
-    """Null where nobody is named: none of these, or too unlike at this operating point."""
+    """Null where nobody is named: none of these, or nobody who is like enough at this operating
+    point and more probable than not."""
     candidate: str | None
     """The most probable person whom no other face shows; null where there are fewer people."""
     probability: float
@@ -343,5 +344,6 @@ class Pick(Answer):
 
     @property
     def undecided(self) -> bool:
-        """Whether somebody is more probable than "none of these", but too unlike to be named."""
+        """Whether somebody is more probable than "none of these" and nobody is named all the same:
+        too unlike at this setting, or no more probable than all others together."""
         return self.identity is None and self.ranking[0].probability > self.none_probability

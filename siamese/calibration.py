@@ -491,8 +491,8 @@ class DecisionRule(Value):
         """Which of K identities a query shows, from their calibrated logits (K,).
 
         Returns the probabilities (K,) and that of "none of these", and the place of the identity
-        that is named: the most probable answer of all, if a comparison with this one alone would
-        be called the same at the operating point.
+        that is named: one that is more probable than all other answers together, if a comparison
+        with this one alone would be called the same at the operating point.
         """
         return _picked(
             logits, self.bounded(logits), none_prior, lambda best, logit: self.decide(logit, point)
@@ -575,7 +575,7 @@ def _picked(
     shares, none = pick_probabilities(bounded, none_prior)
     best = int(np.argmax(logits))  # several may lie beyond the bound
     same = decide(best, float(logits[best])) is Decision.SAME
-    return shares, none, best if same and shares[best] > none else None
+    return shares, none, best if same and shares[best] > 0.5 else None
 
 
 def probability(logit: float, prior: float = 0.5) -> float:

@@ -135,9 +135,10 @@ class Enrolment:
     def proposals(self, gallery: Gallery) -> Proposals:
         """Which people of a gallery seem to be one, and which to be several.
 
-        People are one where their photos are so alike on average that two photos would be called
-        the same at the default operating point, and several where they are less alike than at a
-        likelihood ratio of 1. Nothing for more than `MOST_PROPOSED` photos.
+        People are one where their photos are so alike on average that two photos, the most alike
+        of so many pairs of people, would be called the same at the default operating point; and
+        several where they are less alike than at a likelihood ratio of 1. Nothing for more than
+        `MOST_PROPOSED` photos.
         """
         names, counts = list(gallery.photos), gallery.means()[1]
         if counts.sum() > MOST_PROPOSED:
@@ -148,7 +149,9 @@ class Enrolment:
         owner = np.repeat(np.arange(len(names)), counts)
         inside = [groups(logits[np.ix_(rows, rows)], 0.0) for rows in people]
         one = [rows for rows, parts in zip(people, inside, strict=True) if len(parts) == 1]
-        joined = groups(logits, self.rule.limits(self.rule.default)[1], one) if one else []
+        pairs = max(1, len(one) * (len(one) - 1) // 2)
+        limit = self.rule.limits(self.rule.default, pairs)[1]
+        joined = groups(logits, limit, one) if one else []
         whose = [[names[k] for k in dict.fromkeys(owner[rows].tolist())] for rows in joined]
         return Proposals(
             tuple(tuple(people) for people in whose if len(people) > 1),

@@ -281,7 +281,7 @@ class Verifier:
             support: identity -> photo or photos; or photos, whose file names are the identities; or
                 a folder (see `read_support`); or a `Gallery`, which costs no photo to be read.
             operating_point: at which each candidate's decision is made; a name is given only where
-                that of the most probable one is "same".
+                that of the most probable one is "same", and where it is more probable than not.
             none_prior: how probable "none of these" was beforehand, in (0, 1).
             population: who different people are taken to be, as in `verify`.
             query_face: which face of the query the answer is about, counted from 0; `each_face` is
@@ -605,7 +605,7 @@ class Verifier:
             shares, best = shares_of(left), int(left[:-1].argmax())
             candidate = names[best] if np.isfinite(left[best]) else None
             said = rules[number].decide(best, float(logits[row, best]))
-            same = own == best and said is Decision.SAME
+            same = own == best and said is Decision.SAME and shares[best] > 0.5
             found.append(
                 Identified(
                     number,

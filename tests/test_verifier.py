@@ -237,6 +237,16 @@ def test_the_operating_point_decides_between_a_name_and_none() -> None:
     assert [strict.ranking[0].decision, loose.ranking[0].decision] == ["uncertain", "same"]
 
 
+def test_nobody_is_named_who_is_more_probably_not_the_one() -> None:
+    """Three names for one person: each alone would be called the same."""
+    rule = replace(RULE, support_scales=((1.0, 30.0),))
+    support = {name: colour(1) for name in ("ann", "anna", "anni")}
+    found = Verifier(tiny(rule=rule)).pick(colour(1), support)
+    assert {one.decision for one in found.ranking} == {"same"}
+    assert found.ranking[0].probability == pytest.approx(1 / 3, abs=1e-6)
+    assert found.identity is None and found.undecided
+
+
 def test_none_of_these_wins_when_nobody_is_alike() -> None:
     rule = replace(RULE, support_scales=((1.0, -100.0),))
     answer = Verifier(tiny(rule=rule)).pick(colour(1), {"ann": colour(2)})

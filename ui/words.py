@@ -318,7 +318,7 @@ UNUSED = Plural(
     "{count} of the {total} photos of people were not used; the list above says why.",
 )
 UNUSED_ALL = "No photo of people could be used, as the list above says; add others."
-MERGE, MERGE_DO = "{names} seem to be one person.", "Count as one"
+MERGE, MERGE_DO = "{names} seem to be one person, or close relatives.", "Count as one"
 PART = Plural("“{name}” seems to be one person.", "“{name}” seems to be {count} people.")
 PART_DO = "Tell them apart"
 NONE_OF_THESE = "None of these"

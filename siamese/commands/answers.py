@@ -138,6 +138,8 @@ def verify(options: argparse.Namespace) -> int:
 
 def pick(options: argparse.Namespace) -> int:
     """Find the person in a photo among others."""
+    from siamese.calibration import Decision
+
     support = _support(options.support)
     answer = load_verifier(options).pick(
         options.query,
@@ -153,7 +155,10 @@ def pick(options: argparse.Namespace) -> int:
         _print_json(answer.to_dict())
     else:
         if answer.undecided:
-            print(f"uncertain: not alike enough to {answer.ranking[0].identity} at this setting")
+            best = answer.ranking[0]
+            alike = best.decision is Decision.SAME
+            why = "others are about as alike" if alike else "not alike enough at this setting"
+            print(f"uncertain: perhaps {best.identity}, {why}")
         else:
             print(answer.identity if answer.identity is not None else "none of these")
         shown = [(c.probability, c.identity) for c in answer.ranking[: options.top]]

@@ -91,7 +91,9 @@ def print_proposals(proposals: "Proposals") -> None:
     """What `--group` would do, on stderr."""
     for people in proposals.merge:
         print(
-            f"these seem to be one person: {', '.join(people)}; --group joins them", file=sys.stderr
+            f"these seem to be one person, or close relatives: {', '.join(people)};"
+            " --group joins them",
+            file=sys.stderr,
         )
     for name, photos in proposals.part.items():
         print(f"{name} seems to be {len(photos)} people; --group splits them", file=sys.stderr)

@@ -101,15 +101,17 @@ def warnings_for(
         return ()
     seen = usual_part(face.crop, window)
     wide, beyond, bright = width(face.landmarks), outside(face.landmarks, size), light(seen)
+    blurry = sharpness(seen) < BLURRED
     due = {
         Flag.SEVERAL_FACES: num_faces > 1,
         Flag.SMALL_FACE: wide < SMALL_FACE,
-        Flag.BLURRED: sharpness(seen) < BLURRED,
+        Flag.BLURRED: blurry,
         Flag.TOO_DARK: bright < TOO_DARK,
         Flag.TOO_BRIGHT: bright > TOO_BRIGHT,
         Flag.TURNED_AWAY: abs(nose_offset(face.landmarks)) > TURNED_AWAY,
         Flag.CUT_OFF: beyond > CUT_OFF,
-        Flag.COVERED: detail(seen) < COVERED or eyes_light(seen) < SHADED,
+        # A blur takes the detail of eyes and mouth first, and hides nothing else.
+        Flag.COVERED: (detail(seen) < COVERED and not blurry) or eyes_light(seen) < SHADED,
         Flag.LOW_SCORE: face.score < LOW_SCORE,
         Flag.TURNED: face.turned != 0,
         Flag.STRETCHED: face.stretched != 1,
