@@ -322,9 +322,9 @@ class Pick(Answer):
     population: Named
     """Who different people are taken to be."""
     warned: bool
-    """Whether the query bears a warning that it tells little of who it shows, and likelihood
-    ratios, thresholds and rates are those of such photos. So are, where it does not, those of
-    people of whom every photo bears such a warning (see `doubtful`)."""
+    """Whether the query, or every photo of the most probable person, bears a warning that it tells
+    little of who it shows; the operating point and its rates are then those of such photos. Each
+    person's likelihood ratio is by the rule for what the query and their own photos tell."""
     false_matches_among: dict[str, Similar]
     """How often two different people of each other population are called the same at this setting,
     where that was counted."""

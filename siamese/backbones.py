@@ -127,7 +127,9 @@ class Compact(nn.Module):
             nn.BatchNorm2d(features),
         )
         self.project = nn.Linear(features, embedding_size // bases)
-        frame = tight_frame(embedding_size // bases, bases) if bases > 1 else None
+        frame = torch.empty(embedding_size, embedding_size // bases) if bases > 1 else None
+        if frame is not None and not frame.is_meta:
+            frame = tight_frame(embedding_size // bases, bases)
         self.register_buffer("frame", frame, persistent=False)
 
     def forward(self, pictures: Tensor) -> Tensor:

@@ -36,6 +36,7 @@ CAREFUL = "careful"  # the operating point of FMR 1 %: the default
 VERY_CAREFUL = "very_careful"  # FMR 0.1 %
 BALANCED = "balanced"  # both errors equally frequent
 OLD_NAMES = {"fmr_1": CAREFUL, "fmr_0_1": VERY_CAREFUL}  # in older checkpoints and requests
+TIE = 1e-9  # of a logit, which counts only where bounded ones are equal
 TYPED = 1e-3  # how exactly such a rate has to be typed, relatively
 ASKED_RATE = "fmr="  # begins the name of an operating point that is asked for by its rate
 
@@ -528,13 +529,13 @@ class Rules(NamedTuple):
     """How a query is judged against each of K people of a gallery.
 
     By the rule for photos that are `warned` of where the query tells `little`, or all photos of
-    that person do, else by the `ordinary` one; at the operating point of that name in either.
+    that person do, else by the `ordinary` one; at these operating points of both, in that order.
     """
 
     ordinary: DecisionRule
     warned: DecisionRule
     little: np.ndarray  # bool (K,)
-    operating_point: str | None
+    points: tuple[OperatingPoint, OperatingPoint]
 
     def of(self, place: int) -> DecisionRule:
         """The rule for one of them."""
@@ -550,8 +551,11 @@ class Rules(NamedTuple):
 
     def decide(self, place: int, logit: float) -> Decision:
         """What is said of the query and one of them, whose calibrated logit that is."""
-        rule = self.of(place)
-        return rule.decide(logit, rule.point(self.operating_point))
+        return self.of(place).decide(logit, self.point(place))
+
+    def point(self, place: int) -> OperatingPoint:
+        """The operating point at which one of them is decided."""
+        return self.points[bool(self.little[place])]
 
     def pick(
         self, logits: np.ndarray, none_prior: float = 0.5
@@ -573,9 +577,17 @@ def _picked(
 ) -> tuple[np.ndarray, float, int | None]:
     """See `DecisionRule.pick`; `decide` tells of the one at a place, with that logit."""
     shares, none = pick_probabilities(bounded, none_prior)
-    best = int(np.argmax(logits))  # several may lie beyond the bound
+    best = int(np.argmax(ranked(bounded, logits)))
     same = decide(best, float(logits[best])) is Decision.SAME
     return shares, none, best if same and shares[best] > 0.5 else None
+
+
+def ranked(bounded: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """What puts people in order: their bounded logits, or, where those are equal, what they were.
+
+    Several people may lie beyond a bound, and not all of them have the same bounds.
+    """
+    return bounded + TIE * logits
 
 
 def probability(logit: float, prior: float = 0.5) -> float:

@@ -137,8 +137,8 @@ class Enrolment:
 
         People are one where their photos are so alike on average that two photos, the most alike
         of so many pairs of people, would be called the same at the default operating point; and
-        several where they are less alike than at a likelihood ratio of 1. Nothing for more than
-        `MOST_PROPOSED` photos.
+        several where they are less alike than at a likelihood ratio of 1; photos that tell little
+        count as others do. Nothing for more than `MOST_PROPOSED` photos.
         """
         names, counts = list(gallery.photos), gallery.means()[1]
         if counts.sum() > MOST_PROPOSED:

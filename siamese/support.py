@@ -150,6 +150,11 @@ class OnePerson:
     hashes: tuple[str, ...]
     warned: tuple[bool, ...]
 
+    def __post_init__(self) -> None:
+        counts = {len(self.embeddings), len(self.hashes), len(self.warned)}
+        if len(counts) > 1:
+            raise InputError("Each photo has one embedding, one hash and one word on its quality.")
+
     @classmethod
     def of(
         cls, embeddings: np.ndarray, hashes: Sequence[str] = (), warned: Sequence[bool] = ()
@@ -182,9 +187,10 @@ class Gallery:
 
     `photos` maps an identity to float32 (num_photos, D). `sha256` names the weights that made the
     embeddings; those of other weights cannot be compared with them. `hashes` are the SHA-256 of
-    the photos, in their order, of those whose files were known; `warned` says in the same order
-    which of them tell little of whom they show, for those of whom any does. Raises InputError where
-    an array is not of that kind, of another D than the others, or not finite.
+    the photos, in their order, "" where a file was not known; `warned` says in the same order which
+    of them tell little of whom they show. People of whom nothing is said may be missing in both.
+    Raises InputError where an array is not of that kind, of another D than the others, or not
+    finite.
     """
 
     photos: Mapping[str, np.ndarray]
@@ -312,13 +318,13 @@ class Gallery:
         Raises InputError where the file cannot be written, or a name is no valid text.
         """
         counts = [len(rows) for rows in self.photos.values()]
-        hashes = [sha for person in self.people().values() for sha in person.hashes]
+        people = self.people().values()
+        hashes = [sha for person in people for sha in person.hashes]
         tensors = {"embeddings": self._rows(), "counts": np.array(counts, np.int64)}
         said = {"sha256": self.sha256, "embeddings": json.dumps(hashes)}
         said["counts"] = json.dumps(list(self.photos), ensure_ascii=False)
-        if self.warned:
-            warned = [flag for person in self.people().values() for flag in person.warned]
-            tensors["warned"], said["warned"] = np.array(warned), "which photos tell little"
+        warned = [flag for person in people for flag in person.warned]
+        tensors["warned"], said["warned"] = np.array(warned, bool), "which photos tell little"
         if self._isolation:
             tensors["isolation"], said["isolation"] = self._isolation[0], "of the mean embeddings"
         try:
@@ -364,8 +370,13 @@ class Gallery:
                 names[apart(readable(name), names)] = None
             rows = Rows(list(names), counts, _mapped(Path(path), "embeddings"))
             hashes = json.loads(meta["embeddings"])
-            little = {} if warned is None else rows.shared_out(warned.astype(bool).tolist())
-            found = cls(rows, meta["sha256"], rows.shared_out(hashes), little)
+            if warned is None:
+                # Of before that was kept: so that its photos are read once more, none is known.
+                found = cls(rows, meta["sha256"])
+            else:
+                little = rows.shared_out(warned.astype(bool).tolist())
+                little = {name: flags for name, flags in little.items() if any(flags)}
+                found = cls(rows, meta["sha256"], rows.shared_out(hashes), little)
             if isolation is not None and isolation.shape == counts.shape:
                 found._isolation.append(isolation)
             return found

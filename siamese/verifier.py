@@ -35,6 +35,7 @@ from siamese.calibration import (
     Rules,
     check_prior,
     pick_weights,
+    ranked,
     shares_of,
 )
 from siamese.checkpoint import Checkpoint
@@ -47,8 +48,6 @@ from siamese.faces.quality import warnings_for
 from siamese.network import Head, ready
 from siamese.photos import Load, Photo, Source, file_name, load
 from siamese.support import Gallery, Listed, Support, listed
-
-TIE = 1e-9  # of a logit, which counts only where weights are equal
 
 if hasattr(os, "register_at_fork"):
     # A process that is forked has none of torch's threads, and would wait for them for ever.
@@ -322,8 +321,8 @@ class Verifier:
             ranking, none, named = self._rank(vectors[0], gallery, rules[chosen], none_prior)
             each = dict(zip(faces, vectors, strict=True))
             each_face = self._identify(each, gallery, rules, none_prior)
-        rule = self.rule.among(population, asked.tells_little)
-        point = rule.point(operating_point)
+        first = int(ranking.order[0])
+        rule, point = rules[chosen].of(first), rules[chosen].point(first)
         runners = sorted([*ranking.shares[:2].tolist(), none], reverse=True)
         return Pick(
             identity=ranking[0].identity if named else None,
@@ -553,7 +552,8 @@ class Verifier:
     ) -> Rules:
         """How a face of the query that tells `little`, or not, is judged against everybody."""
         ordinary, warned = (self.rule.among(population, each) for each in (False, True))
-        return Rules(ordinary, warned, gallery.telling_little() | little, operating_point)
+        points = ordinary.point(operating_point), warned.point(operating_point)
+        return Rules(ordinary, warned, gallery.telling_little() | little, points)
 
     def _rank(
         self, query: np.ndarray, gallery: Gallery, rules: Rules, none_prior: float
@@ -564,7 +564,7 @@ class Verifier:
         logits = rules.identity_logit(self._search(query, gallery), counts)
         ratios = rules.bounded(logits)
         shares, none, named = rules.pick(logits, none_prior)
-        order = np.argsort(-logits, kind="stable")  # several may lie beyond the bound
+        order = np.argsort(-ranked(ratios, logits), kind="stable")
         columns = (shares[order], logits[order], ratios[order] / LN10, counts[order])
         ranking = Ranking([*gallery.photos], order, *columns, rules.decide)
         return ranking, none, named is not None
@@ -594,9 +594,8 @@ class Verifier:
                 for number in numbers
             ]
         )
-        # Several people may lie beyond the bound: the most alike of them comes first.
         bounded = [rules[number].bounded(own) for number, own in zip(numbers, logits, strict=True)]
-        weights = pick_weights(np.stack(bounded) + TIE * logits, none_prior)
+        weights = pick_weights(ranked(np.stack(bounded), logits), none_prior)
         people = most_probable(weights)
         found = []
         for row, (number, own) in enumerate(zip(numbers, people, strict=True)):

@@ -172,7 +172,7 @@ def test_both_answers_warn_of_the_photos_on_stderr(
     assert capsys.readouterr().err == said
     cli.main(["pick", face, str(folder / "people"), *shared])
     people = "dark.png: It is blurred.\nface.png: It is blurred.\n"
-    proposed = "these seem to be one person: dark, face; --group joins them\n"
+    proposed = "these seem to be one person, or close relatives: dark, face; --group joins them\n"
     assert capsys.readouterr().err == "face.png: It is blurred.\n" + people + proposed
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import ImageFilter
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from siamese import Verifier, answers
 from siamese import __main__ as cli
@@ -94,6 +96,20 @@ def test_which_photos_tell_little_stays_known(verifier: Verifier, tmp_path: Path
     nobody = made.remove("ann").remove("bo")
     nobody.save(tmp_path / "nobody")
     assert Gallery.load(tmp_path / "nobody").warned == {} == nobody.warned
+    with pytest.raises(InputError, match="Each photo has one"):
+        made.add("dee", rows, ["a"])
+
+
+def test_photos_of_an_older_gallery_are_read_once_more(verifier: Verifier, tmp_path: Path) -> None:
+    """It does not say which of them tell little."""
+    made = Gallery({}, verifier.origin.sha256).add("ann", np.eye(1, 16, dtype=np.float32), ["a"])
+    made.save(tmp_path / "saved")
+    with safe_open(tmp_path / "saved", "numpy") as file:
+        said = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys() if name != "warned"}  # noqa: SIM118
+    save_file(tensors, tmp_path / "older", said)
+    older = Gallery.load(tmp_path / "older")
+    assert [*older.photos] == ["ann"] and older.known_photos() == {}
 
 
 def test_photos_that_are_not_read_again_tell_as_little(tmp_path: Path) -> None:

@@ -137,6 +137,12 @@ def test_a_photo_that_is_warned_of_is_judged_by_its_own_rule() -> None:
         assert one.logit == pytest.approx(rule.identity_logit(logits, counts)[place], abs=1e-4)
     said = {one.identity: one.decision for one in among.ranking}
     assert said["soft"] == "uncertain" and said["clear"] == "same"
+    shares = [one.probability for one in among.ranking]
+    assert shares == sorted(shares, reverse=True) and among.identity == among.ranking[0].identity
+    runners = sorted([*shares, among.none_probability])[-2:]
+    assert among.margin == pytest.approx(runners[1] - runners[0])
+    only = verifier.pick(sharp, {"soft": soft})
+    assert only.warned and only.operating_point == point
     ratios = {one.identity: one.log10_likelihood_ratio for one in among.ranking}
     assert abs(ratios["soft"]) <= 1.0
     older = Verifier(tiny("mtcnn")).verify(sharp, soft)

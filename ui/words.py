@@ -388,7 +388,7 @@ BAD_UPLOAD = (
     "This is not a complete upload of photos; please send them again, each as a part named files."
 )
 DISK_FULL = "There is no room for photos on the server's disk; please try again later."
-TOO_SLOW = "The request took longer than {seconds} seconds to arrive; please send smaller photos."
+TOO_SLOW = "This took too long to arrive; please try again, or send smaller photos."
 TOO_LONG = (
     "This takes longer than the {seconds} seconds that one request is given; please send fewer or"
     " smaller photos."

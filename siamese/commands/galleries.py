@@ -100,6 +100,7 @@ def create(options: argparse.Namespace) -> int:
 
 def add_photos(options: argparse.Namespace) -> int:
     """Add photos of a person, new or known, to a gallery."""
+    from siamese.enrolment import BATCH
     from siamese.errors import InputError
     from siamese.support import Gallery, sha256_of
 
@@ -110,13 +111,16 @@ def add_photos(options: argparse.Namespace) -> int:
             f"{options.file} was made with other weights ({before.sha256[:12]}...); name their"
             " checkpoint, or create the gallery again."
         )
-    seen = [verifier.choose(verifier.find(photo)) for photo in options.photos]
-    after = before.add(
-        options.name,
-        verifier.embed_chosen(seen),
-        [sha256_of(photo) for photo in options.photos],
-        [photo.tells_little for photo in seen],
-    )
+    after = before
+    for start in range(0, len(options.photos), BATCH):
+        photos = options.photos[start : start + BATCH]
+        seen = [verifier.choose(verifier.find(photo)) for photo in photos]
+        after = after.add(
+            options.name,
+            verifier.embed_chosen(seen),
+            [sha256_of(photo) for photo in photos],
+            [photo.tells_little for photo in seen],
+        )
     after.save(options.file)
     print(f"photos of {options.name} in {options.file}: {len(after.photos[options.name])}")
     return SAME

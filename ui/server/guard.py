@@ -220,7 +220,7 @@ async def _read(receive: Receive) -> bytes:
                 if not message.get("more_body"):
                     return b"".join(chunks)
     except TimeoutError as error:
-        raise Refusal(408, words.TOO_SLOW.format(seconds=int(SECONDS))) from error
+        raise Refusal(408, words.TOO_SLOW) from error
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

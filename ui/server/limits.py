@@ -2,7 +2,7 @@
 
 SECONDS = 120.0  # for a request, or an upload, to arrive
 LONGEST = 900.0  # seconds for an upload that keeps arriving at SLOWEST
-SLOWEST = 16 * 1024  # bytes a second
+SLOWEST = 16_000  # bytes a second
 
 # Uploads
 MAX_FILE = 100_000_000  # bytes of one photo

@@ -86,7 +86,7 @@ def _objection(error: BaseException) -> BaseException:
         case NoRoom():
             return Refusal(503, words.BUSY)
         case TimeoutError():
-            return Refusal(408, words.TOO_SLOW.format(seconds=int(SECONDS)))
+            return Refusal(408, words.TOO_SLOW)
         case FormParserError() | UnicodeDecodeError():
             return Refusal(400, words.BAD_UPLOAD)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
@@ -111,14 +111,16 @@ async def _read(receive: Receive, body: "_Body", limit: asyncio.Timeout) -> None
 
     What arrives earns more time, up to `LONGEST`: a slow line is waited for, a stalled one is not.
     """
-    last = (limit.when() or 0) + LONGEST - SECONDS
+    clock = asyncio.get_running_loop().time
+    last = clock() + LONGEST
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refusal(400, words.GONE)
         chunk = message.get("body", b"")
         if chunk:
-            limit.reschedule(min((limit.when() or 0) + len(chunk) / SLOWEST, last))
+            earned = (limit.when() or 0) + len(chunk) / SLOWEST
+            limit.reschedule(min(earned, clock() + SECONDS, last))
             await asyncio.to_thread(body.feed, chunk)
         if not message.get("more_body"):
             return body.end()

@@ -181,19 +181,28 @@ def test_slow_uploads_are_given_up(store: Store, monkeypatch: pytest.MonkeyPatch
     assert left(store) == [] and store.waiting() == (0, 0)
 
 
-@pytest.mark.parametrize(("longest", "status"), [(60.0, 200), (0.5, 408)])
+@pytest.mark.parametrize(
+    ("longest", "pauses", "status"),
+    [(60.0, [0.15] * 8, 200), (0.5, [0.15] * 8, 408), (60.0, [0.0] * 7 + [9.0], 408)],
+)
 def test_what_arrives_earns_more_time(
-    longest: float, status: int, store: Store, monkeypatch: pytest.MonkeyPatch
+    longest: float,
+    pauses: list[float],
+    status: int,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A slow line is waited for, as long as it keeps arriving; but not for ever."""
+    """A slow line is waited for while it keeps arriving; not for ever, nor one that stalls."""
     monkeypatch.setattr(receiving, "SECONDS", 0.5)
     monkeypatch.setattr(receiving, "LONGEST", longest)
     monkeypatch.setattr(receiving, "SLOWEST", len(BODY) / 8 / 10)  # a piece earns ten seconds
     edges = np.linspace(0, len(BODY), 9).round().astype(int).tolist()
     pieces = [BODY[start:end] for start, end in pairwise(edges)]
 
+    waits = [*pauses]
+
     async def receive() -> Any:
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(waits.pop(0))
         return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
 
     response = coroutines.run(receiving.receive_upload(uploading(), receive, store))
