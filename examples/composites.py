@@ -1,24 +1,27 @@
 """Make the example pictures: composites of many photos, so that none of them is anybody.
 
     pip install mediapipe==0.10.14
-    python -m examples.composites lfw.zip examples
+    python -m examples.composites faces examples
 
-A composite person is a group of people who look alike to the network; each of its pictures is made
-of one photo of each of them, so the pictures share no photo. The groups share no person.
+`cast.json` says which photos each picture is made of: each by its CRC-32, as the ZIP archives in
+the folder `faces` store it. They were chosen among the photos that train the network: people who
+look alike to a network, by the nearest neighbours of one photo, and of them the most usual ones
+once their faces lay on each other. No photo is in two pictures.
 
 Photos are warped, triangle by triangle, so that 478 landmarks of each face and rings around it (for
-hair and ears) come to the same places, and averaged where they show somebody. An average is
-smoother than any face, so each band of spatial frequencies is then raised to the strength that it
-has in the photos (Tiddeman, Burt and Perrett 2001, "Prototyping and Transforming Facial Textures
-for Perception Research"). The ground is painted.
+hair and ears) come to the same places, and averaged where they show somebody, without the lightest
+and the darkest (a hat, a hand). An average is smoother than any face, so each band of spatial
+frequencies is then raised to the strength that it has in the photos (Tiddeman, Burt and Perrett
+2001, "Prototyping and Transforming Facial Textures for Perception Research"). Ground, evening
+light and glasses are painted.
 """
 
 import functools
 import io
+import json
 import sys
 import zipfile
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,76 +33,74 @@ from PIL import Image, ImageFilter
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay
 
-from siamese import NoFaceError, Verifier
-
-GROUP = 12  # people in one composite person
-SEED = 1
-# Which of the groups is who: the search goes from one to the least like all before.
-CAST = {"A": 7, "B": 6, "C": 4, "D": 8}
-GROUPS = 12
-SIDE = 500  # px of a photo, enlarged, and of a composite
+CAST = Path(__file__).parent / "cast.json"
+SIDE = 480  # px of a composite
 SAVED = 384  # px of an example
 QUALITY = 95  # of a WebP file; a worse one adds grain to what is blurred
-PHOTOS = 3  # of a person that are looked at
-MIDDLE = 0.12  # the face of interest is so near the middle of its photo, in sides
-Ground = tuple[tuple[int, int, int], tuple[int, int, int]]  # a colour at the top, at the bottom
-GROUNDS: tuple[Ground, ...] = (
-    ((150, 168, 180), (96, 110, 122)),
-    ((190, 176, 156), (128, 112, 94)),
-    ((150, 172, 150), (88, 110, 92)),
-    ((176, 166, 186), (112, 104, 126)),
-)
-IN_GROUP = "BCD"
-NEAR = 0.74  # of a picture's width, between two people of a group
-# Landmarks of the mesh: outer corners of the eyes, both edges, tip of the nose, chin; the outline.
-EYES, EDGES, NOSE, CHIN = (33, 263), (234, 454), 1, 152
+WIDE, DOWN = 0.68, 0.57  # of the picture: width of a face, how far down its middle is
+GROUP = ("person B 1", "person C 1", "person D 1")
+NEAR = 0.78  # of a picture's width, between two people of a group
+# Landmarks of the mesh: outer corners of the eyes, both edges, chin; corners of each eye; between
+# the eyes; the outline.
+CORNERS, EDGES, CHIN, EYES, BRIDGE = (33, 263), (234, 454), 152, ((33, 133), (362, 263)), 168
 OUTLINE = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
     148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
+TRIMMED = 3  # lightest and darkest photos that are left out of each pixel
 BANDS = 5
 MOST = 2.5  # times by which a band is raised
+GREY = np.float32([0.299, 0.587, 0.114])
+EVENING = np.float32([0.98, 0.82, 0.64])  # of the light of day, in red, green and blue
+FRAME = np.float32([52, 38, 32])  # colour of glasses
+FINE = 4  # px in which glasses are drawn for each px
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Portrait:
-    """A photo as it is stored, the landmarks of its face (478, 2) in px, and the embedding."""
+    """A photo, uint8 (H, W, 3), and the landmarks of its face, (478, 2) in px."""
 
-    content: bytes
+    pixels: np.ndarray
     points: np.ndarray
-    embedding: np.ndarray
-
-    @property
-    def turn(self) -> float:
-        """Where the nose is between the edges of the face: -0.5 (left) to 0.5."""
-        left, right, nose = self.points[[*EDGES, NOSE], 0]
-        return float((nose - left) / (right - left) - 0.5)
 
 
-def portraits(source: Path) -> Iterator[tuple[str, Portrait]]:
-    """Photos of the people of whom there are two at least, with their names."""
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A picture of the cast: its photos, and how it was taken."""
+
+    photos: tuple[str, ...]
+    ground: tuple[tuple[int, int, int], tuple[int, int, int]]
+    """A colour at the top, at the bottom."""
+    evening: bool = False
+    glasses: bool = False
+
+
+def portraits(folder: Path, wanted: set[str]) -> dict[str, Portrait]:
+    """The photos with these checksums. Raises KeyError for one that no archive has."""
     mesh = mediapipe.solutions.face_mesh.FaceMesh(
         static_image_mode=True, refine_landmarks=True, min_detection_confidence=0.3
     )
-    verifier = Verifier.from_pretrained()
-    with zipfile.ZipFile(source) as photos:
-        files = defaultdict(list)
-        for file in sorted(photos.namelist()):
-            if file.endswith(".jpg"):
-                files[file.split("/")[-2]].append(file)
-        for name, own in files.items():
-            for file in own[:PHOTOS] if len(own) > 1 else ():
-                content = photos.read(file)
-                points, embedding = _landmarks(mesh, content), _embedding(verifier, content)
-                if points is not None and embedding is not None:
-                    yield name, Portrait(content, points, embedding)
+    found = {}
+    for source in sorted(folder.glob("*.zip")):
+        with zipfile.ZipFile(source) as photos:
+            for file in photos.infolist():
+                if f"{file.CRC:08x}" in wanted:
+                    found[f"{file.CRC:08x}"] = _portrait(mesh, photos.read(file))
+    if missing := wanted - set(found):
+        raise KeyError(f"{len(missing)} photos of the cast are in no archive of {folder}.")
+    return found
 
 
-def _pixels(content: bytes) -> np.ndarray:
-    """A photo, uint8 (SIDE, SIDE, 3)."""
+def _portrait(mesh: Any, content: bytes) -> Portrait:
     with Image.open(io.BytesIO(content)) as photo:
-        large = photo.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-    return np.asarray(large)
+        pixels = np.asarray(photo.convert("RGB"))
+    side = len(pixels)
+    edge = side // 6  # the mesh looks for a face that has room around it
+    wider = cv2.copyMakeBorder(pixels, *[edge] * 4, cv2.BORDER_REPLICATE)
+    large = cv2.resize(wider, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    marks = mesh.process(large).multi_face_landmarks[0].landmark
+    points = np.array([(mark.x, mark.y) for mark in marks]) * len(wider)
+    return Portrait(pixels, points - edge)
 
 
 @functools.cache
@@ -107,72 +108,28 @@ def _segmenter() -> Any:
     return mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
 
 
-def _landmarks(mesh: Any, content: bytes) -> np.ndarray | None:
-    """Of the face in the middle, if there is one."""
-    edge = SIDE // 5
-    inside = np.ascontiguousarray(_pixels(content)[edge:-edge, edge:-edge])
-    found = mesh.process(inside).multi_face_landmarks
-    if not found:
-        return None
-    return np.array([(mark.x, mark.y) for mark in found[0].landmark]) * len(inside) + edge
-
-
-def _embedding(verifier: Verifier, content: bytes) -> np.ndarray | None:
-    """Of the most prominent face, where that is the one in the middle."""
-    try:
-        seen = verifier.find(content)
-    except NoFaceError:
-        return None
-    left, _, right, _ = seen.faces[0].box
-    aside = abs((left + right) / 2 / seen.photo.size[0] - 0.5)
-    return verifier.embed([seen])[0] if aside <= MIDDLE else None
-
-
-def groups(people: Mapping[str, Sequence[Portrait]], count: int, seed: int) -> list[list[str]]:
-    """`count` groups of look-alikes, no person in two of them.
-
-    A group is a random person and the nearest others; the groups are as far from each other as a
-    greedy search over random persons finds them.
-    """
-    random = np.random.default_rng(seed)
-    names = [name for name, own in people.items() if len(own) > 1]
-    unit = np.array([_unit(np.mean([_unit(p.embedding) for p in people[n]], 0)) for n in names])
-    free, middles, chosen = np.arange(len(names)), [], []
-    for _ in range(count):
-        firsts = random.choice(free, min(200, len(free)), replace=False)
-        if middles:
-            firsts = firsts[np.argsort((unit[firsts] @ np.array(middles).T).max(axis=1))]
-        order = free[np.argsort(-(unit[free] @ unit[firsts[0]]))][:GROUP]
-        chosen.append([names[row] for row in order])
-        middles.append(unit[order].mean(axis=0))
-        free = np.setdiff1d(free, order)
-    return chosen
-
-
-def _unit(row: np.ndarray) -> np.ndarray:
-    return row / np.linalg.norm(row)
-
-
-def composite(photos: Sequence[Portrait]) -> Image.Image:
+def composite(photos: Sequence[Portrait], role: Role) -> Image.Image:
     """The average of photos of different people, RGBA; it fades out where few show somebody."""
     face = _framed(_mean_shape([photo.points for photo in photos]))
     warped = [_warped(photo, face) for photo in photos]
-    pixels = _of_one_light(np.array([p for p, _ in warped]), _filled(face))
+    inside = _filled(face)
+    pixels = _of_one_light(np.array([p for p, _ in warped]), inside)
     covered = np.array([m for _, m in warped]).clip(0, 1)
-    mean, sharp = _sharpened(pixels, covered + 0.02)
+    mean, sharp = _sharpened(pixels, covered + 0.02, 0.45 + 0.55 * _soft(inside, 61, 8))
     # What nothing aligns is less sharp: hair by half, and what is below the chin out of focus.
-    in_focus = np.maximum(_soft(_filled(face), 15), 0.5 * _soft(_head(face), 61))[..., None]
-    blurred_all = cv2.GaussianBlur(mean, (0, 0), 6)
-    below = _soft(1 - _head(face), 1)[..., None]
-    average = blurred_all * below + mean * (1 - below)
+    in_focus = np.maximum(_soft(inside, 9, 8), 0.5 * _soft(_head(face), 41, 10))[..., None]
+    below = _soft(1 - _head(face), 1, 14)[..., None]
+    average = cv2.GaussianBlur(mean, (0, 0), 12) * below + mean * (1 - below)
     shown = sharp * in_focus + average * (1 - in_focus)
-    share = np.clip((covered.mean(0) - 0.4) / 0.35, 0, 1)
+    if role.glasses:
+        shown = _with_glasses(shown, face)
+    share = np.clip((covered.mean(0) - 0.5) / 0.35, 0, 1)
     alpha = 255 * cv2.GaussianBlur(share, (0, 0), 3)[..., None]
     picture = np.concatenate([shown, alpha], axis=2).clip(0, 255).astype(np.uint8)
-    return Image.fromarray(picture).resize((SAVED, SAVED))
+    return Image.fromarray(picture).resize((SAVED, SAVED), Image.Resampling.LANCZOS)
 
 
-def before(ground: Ground, people: Sequence[Image.Image]) -> Image.Image:
+def before(ground: Sequence[Sequence[int]], people: Sequence[Image.Image]) -> Image.Image:
     """Composites beside each other before a ground of two colours, the middle one in front."""
     step = round(NEAR * SAVED)
     width = SAVED + step * (len(people) - 1)
@@ -185,11 +142,8 @@ def before(ground: Ground, people: Sequence[Image.Image]) -> Image.Image:
 
 
 def _mean_shape(shapes: Sequence[np.ndarray]) -> np.ndarray:
-    """The mean of landmarks, each turned and scaled to the first."""
-    moved = [
-        shape @ move[:, :2].T + move[:, 2] for shape in shapes for move in [_move(shape, shapes[0])]
-    ]
-    return np.mean(moved, axis=0)
+    """The mean of landmarks (478, 2), each turned and scaled to the first."""
+    return np.mean([_moved(shape, _move(shape, shapes[0])) for shape in shapes], axis=0)
 
 
 def _move(points: np.ndarray, to: np.ndarray) -> np.ndarray:
@@ -197,13 +151,17 @@ def _move(points: np.ndarray, to: np.ndarray) -> np.ndarray:
     return cv2.estimateAffinePartial2D(points.astype(np.float32), to.astype(np.float32))[0]
 
 
+def _moved(points: np.ndarray, move: np.ndarray) -> np.ndarray:
+    return points @ move[:, :2].T + move[:, 2]
+
+
 def _framed(face: np.ndarray) -> np.ndarray:
-    """Landmarks upright, a little above the middle of the picture."""
-    x, y = face[EYES[1]] - face[EYES[0]]
+    """Landmarks upright, where a picture has its face."""
+    x, y = face[CORNERS[1]] - face[CORNERS[0]]
     upright = np.array([[x, y], [-y, x]]) / np.hypot(x, y)
     wide = np.linalg.norm(face[EDGES[1]] - face[EDGES[0]])
-    middle = face[list(OUTLINE)].mean(axis=0)
-    return (face - middle) @ upright.T * (0.44 * SIDE / wide) + (0.5 * SIDE, 0.49 * SIDE)
+    flat = (face - face[list(OUTLINE)].mean(axis=0)) @ upright.T
+    return flat * (WIDE * SIDE / wide) + (0.5 * SIDE, DOWN * SIDE)
 
 
 def _filled(face: np.ndarray) -> np.ndarray:
@@ -219,10 +177,10 @@ def _head(face: np.ndarray) -> np.ndarray:
     return head
 
 
-def _soft(mask: np.ndarray, wider: int) -> np.ndarray:
-    """A mask that is so many px wider and fades out, float32."""
+def _soft(mask: np.ndarray, wider: int, fade: float) -> np.ndarray:
+    """A mask that is so many px wider and fades out over so many, float32."""
     return cv2.GaussianBlur(
-        cv2.dilate(mask, np.ones((wider, wider))).astype(np.float32), (0, 0), 10
+        cv2.dilate(mask, np.ones((wider, wider))).astype(np.float32), (0, 0), fade
     )
 
 
@@ -238,15 +196,15 @@ def _warped(photo: Portrait, face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A photo, and where it shows somebody (0..1), with its landmarks at those of `face`."""
     line = np.array([-0.6, 0, 0.5, 1, 1.6]) * SIDE
     corners = np.array([(x, y) for x in line for y in line if {x, y} & {line[0], line[-1]}])
-    back = _move(face, photo.points)
-    there = _anchored(photo.points, corners @ back[:, :2].T + back[:, 2])
+    there = _anchored(photo.points, _moved(corners, _move(face, photo.points)))
     triangles = Delaunay(_anchored(face, corners))
     y, x = np.mgrid[:SIDE, :SIDE]
     source = LinearNDInterpolator(triangles, there)(x, y).astype(np.float32)
-    pixels = _pixels(photo.content)
+    large = cv2.resize(photo.pixels, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    somebody = cv2.resize(_segmenter().process(large).segmentation_mask, photo.pixels.shape[1::-1])
     return tuple(
         cv2.remap(of, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-        for of in (pixels.astype(np.float32), _segmenter().process(pixels).segmentation_mask)
+        for of in (photo.pixels.astype(np.float32), somebody)
     )
 
 
@@ -259,19 +217,34 @@ def _of_one_light(pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return even.astype(np.float32)
 
 
-def _sharpened(pixels: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The weighted mean of photos, and the same with each band as strong as in the photos."""
-    mean = (pixels * weights[..., None]).sum(0) / weights.sum(0)[..., None]
-    mean = mean.astype(np.float32)
-    bands, of_photos = _bands(mean), [_bands(photo) for photo in pixels]
+def _trimmed_mean(pixels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The weighted mean of photos (N, SIDE, SIDE, 3), at each pixel without the extreme ones."""
+    light = np.array([cv2.GaussianBlur(photo @ GREY, (0, 0), 2) for photo in pixels])
+    middle = np.argsort(light, axis=0)[TRIMMED:-TRIMMED]
+    share = np.take_along_axis(weights, middle, axis=0)[..., None]
+    total = (np.take_along_axis(pixels, middle[..., None], axis=0) * share).sum(0)
+    return (total / share.sum(0)).astype(np.float32)
+
+
+def _sharpened(
+    pixels: np.ndarray, weights: np.ndarray, colour: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of photos, and the same with each band of its light as strong as in the photos.
+
+    Colours are not raised, but weakened to the share `colour` (SIDE, SIDE): what many people wear
+    and stand before would make fringes of colour.
+    """
+    mean = _trimmed_mean(pixels, weights)
+    grey = mean @ GREY
+    mean = grey[..., None] + (mean - grey[..., None]) * colour[..., None]
+    bands, of_photos = _bands(grey), [_bands(photo @ GREY) for photo in pixels]
     for level in range(BANDS):
-        wanted = np.mean([_strength(photo[level]) for photo in of_photos], axis=0)
-        gain = np.clip(wanted / _strength(bands[level]).clip(0.15), 1, MOST)
-        bands[level] = bands[level] * gain[..., None]
+        wanted = np.median([_strength(photo[level]) for photo in of_photos], axis=0)
+        bands[level] *= np.clip(wanted / _strength(bands[level]).clip(0.15), 1, MOST)
     sharp = bands[-1]
     for band in bands[-2::-1]:
-        sharp = cv2.pyrUp(sharp, dstsize=band.shape[1::-1]) + band
-    return mean, sharp
+        sharp = cv2.pyrUp(sharp, dstsize=band.shape[::-1]) + band
+    return mean, mean + (sharp - grey)[..., None]
 
 
 def _bands(picture: np.ndarray) -> list[np.ndarray]:
@@ -279,38 +252,90 @@ def _bands(picture: np.ndarray) -> list[np.ndarray]:
     bands = []
     for _ in range(BANDS):
         coarse = cv2.pyrDown(picture)
-        bands.append(picture - cv2.pyrUp(coarse, dstsize=picture.shape[1::-1]))
+        bands.append(picture - cv2.pyrUp(coarse, dstsize=picture.shape[::-1]))
         picture = coarse
     return [*bands, picture]
 
 
 def _strength(band: np.ndarray) -> np.ndarray:
     """How strong a band is around each pixel."""
-    return cv2.GaussianBlur(np.abs(band).mean(axis=2), (0, 0), 6)
+    return cv2.GaussianBlur(np.abs(band), (0, 0), 6)
+
+
+def _with_glasses(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """A picture (SIDE, SIDE, 3) whose face wears glasses, with their shadow."""
+    lens, frame = (cv2.resize(of, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for of in _rims(face))
+    shadow = cv2.GaussianBlur(np.roll(frame, round(0.012 * SIDE), axis=0), (0, 0), 3)[..., None]
+    picture = picture * (1 - 0.3 * shadow)
+    shine = (
+        np.linspace(0.16, 0.02, SIDE)[:, None, None] * cv2.GaussianBlur(lens, (0, 0), 2)[..., None]
+    )
+    picture = picture * (1 - shine) + 255 * shine
+    return picture * (1 - frame[..., None]) + FRAME * frame[..., None]
+
+
+def _rims(face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the lenses of glasses are, and their frame: two of float32, FINE px for each px."""
+    lens, frame = np.zeros((2, SIDE * FINE, SIDE * FINE), np.float32)
+    middles = [face[list(eye)].mean(axis=0) for eye in EYES]
+    apart = np.linalg.norm(middles[1] - middles[0])
+    angle = np.linspace(0, 2 * np.pi, 97)
+    # A superellipse: a circle with its corners drawn out.
+    around = np.column_stack([np.cos(angle), np.sin(angle)])
+    around = np.sign(around) * np.abs(around) ** 0.75 * (0.38 * apart, 0.28 * apart)
+    drawn = {"lineType": cv2.LINE_AA, "color": 1.0}
+    thick = round(0.0075 * SIDE * FINE)
+    for middle, edge, side in zip(middles, EDGES, (-1, 1), strict=True):
+        rim = ((around + middle + np.array([0, 0.07 * apart])) * FINE).astype(np.int32)
+        cv2.fillPoly(lens, [rim], **drawn)
+        cv2.polylines(frame, [rim], True, thickness=thick, **drawn)
+        hinge = middle + np.array([side * 0.38 * apart, -0.02 * apart])
+        temple = np.array([hinge, face[edge] + (side * 0.02 * SIDE, -0.03 * SIDE)]) * FINE
+        cv2.polylines(frame, [temple.astype(np.int32)], False, thickness=thick, **drawn)
+    nose = [
+        middles[0] + (0.38 * apart, 0),
+        face[BRIDGE] + (0, 0.02 * SIDE),
+        middles[1] - (0.38 * apart, 0),
+    ]
+    cv2.polylines(
+        frame, [(np.array(nose) * FINE).astype(np.int32)], False, thickness=thick, **drawn
+    )
+    return lens, frame
+
+
+def in_evening_light(picture: Image.Image) -> Image.Image:
+    """As a lamp to the left lights it: warm, and little on the right."""
+    light = np.linspace(1, 0.38, picture.width)[:, None] * EVENING
+    return Image.fromarray((np.asarray(picture) * light).clip(0, 255).astype(np.uint8))
 
 
 def blurred(picture: Image.Image) -> Image.Image:
     """As a telephone takes it from afar, in motion: little detail, enlarged."""
-    small = picture.resize((SAVED // 8, SAVED // 8), Image.Resampling.BOX)
-    return small.filter(ImageFilter.GaussianBlur(1.6)).resize(picture.size)
+    small = picture.resize((SAVED // 12, SAVED // 12), Image.Resampling.BOX)
+    return small.filter(ImageFilter.GaussianBlur(1.7)).resize(picture.size)
 
 
-def main(source: Path, out: Path) -> None:
-    """Write two pictures of each composite person, a blurred one, and a group, as WebP files."""
-    people: dict[str, list[Portrait]] = defaultdict(list)
-    for name, portrait in portraits(source):
-        people[name].append(portrait)
-    found = groups(people, GROUPS, SEED)
-    shown: dict[str, Image.Image] = {}
-    for letter, number in CAST.items():
-        for version, end in ((1, min), (2, max)):  # faces turned to one side, and to the other
-            photos = [end(people[name], key=lambda one: one.turn) for name in found[number]]
-            shown[f"{letter} {version}"] = composite(photos)
-    grounds = dict(zip(CAST, GROUNDS, strict=True))
-    pictures = {f"person {name}": before(grounds[name[0]], [one]) for name, one in shown.items()}
-    pictures["person B blurred"] = blurred(pictures["person B 2"])
-    pictures["group"] = before(GROUNDS[0], [shown[f"{letter} 1"] for letter in IN_GROUP])
-    for name, picture in pictures.items():
+def cast(file: Path) -> dict[str, Role]:
+    """The pictures by their names."""
+    return {name: Role(**role) for name, role in json.loads(file.read_text()).items()}
+
+
+def pictures(roles: Mapping[str, Role], photos: Mapping[str, Portrait]) -> dict[str, Image.Image]:
+    """Every picture of the cast, a blurred one, and a group."""
+    people = {
+        name: composite([photos[p] for p in role.photos], role) for name, role in roles.items()
+    }
+    shown = {name: before(roles[name].ground, [person]) for name, person in people.items()}
+    lit = {name: in_evening_light(shown[name]) for name, role in roles.items() if role.evening}
+    group = before(roles[GROUP[0]].ground, [people[name] for name in GROUP])
+    return {**shown, **lit, "person B blurred": blurred(shown["person B 2"]), "group": group}
+
+
+def main(folder: Path, out: Path) -> None:
+    """Write every picture as a WebP file."""
+    roles = cast(CAST)
+    photos = portraits(folder, {photo for role in roles.values() for photo in role.photos})
+    for name, picture in pictures(roles, photos).items():
         picture.save(out / f"{name}.webp", quality=QUALITY)
 
 

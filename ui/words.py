@@ -121,8 +121,16 @@ EXAMPLE_PAIRS = (
     "Two people",
     "One person in a group",
     "One person, once blurred",
+    "One person, by lamplight and with glasses",
+    "One person, 30 years apart",
+    "Twins: a face does not tell them apart",
+    "Two children: choose “Another child” in the settings",
 )
-EXAMPLE_PICKS = ("One of four people", "None of three people")
+EXAMPLE_PICKS = (
+    "One of four people",
+    "None of three people",
+    "One of four, known from three photos",
+)
 WAITING_SECOND = "One more photo, and the answer appears here."
 WAITING_PICK = "Add a photo of the person you look for, and photos of the people to choose from."
 WAITING_PEOPLE = "Now add photos of the people to choose from."

@@ -20,10 +20,15 @@ PAIRS = (
     ("person B 1.webp", "person C 1.webp"),
     ("group.webp", "person C 2.webp"),
     ("person B 1.webp", "person B blurred.webp"),
+    ("person B 3.webp", "person B 4.webp"),
+    ("person E young.webp", "person E older.webp"),
+    ("twin 1.webp", "twin 2.webp"),
+    ("child 1.webp", "child 2.webp"),
 )
 PEOPLE = ("person A 1.webp", "person B 1.webp", "person C 1.webp", "person D 1.webp")
 STRANGERS = ("person B 2.webp", "person C 2.webp", "person D 1.webp")
-PICKS = (("person C 2.webp", PEOPLE), ("person A 1.webp", STRANGERS))
+KNOWN = ("person A 1.webp", *(f"person B {n}.webp" for n in (1, 2, 3)), *PEOPLE[2:])
+PICKS = (("person C 2.webp", PEOPLE), ("person A 1.webp", STRANGERS), ("person B 4.webp", KNOWN))
 SIDE = 112  # px of a small picture
 
 _HTML = macros("examples")
@@ -40,7 +45,7 @@ def pairs() -> Markup:
 def picks() -> Markup:
     """A button for each example of one photo and several people."""
     return _strip(
-        (caption, words.EXAMPLE_PICK.format(query=stem(a), count=len(many)), [[a], many])
+        (caption, words.EXAMPLE_PICK.format(query=stem(a), count=_people(many)), [[a], many])
         for (a, many), caption in zip(PICKS, words.EXAMPLE_PICKS, strict=True)
     )
 
@@ -55,6 +60,11 @@ def pick(row: str) -> tuple[Upload, list[Upload]]:
     """The photo and the people of an example, by its number as in `pair`."""
     query, people = PICKS[_number(row, len(PICKS))]
     return upload(query), [upload(name) for name in people]
+
+
+def _people(photos: Sequence[str]) -> int:
+    """How many people these show: "person B 1" and "person B 2" are one."""
+    return len({name.rsplit(" ", 1)[0] for name in photos})
 
 
 def _number(row: str, count: int) -> int:

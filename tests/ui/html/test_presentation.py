@@ -416,7 +416,7 @@ def test_what_is_kept_is_forgotten_when_anything_changed() -> None:
     assert Kept().of(first) is None
 
 
-@pytest.mark.parametrize("row", ["0", "2", "7", "-1", "²", "x", "9" * 40])
+@pytest.mark.parametrize("row", ["0", "2", "8", "-1", "²", "x", "9" * 40])
 def test_examples_are_there_whatever_is_asked_for(row: str) -> None:
     uploads = examples.pair(row)
     assert [upload.content[:4] for upload in uploads] == [b"RIFF", b"RIFF"]

@@ -10,7 +10,7 @@ from siamese import Decision, Verifier
 from ui import words
 from ui.tabs import examples
 
-ONE, TWO, GROUP, BLURRED = examples.PAIRS
+ONE, TWO, GROUP, BLURRED, GLASSES, YEARS, TWINS, CHILDREN = examples.PAIRS
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +41,45 @@ def test_who_stands_in_a_group_is_found_there(verifier: Verifier) -> None:
     assert sorted(lefts).index(lefts[found.first.chosen]) == 1, "in the middle"
 
 
+def test_light_and_glasses_change_nobody(verifier: Verifier) -> None:
+    found = verifier.verify(*files(GLASSES))
+    assert found.decision is Decision.SAME
+
+
+def test_twins_are_taken_for_one_person_and_years_are_not_overlooked(verifier: Verifier) -> None:
+    assert verifier.verify(*files(TWINS)).decision is Decision.SAME
+    one, years = (verifier.verify(*files(pair)) for pair in (ONE, YEARS))
+    assert years.probability < one.probability
+
+
+def test_two_children_are_told_apart_less_badly_where_children_are_named(
+    verifier: Verifier,
+) -> None:
+    anybody, children = (
+        verifier.verify(*files(CHILDREN), population=name) for name in ("anybody", "children")
+    )
+    assert children.decision is not Decision.SAME
+    assert children.probability < anybody.probability
+
+
+def test_only_the_blurred_picture_bears_a_warning(verifier: Verifier) -> None:
+    warned = {
+        path.name
+        for path in examples.FOLDER.glob("*.webp")
+        if any(w.code != "several_faces" for w in verifier.verify(path, path).first.warnings)
+    }
+    assert warned == {"person B blurred.webp"}
+
+
 @pytest.mark.parametrize(
-    ("pick", "identity"), list(zip(examples.PICKS, ("person C 1", None), strict=True))
+    ("pick", "identity"), list(zip(examples.PICKS, ("person C 1", None, "person B"), strict=True))
 )
 def test_the_picks(
     verifier: Verifier, pick: tuple[str, tuple[str, ...]], identity: str | None
 ) -> None:
-    people = {examples.stem(name): examples.FOLDER / name for name in pick[1]}
-    assert verifier.pick(examples.FOLDER / pick[0], people).identity == identity
+    query, people = pick
+    support = [examples.FOLDER / name for name in people]
+    assert verifier.pick(examples.FOLDER / query, support).identity == identity
 
 
 def test_each_says_what_it_shows() -> None:
