@@ -10,6 +10,7 @@ checkpoint.
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple, Self
@@ -245,6 +246,15 @@ class Population(Value):
     warned: Warned = False
 
 
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Otherwise(Value):
+    """What the answer would be if a different person were one of another population."""
+
+    decision: Decided
+    probability: float
+    log10_likelihood_ratio: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Judgement(Value):
     """What follows from the logit of a pair."""
@@ -284,6 +294,9 @@ class Judgement(Value):
     false_matches_among: dict[str, Similar]
     """How often two different people of each other population are called the same at this setting,
     where that was counted."""
+    otherwise: dict[str, Otherwise]
+    """What the answer would be were a different person one of each other population, at the setting
+    of the same name there; without those that have none such."""
     operating_point: OperatingPoint
 
     @property
@@ -432,6 +445,7 @@ class DecisionRule(Value):
             population=self.population,
             warned=self.warned,
             false_matches_among=self.false_matches_among(point),
+            otherwise=self._otherwise(logit, point, prior, comparisons),
             operating_point=point,
         )
 
@@ -505,9 +519,39 @@ class DecisionRule(Value):
         limit = (self.limits(point)[1] - offset) / scale
         return {
             other.name: other.false_matches.at(other.scale * limit + other.offset)
-            for other in self.populations
-            if other.warned == self.warned and other.name not in (self.population, ANYBODY)
+            for other in self._others
         }
+
+    def _otherwise(
+        self, logit: float, point: OperatingPoint, prior: float, comparisons: int
+    ) -> dict[str, Otherwise]:
+        """See `Judgement.otherwise`."""
+        scale, offset = self.support_scales[0]
+        found: dict[str, Otherwise] = {}
+        for other in self._others:
+            rule = DecisionRule(
+                other.operating_points,
+                other.different_below,
+                self.support_scales,
+                other.false_matches,
+                other.bounds,
+            )
+            with suppress(InputError):  # a rate that was not measured there
+                own = rule.point(point.name)
+                there = other.scale * (logit - offset) / scale + other.offset
+                ratio = float(rule.bounded(there))
+                found[other.name] = Otherwise(
+                    rule.decide(there, own, comparisons),
+                    probability(ratio - math.log(comparisons), prior),
+                    ratio / LN10,
+                )
+        return found
+
+    @property
+    def _others(self) -> list[Population]:
+        """The populations besides anybody and that of this rule, for photos like these."""
+        told = (self.population, ANYBODY)
+        return [p for p in self.populations if p.warned == self.warned and p.name not in told]
 
     def similar(self, logit: float) -> Similar | None:
         """How often different people look at least this similar; None where it is not known."""

@@ -204,9 +204,11 @@ STRANGERS_MOST = "Nearly all pairs of {who} look at least this alike."
 STRANGERS_NONE = "None of {trials} pairs of {who} looked this alike."
 AMONG = "Wrongly called “same” at this setting: {shares}."
 AMONG_SHARE = "{rate} of {who}"
+IF_RELATIVES = "If they may be close relatives: {verdict}, {percent}."
 AMONG_COUNTS = "{who}: {rate} ({errors} of {trials} pairs, {data}, 95 % interval {low} to {high})"
 POPULATION_NAMED = "Different people are taken to be {two}."
 SIGNS = {"same": "=", "uncertain": "?", "different": "≠"}
+TWICE = "The same photo twice"
 PROBABILITY_OF_SAME = "probability of the same person"
 MEANING = (
     "Of 1,000 pairs that look as alike as this one, {count} show the same person, if"

@@ -315,6 +315,8 @@ def _print_populations(answer: "Verification | Pick") -> None:
             for name, found in answer.false_matches_among.items()
         )
         print(f"population {answer.population}; false matches at the same threshold among {others}")
+    for name, found in getattr(answer, "otherwise", {}).items():
+        print(f"if different people were {name}: {found.decision}, {percent(found.probability)}")
 
 
 def _print_pairs(answer: "Verification") -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from siamese import Decision, Verification
-from siamese.answers import Explanation
+from siamese import Verification
+from siamese.answers import SAME_PHOTO, Explanation
 from siamese.calibration import ANYBODY, LN10, REASONS, DecisionRule, Judgement
 from ui import words
 from ui.html import details, numbers, why
@@ -32,14 +32,14 @@ def verification(
     """
     rule = rule.among(found.population, found.warned)
     logits = _known(None if matrix is None else rule.pair_logit(matrix), found, rule)
-    tone = shown(found.decision, found.probability)
-    verdict, percent = words.VERDICTS[tone], numbers.percent(found.probability)
+    tone, verdict = details.headline(found)
+    percent = number(found)
     answer = {
         "tone": tone,
         "verdict": verdict,
         "first": details.crop(found.first),
         "second": details.crop(found.second),
-        "say": words.SAY_VERDICT.format(verdict=verdict, percent=percent),
+        "say": words.SAY_VERDICT.format(verdict=verdict, percent=percent) if percent else verdict,
         "percent": percent,
         "lead": lead(found),
         "which": _which(found),
@@ -49,31 +49,26 @@ def verification(
     return str(
         _HTML.verification(
             answer,
-            details.warnings(found.photos, found.cautions),
+            details.warnings(found.photos),
             _joined(logits, found, rule),
             _scale(found, rule),
             details.asked("why", words.WHY, words.EXPLAINING, reasons),
             _all_faces(logits, found, rule),
-            _more(found, tone, report),
+            _more(found, tone, verdict, report),
         )
     )
 
 
-def shown(decision: Decision, probability: float) -> str:
-    """What the page says of a decision.
-
-    The decision does not depend on the chance beforehand, the probability does; where they are on
-    different sides of one half, the page says neither.
-    """
-    against = (decision is Decision.SAME and probability < 0.5) or (
-        decision is Decision.DIFFERENT and probability > 0.5
-    )
-    return Decision.UNCERTAIN.value if against else decision.value
+def number(found: Verification) -> str:
+    """The probability in words; "" of one photo twice, of which it would say nothing."""
+    return "" if SAME_PHOTO in found.cautions else numbers.percent(found.probability)
 
 
 def lead(found: Verification) -> str:
     """What is said beside the number; one sentence, where it is decided."""
-    tone = shown(found.decision, found.probability)
+    if SAME_PHOTO in found.cautions:
+        return said(SAME_PHOTO.message)
+    tone = details.decided(found.decision, found.probability)
     if tone != found.decision:
         return words.LEADS_DESPITE[found.decision.value]
     if found.reason is not None:
@@ -119,13 +114,13 @@ def searched(found: Verification) -> str:
     return f"{sentences} {words.SEARCHED_RATE.format(rate=numbers.rate(found.false_match_rate))}"
 
 
-def _more(found: Verification, tone: str, report: str) -> Markup:
+def _more(found: Verification, tone: str, verdict: str, report: str) -> Markup:
     """How sure it is, how it was decided, and the answer to take along."""
     percent, prior = numbers.percent(found.probability), numbers.exact(found.prior)
     among, similar = searched(found), found.different_people_as_similar
     picture = details.picture(
         tone,
-        words.VERDICTS[tone],
+        verdict,
         [
             f"{percent} {words.PROBABILITY_OF_SAME}",
             evidence(found),
@@ -200,7 +195,7 @@ def _pair(row: int, column: int, judged: Judgement, found: Verification) -> dict
         "column": column,
         "current": (row, column) == (found.first.chosen, found.second.chosen),
         "percent": numbers.percent(judged.probability),
-        "tone": shown(judged.decision, judged.probability),
+        "tone": details.decided(judged.decision, judged.probability),
     }
 
 
@@ -219,7 +214,7 @@ def _scale(found: Verification, rule: DecisionRule) -> Markup:
         limit if math.isinf(limit) else float(rule.bounded(limit))
         for limit in rule.limits(found.operating_point, found.comparisons)
     )
-    # As the page words it, see `shown`.
+    # As the page words it, see `details.decided`.
     even = numbers.even(prior)
     low, high = min(different, same, even), max(same, even)
     start, end = numbers.position(low), numbers.position(high)

@@ -7,8 +7,16 @@ from typing import Any
 
 from markupsafe import Markup
 
-from siamese.answers import Caution, Origin, PhotoFaces, Pick, Verification
-from siamese.calibration import ANYBODY, CHILDREN, RELATIVES, OperatingPoint, Similar
+from siamese.answers import SAME_PHOTO, Caution, Origin, PhotoFaces, Pick, Verification
+from siamese.calibration import (
+    ANYBODY,
+    CHILDREN,
+    RELATIVES,
+    Decision,
+    OperatingPoint,
+    Otherwise,
+    Similar,
+)
 from ui import words
 from ui.html import numbers
 from ui.html.templates import macros
@@ -24,11 +32,10 @@ def crop(photo: PhotoFaces) -> Markup:
     return Markup(_HTML.crop(photo))
 
 
-def warnings(photos: Sequence[PhotoFaces], cautions: Sequence[Caution] = ()) -> Markup:
-    """What makes the answer less reliable, as a whole and by photo; empty if nothing does."""
+def warnings(photos: Sequence[PhotoFaces]) -> Markup:
+    """What makes the answer less reliable, by photo; empty if nothing does."""
     warned = _warned(photos)
-    cautioned = [said(caution.message) for caution in cautions]
-    return Markup(_HTML.warnings(cautioned, warned) if cautions or warned else "")
+    return Markup(_HTML.warnings(warned) if warned else "")
 
 
 def _warned(photos: Sequence[PhotoFaces]) -> list[tuple[str, str]]:
@@ -90,7 +97,37 @@ def among(found: Verification | Pick) -> Markup:
     ]
     if found.false_matches_among:
         lines.append(words.AMONG.format(shares=listed(shares)))
-    return Markup(_HTML.among(" ".join(lines)))
+    said_of = [" ".join(lines)] if lines else []
+    if isinstance(found, Verification) and headline(found)[0] == Decision.SAME:
+        kin = found.otherwise.get(RELATIVES)
+        said_of += [_if_relatives(kin)] if kin else []
+    return Markup(_HTML.among(said_of))
+
+
+def _if_relatives(found: Otherwise) -> str:
+    """What the answer would be if the two might be close relatives."""
+    verdict = words.VERDICTS[decided(found.decision, found.probability)]
+    return words.IF_RELATIVES.format(verdict=verdict, percent=numbers.percent(found.probability))
+
+
+def headline(found: Verification) -> tuple[str, str]:
+    """The tone of an answer, and its verdict; of one photo twice there is none."""
+    if SAME_PHOTO in found.cautions:
+        return Decision.UNCERTAIN.value, words.TWICE
+    tone = decided(found.decision, found.probability)
+    return tone, words.VERDICTS[tone]
+
+
+def decided(decision: Decision, probability: float) -> str:
+    """What the page says of a decision.
+
+    The decision does not depend on the chance beforehand, the probability does; where they are on
+    different sides of one half, the page says neither.
+    """
+    against = (decision is Decision.SAME and probability < 0.5) or (
+        decision is Decision.DIFFERENT and probability > 0.5
+    )
+    return Decision.UNCERTAIN.value if against else decision.value
 
 
 def named(population: str) -> str:

@@ -12,7 +12,6 @@ from siamese.calibration import ANYBODY
 from ui import words
 from ui.html import details, numbers
 from ui.html import why as reasons
-from ui.html.answers import shown
 from ui.html.templates import macros
 
 FIRST_BARS = 5  # rows of a ranking; the rest are added up, and shown when asked for
@@ -126,7 +125,7 @@ def _words(found: Pick, said: words.PickWords) -> tuple[str, str, str, str]:
         return "uncertain", words.SIGNS["uncertain"], words.PERHAPS.format(name=best.identity), lead
     if found.identity is None:
         return "none", words.SIGNS["different"], said.nobody, said.nobody_lead
-    tone = shown(best.decision, best.probability)
+    tone = details.decided(best.decision, best.probability)
     return tone, words.SIGNS[tone], words.WINNER.format(name=found.identity), ""
 
 

@@ -26,9 +26,11 @@ def verification(
     `sha256` are the hashes of both photos' files, hexadecimal; `explanation` is None where nobody
     asked.
     """
+    tone, verdict = details.headline(found)
     answer = {
-        "tone": answers.shown(found.decision, found.probability),
-        "percent": numbers.percent(found.probability),
+        "tone": tone,
+        "verdict": verdict,
+        "percent": answers.number(found),
         "lead": answers.lead(found),
     }
     origin = (
@@ -41,7 +43,7 @@ def verification(
             format_date(day, "long", locale=locale()),
             answer,
             list(zip(found.photos, sha256, strict=True)),
-            details.warnings(found.photos, found.cautions),
+            details.warnings(found.photos),
             _facts(found),
             "" if explanation is None else why.explanation(explanation),
             origin,

@@ -18,7 +18,7 @@ from siamese.calibration import (
 )
 from siamese.faces.detector import Face
 from ui import draw, words
-from ui.html import answers, numbers
+from ui.html import answers, details, numbers
 
 ANSWERS = 10_000
 ROUNDED = 0.011  # how exactly the page places things, in per cent of the width
@@ -64,7 +64,7 @@ def shown_percent(said: str) -> tuple[float, float]:
 def disagreements(found: Verification, rule: DecisionRule, page: str) -> list[str]:
     """What is wrong with an answer as it stands on the page."""
     decision, log10 = found.decision.value, found.log10_likelihood_ratio
-    said = answers.shown(found.decision, found.probability)
+    said = details.decided(found.decision, found.probability)
     lead = next(re.finditer(r'<p class="lead">(.*?)</p>', page))[1]
     percent = next(re.finditer(r'<p class="number"><b>(.*?)</b>', page))[1]
     low, high = shown_percent(percent)

@@ -252,7 +252,7 @@ def test_the_mark_on_the_scale_lies_in_the_zone_of_the_word(prior: float) -> Non
         here = float(re.findall(r'class="here" style="left:([\d.]+)%', scale)[0])
         zone = "different" if here < low else "same" if here >= high else "uncertain"
         if min(abs(here - low), abs(here - high)) > 0.1:
-            assert zone == answers.shown(found.decision, found.probability)
+            assert zone == details.decided(found.decision, found.probability)
 
 
 def test_a_claim_at_the_bound_says_that_no_stronger_one_is_made() -> None:
@@ -281,6 +281,26 @@ def among(name: str, scale: float, errors: int) -> Population:
         ),
         Bounds(-1.0, 1.5, 100, 100),
     )
+
+
+@pytest.mark.parametrize("prior", [0.5, 0.1])
+def test_a_same_person_says_what_it_would_be_of_relatives(prior: float) -> None:
+    """That is what is answered where they are named."""
+    kin = among("relatives", 0.4, 25)
+    rule = replace(RULE, populations=(kin, replace(kin, warned=True, offset=-1.0)))
+    found = judged(rule, 3.0, prior)
+    named = rule.among("relatives")
+    answered = named.judge(float(named.pair_logit(np.array(3.0))), named.point("balanced"), prior)
+    other = found.otherwise["relatives"]
+    assert (other.decision, other.log10_likelihood_ratio, other.probability) == pytest.approx(
+        (answered.decision, answered.log10_likelihood_ratio, answered.probability)
+    )
+    page = answers.verification(found, rule)
+    verdict = words.VERDICTS[details.decided(other.decision, other.probability)]
+    percent = numbers.percent(other.probability)
+    sentence = f"If they may be close relatives: {verdict}, {percent}."
+    assert (sentence in html.unescape(page)) == ("answer same" in page)
+    assert "If they may be" not in answers.verification(judged(rule, -3.0, prior), rule)
 
 
 def test_beside_every_answer_stands_how_often_children_and_relatives_are_confused() -> None:
@@ -312,8 +332,10 @@ def test_whoever_names_a_population_is_answered_for_it() -> None:
 def test_the_same_photo_twice_is_called_that() -> None:
     found = replace(judged(RULE), cautions=(SAME_PHOTO,))
     page = answers.verification(found, RULE)
-    assert "<li>This is the same photo twice;" in page
+    assert '<p class="lead">This is the same photo twice;' in page
     assert page.count("This is the same photo twice") == 3, "in the JSON and the picture too"
+    assert '<section class="answer uncertain" aria-label="The same photo twice"' in page
+    assert 'class="number"' not in page and "Same person" not in page.partition("scale")[0]
     assert "the same photo twice" not in answer(None)
 
 
