@@ -311,8 +311,8 @@ def in_evening_light(picture: Image.Image) -> Image.Image:
 
 def blurred(picture: Image.Image) -> Image.Image:
     """As a telephone takes it from afar, in motion: little detail, enlarged."""
-    small = picture.resize((SAVED // 12, SAVED // 12), Image.Resampling.BOX)
-    return small.filter(ImageFilter.GaussianBlur(1.7)).resize(picture.size)
+    small = picture.resize((SAVED // 13, SAVED // 13), Image.Resampling.BOX)
+    return small.filter(ImageFilter.GaussianBlur(1.5)).resize(picture.size)
 
 
 def cast(file: Path) -> dict[str, Role]:
