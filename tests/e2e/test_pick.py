@@ -54,6 +54,13 @@ def answer_json(page: Page) -> dict:  # type: ignore[type-arg]
     return json.loads(base64.b64decode(link.partition(",")[2]))  # type: ignore[no-any-return]
 
 
+def test_both_places_take_photos(page: Page) -> None:
+    """The one for many had shrunk to a line under its label."""
+    query, many = (field.bounding_box() for field in part(page, ".field").all())
+    assert query is not None and many is not None
+    assert many["height"] == query["height"] > 200
+
+
 def test_a_visit(page: Page, photos: Path) -> None:
     ask(page, photos / "portrait.jpg")
     expect(
