@@ -3,11 +3,12 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageOps
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 from tests import app_server, pictures
 
@@ -26,8 +27,28 @@ PATIENCE = 30_000  # milliseconds; other things may run on this machine
 HOSTILE = "<img src=x onerror=alert(1)> & 'co'.jpg"
 
 
+class Browsers:
+    """The browser of all tests; another one where its driver has ended, as it does now and then."""
+
+    def __init__(self, path: str, running: ExitStack) -> None:
+        self._path, self._running = path, running
+        self._browser = self._started()
+
+    def alive(self) -> Browser:
+        """The browser, which answers."""
+        try:
+            self._browser.new_context().close()
+        except Error:  # `is_connected` goes on saying that it is
+            self._browser = self._started()
+        return self._browser
+
+    def _started(self) -> Browser:
+        playwright = self._running.enter_context(sync_playwright())
+        return playwright.chromium.launch(executable_path=self._path, args=FLAGS)
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browsers() -> Iterator[Browsers]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         reason = "no Chromium (Debian: apt-get install chromium)"
@@ -35,10 +56,13 @@ def browser() -> Iterator[Browser]:
             pytest.fail(reason)
         pytest.skip(reason)
     expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield started
-        started.close()
+    with ExitStack() as running:
+        yield Browsers(path, running)
+
+
+@pytest.fixture
+def browser(browsers: Browsers) -> Browser:
+    return browsers.alive()
 
 
 @pytest.fixture

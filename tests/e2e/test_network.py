@@ -139,7 +139,7 @@ def test_an_answer_that_breaks_off_still_comes(page: Page, line: Line, large: li
     assert line.broken.wait(PATIENCE / 1000)
     lose(page, line)
     find_again(page, line)
-    expect(shown.locator(".answer h2")).to_have_text("Same person")
+    expect(shown.locator(".answer h2")).to_have_text("The same photo twice")
     expect(shown.locator(".photo .name")).to_have_text(["one.jpg", "two.jpg"])
 
 

@@ -227,7 +227,7 @@ def test_the_prior_of_none_moves_the_pick(page: Page, photos: Path) -> None:
     ask(page, photos / "portrait.jpg")
     add(page, photos / "mirrored.png")
     before = answer_json(page)["none_probability"]
-    part(page, "").get_by_role("button", name="Settings").click()
+    part(page, "").get_by_role("button", name="Settings", exact=True).click()
     number = part(page, ".options input[type=number]")
     number.fill("99")
     number.press("Enter")

@@ -40,7 +40,7 @@ def compare(page: Page, first: Path, second: Path) -> Locator:
 
 def settings(page: Page) -> None:
     """Open them; the page remembers it."""
-    page.locator(".tabitem:visible").get_by_role("button", name="Settings").click()
+    page.locator(".tabitem:visible").get_by_role("button", name="Settings", exact=True).click()
 
 
 def answer_json(answer: Locator) -> dict:  # type: ignore[type-arg]

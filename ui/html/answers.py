@@ -51,7 +51,7 @@ def verification(
             answer,
             details.warnings(found.photos),
             _joined(logits, found, rule),
-            _scale(found, rule),
+            _scale(found, rule) if percent else Markup(""),
             details.asked("why", words.WHY, words.EXPLAINING, reasons),
             _all_faces(logits, found, rule),
             _more(found, tone, verdict, report),
