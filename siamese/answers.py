@@ -21,6 +21,7 @@ from siamese.calibration import (
     Judgement,
     Named,
     OperatingPoint,
+    Otherwise,
     Similar,
     Strength,
     Support,
@@ -131,6 +132,9 @@ class Verification(Judgement, OnPair):
     row for each face of the first photo, a column for each of the second, in the order of `faces`;
     of a photo whose face was chosen, that face alone. All by the rule of the pair that the answer
     is about."""
+    otherwise: dict[str, Otherwise]
+    """What the answer would be were a different person one of each other population, at the setting
+    of the same name there; without those that have none such."""
     cautions: tuple[Caution, ...]
     photos: tuple[PhotoFaces, ...]
     """The first and the second."""

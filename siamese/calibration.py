@@ -294,9 +294,6 @@ class Judgement(Value):
     false_matches_among: dict[str, Similar]
     """How often two different people of each other population are called the same at this setting,
     where that was counted."""
-    otherwise: dict[str, Otherwise]
-    """What the answer would be were a different person one of each other population, at the setting
-    of the same name there; without those that have none such."""
     operating_point: OperatingPoint
 
     @property
@@ -445,7 +442,6 @@ class DecisionRule(Value):
             population=self.population,
             warned=self.warned,
             false_matches_among=self.false_matches_among(point),
-            otherwise=self._otherwise(logit, point, prior, comparisons),
             operating_point=point,
         )
 
@@ -519,39 +515,29 @@ class DecisionRule(Value):
         limit = (self.limits(point)[1] - offset) / scale
         return {
             other.name: other.false_matches.at(other.scale * limit + other.offset)
-            for other in self._others
+            for other in self.populations
+            if other.warned == self.warned and other.name not in (self.population, ANYBODY)
         }
 
-    def _otherwise(
-        self, logit: float, point: OperatingPoint, prior: float, comparisons: int
-    ) -> dict[str, Otherwise]:
-        """See `Judgement.otherwise`."""
-        scale, offset = self.support_scales[0]
+    def otherwise(self, logit: float, judged: Judgement) -> dict[str, Otherwise]:
+        """What a pair of this logit of the network would be called in the other populations.
+
+        Of a rule for anybody. `judged` is what is said of the pair; those that have no setting of
+        the same name, or no rule for photos like these, are left out.
+        """
         found: dict[str, Otherwise] = {}
-        for other in self._others:
-            rule = DecisionRule(
-                other.operating_points,
-                other.different_below,
-                self.support_scales,
-                other.false_matches,
-                other.bounds,
-            )
+        for name in self.names:
+            rule = self.among(name, judged.warned)
+            if name in (ANYBODY, judged.population) or rule.warned != judged.warned:
+                continue
             with suppress(InputError):  # a rate that was not measured there
-                own = rule.point(point.name)
-                there = other.scale * (logit - offset) / scale + other.offset
-                ratio = float(rule.bounded(there))
-                found[other.name] = Otherwise(
-                    rule.decide(there, own, comparisons),
-                    probability(ratio - math.log(comparisons), prior),
-                    ratio / LN10,
+                point = rule.point(judged.operating_point.name)
+                own = float(rule.pair_logit(np.asarray(logit)))
+                said = rule.judge(own, point, judged.prior, judged.comparisons)
+                found[name] = Otherwise(
+                    said.decision, said.probability, said.log10_likelihood_ratio
                 )
         return found
-
-    @property
-    def _others(self) -> list[Population]:
-        """The populations besides anybody and that of this rule, for photos like these."""
-        told = (self.population, ANYBODY)
-        return [p for p in self.populations if p.warned == self.warned and p.name not in told]
 
     def similar(self, logit: float) -> Similar | None:
         """How often different people look at least this similar; None where it is not known."""

@@ -119,9 +119,7 @@ class Enrolment:
                 logits = self._matrix(embeddings[rows])
                 logits[np.ix_(told, told)] = TOLD
                 # As careful as a search through all these pairs: names of cameras tell nobody.
-                pairs = len(rows) * (len(rows) - 1) // 2
-                limit = self.rule.limits(self.rule.default, pairs)[1]
-                parts = [np.array(part) for part in groups(logits, limit)]
+                parts = [np.array(part) for part in groups(logits, self._limit(len(rows)))]
             if len(parts) == 1:
                 continue
             taken = set(names) - ({identity} if not told.any() else set())
@@ -149,9 +147,7 @@ class Enrolment:
         owner = np.repeat(np.arange(len(names)), counts)
         inside = [groups(logits[np.ix_(rows, rows)], 0.0) for rows in people]
         one = [rows for rows, parts in zip(people, inside, strict=True) if len(parts) == 1]
-        pairs = max(1, len(one) * (len(one) - 1) // 2)
-        limit = self.rule.limits(self.rule.default, pairs)[1]
-        joined = groups(logits, limit, one) if one else []
+        joined = groups(logits, self._limit(len(one)), one) if one else []
         whose = [[names[k] for k in dict.fromkeys(owner[rows].tolist())] for rows in joined]
         return Proposals(
             tuple(tuple(people) for people in whose if len(people) > 1),
@@ -205,6 +201,10 @@ class Enrolment:
             if photo.warnings
         )
         return Enrolled(Gallery.of(people, self.sha256), unusable, doubtful)
+
+    def _limit(self, count: int) -> float:
+        """The logit from which on the most alike pair of so many is called the same by default."""
+        return self.rule.limits(self.rule.default, max(1, count * (count - 1) // 2))[1]
 
     def _matrix(self, vectors: np.ndarray) -> np.ndarray:
         """Calibrated logits (N, N) of every embedding (N, D) against every other."""

@@ -74,11 +74,6 @@ class _Compared:
     embeddings: np.ndarray
     logits: np.ndarray
 
-    @property
-    def logit(self) -> float:
-        """That of the most alike pair."""
-        return float(self.logits.max())
-
 
 class Verifier:
     """Compares photos of faces by a calibrated siamese network."""
@@ -190,6 +185,7 @@ class Verifier:
         return Verification.of(
             judged,
             all_pairs=tuple(map(tuple, (rule.bounded(logits) / LN10).tolist())),
+            otherwise=self.rule.otherwise(float(found.logits.max()), judged),
             cautions=(SAME_PHOTO,) if _same_photo(*seen) else (),
             photos=found.photos,
             checkpoint=self.origin,
@@ -314,7 +310,12 @@ class Verifier:
             gallery = enrolled.gallery
             rules = {
                 number: self._rules(
-                    gallery, population, operating_point, self._tells_little(seen, number, faces)
+                    gallery,
+                    population,
+                    operating_point,
+                    asked.tells_little
+                    if number == chosen
+                    else self._tells_little(seen, number, faces),
                 )
                 for number in faces
             }

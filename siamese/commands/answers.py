@@ -129,6 +129,9 @@ def verify(options: argparse.Namespace) -> int:
             _print_pairs(answer)
         print(f"prior {exact(answer.prior)}, operating point {point.name}: {_rates(point)}")
         _print_populations(answer)
+        for name, other in answer.otherwise.items():
+            said = f"{other.decision}, {percent(other.probability)}"
+            print(f"if different people were {name}: {said}")
         _print_origin(answer)
         _print_warnings(answer.first, answer.second)
         for caution in answer.cautions:
@@ -138,8 +141,6 @@ def verify(options: argparse.Namespace) -> int:
 
 def pick(options: argparse.Namespace) -> int:
     """Find the person in a photo among others."""
-    from siamese.calibration import Decision
-
     support = _support(options.support)
     answer = load_verifier(options).pick(
         options.query,
@@ -156,7 +157,7 @@ def pick(options: argparse.Namespace) -> int:
     else:
         if answer.undecided:
             best = answer.ranking[0]
-            alike = best.decision is Decision.SAME
+            alike = best.decision.value == "same"
             why = "others are about as alike" if alike else "not alike enough at this setting"
             print(f"uncertain: perhaps {best.identity}, {why}")
         else:
@@ -315,8 +316,6 @@ def _print_populations(answer: "Verification | Pick") -> None:
             for name, found in answer.false_matches_among.items()
         )
         print(f"population {answer.population}; false matches at the same threshold among {others}")
-    for name, found in getattr(answer, "otherwise", {}).items():
-        print(f"if different people were {name}: {found.decision}, {percent(found.probability)}")
 
 
 def _print_pairs(answer: "Verification") -> None:

@@ -45,6 +45,7 @@ def drawn(random: np.random.Generator) -> tuple[Verification, DecisionRule]:
     found = Verification.of(
         judged,
         all_pairs=((judged.log10_likelihood_ratio,) * count,),
+        otherwise={},
         cautions=(),
         photos=(PHOTO, PHOTO),
         checkpoint=Origin("weights", "e1cf" * 16),

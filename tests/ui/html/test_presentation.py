@@ -151,6 +151,7 @@ def judged(rule: DecisionRule, logit: float = 0.85, prior: float = 0.5) -> Verif
     return Verification.of(
         found,
         all_pairs=((found.log10_likelihood_ratio,),),
+        otherwise={},
         cautions=(),
         photos=(seen(HOSTILE), seen()),
         checkpoint=Origin("weights", "e1cf" * 16),
@@ -289,6 +290,7 @@ def test_a_same_person_says_what_it_would_be_of_relatives(prior: float) -> None:
     kin = among("relatives", 0.4, 25)
     rule = replace(RULE, populations=(kin, replace(kin, warned=True, offset=-1.0)))
     found = judged(rule, 3.0, prior)
+    found = replace(found, otherwise=rule.otherwise(3.0, found))
     named = rule.among("relatives")
     answered = named.judge(float(named.pair_logit(np.array(3.0))), named.point("balanced"), prior)
     other = found.otherwise["relatives"]
@@ -300,7 +302,9 @@ def test_a_same_person_says_what_it_would_be_of_relatives(prior: float) -> None:
     percent = numbers.percent(other.probability)
     sentence = f"If they may be close relatives: {verdict}, {percent}."
     assert (sentence in html.unescape(page)) == ("answer same" in page)
-    assert "If they may be" not in answers.verification(judged(rule, -3.0, prior), rule)
+    unlike = judged(rule, -3.0, prior)
+    unlike = replace(unlike, otherwise=rule.otherwise(-3.0, unlike))
+    assert "If they may be" not in answers.verification(unlike, rule)
 
 
 def test_beside_every_answer_stands_how_often_children_and_relatives_are_confused() -> None:
