@@ -152,8 +152,8 @@ UNMEASURED = Rate(0, 0, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Similar(Rate):
-    """How often different people look at least as similar as a pair."""
+class Counted(Rate):
+    """An error rate, and which pairs it was counted on."""
 
     measured_on: str
 
@@ -173,12 +173,13 @@ class OperatingPoint(Value):
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class FalseMatchCurve(Value):
-    """How many impostor pairs score at least as high as a logit, counted on a test.
+class ErrorCurve(Value):
+    """How many pairs of one kind score at least as high as a level, counted on a test.
 
-    `levels` are (logit, errors, low, high), logits rising: of `trials` impostor pairs `errors`
-    score at or above the logit; `low` and `high` are the exact 95 % interval of that rate. All
-    pairs do at the lowest level, fewer at each higher one.
+    The score of two different people is their logit, and that of one person's photos its negative:
+    those above a level are wrong where it is the limit. `levels` are (level, errors, low, high),
+    levels rising: of `trials` pairs `errors` score at or above the level; `low` and `high` are the
+    exact 95 % interval of that rate. All pairs do at the lowest level, fewer at each higher one.
     """
 
     measured_on: str
@@ -197,18 +198,18 @@ class FalseMatchCurve(Value):
 
     @property
     def rates(self) -> tuple[float, float]:
-        """The lowest and the highest rate that can be asked for.
+        """The lowest and the highest rate of false matches that can be asked for.
 
         One error is the least that can be counted; nothing is called the same at an LR below 1.
         """
         lowest = min((errors for _, errors, *_ in self.levels if errors), default=self.trials)
         return lowest / self.trials, self.at(ABOVE_EVEN).value
 
-    def at(self, logit: float) -> Similar:
-        """The rate at this logit; between two levels that of the lower one, never too few."""
-        position = bisect_right(self.levels, logit, key=lambda level: level[0])
+    def at(self, score: float) -> Counted:
+        """The rate at this score; between two levels that of the lower one, never too few."""
+        position = bisect_right(self.levels, score, key=lambda level: level[0])
         _, errors, low, high = self.levels[max(0, position - 1)]
-        return Similar(errors, self.trials, low, high, self.measured_on)
+        return Counted(errors, self.trials, low, high, self.measured_on)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -241,9 +242,10 @@ class Population(Value):
     offset: float
     operating_points: Annotated[tuple[OperatingPoint, ...], Field(min_length=1)]
     different_below: float
-    false_matches: FalseMatchCurve
+    false_matches: ErrorCurve
     bounds: Bounds
     warned: Warned = False
+    false_non_matches: Annotated[ErrorCurve | None, Field(exclude_if=lambda it: it is None)] = None
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -283,23 +285,20 @@ class Judgement(Value):
     """Null where none were fitted."""
     logit: float
     """Natural logarithm of the likelihood ratio before it is bounded."""
-    different_people_as_similar: Similar | None
+    different_people_as_similar: Counted | None
     """How often random different people look at least this similar; null where not measured."""
+    same_person_as_unlike: Counted | None
+    """How often two photos of one person look at most this similar; null where not measured."""
     population: Named
     """Who different people are taken to be: likelihood ratio, thresholds and rates hold for two of
     these. Nobody's sex, age or origin is guessed; whoever asks names the population."""
     warned: bool
     """Whether a photo bears a warning that it tells little of who it shows, and likelihood ratio,
     thresholds and rates are those of such pairs."""
-    false_matches_among: dict[str, Similar]
+    false_matches_among: dict[str, Counted]
     """How often two different people of each other population are called the same at this setting,
     where that was counted."""
     operating_point: OperatingPoint
-
-    @property
-    def similar(self) -> Similar | None:
-        """How often different people look at least this similar; None where it is not known."""
-        return self.different_people_as_similar
 
     @property
     def prior_of_pair(self) -> float:
@@ -313,22 +312,24 @@ class DecisionRule(Value):
 
     `different_below` is the logit under which 1 % of genuine pairs lie. `support_scales[k]` is the
     affine correction (scale, offset) of the logit of an identity with k + 1 support photos, the
-    last one for that many and more. `false_matches` is None where it was never measured, `bounds`
-    where none were fitted: likelihood ratios are then unbounded. All this holds for `population`,
-    and for photos that are `warned` of or not; `populations` are the others that can be named, and
-    all of them with photos that are warned of, see `among`. `joins` turns the mean logit between
-    two groups of photos into the logit that they show one person: (scale, offset), see `grouping`.
+    last one for that many and more. `false_matches` and `false_non_matches` are None where they
+    were never measured, `bounds` where none were fitted: likelihood ratios are then unbounded. All
+    this holds for `population`, and for photos that are `warned` of or not; `populations` are the
+    others that can be named, and all of them with photos that are warned of, see `among`. `joins`
+    turns the mean logit between two groups of photos into the logit that they show one person:
+    (scale, offset), see `grouping`.
     """
 
     operating_points: Annotated[tuple[OperatingPoint, ...], Field(min_length=1)]
     different_below: float
     support_scales: Annotated[tuple[tuple[float, float], ...], Field(min_length=1)] = ((1.0, 0.0),)
-    false_matches: Annotated[FalseMatchCurve | None, Field(exclude_if=lambda it: it is None)] = None
+    false_matches: Annotated[ErrorCurve | None, Field(exclude_if=lambda it: it is None)] = None
     bounds: Annotated[Bounds | None, Field(exclude_if=lambda it: it is None)] = None
     populations: Annotated[tuple[Population, ...], Field(exclude_if=lambda it: not it)] = ()
     population: Annotated[Named, Field(exclude_if=lambda it: it == ANYBODY)] = "anybody"
     warned: Warned = False
     joins: Annotated[tuple[float, float], Field(exclude_if=lambda it: it == JOINS)] = JOINS
+    false_non_matches: Annotated[ErrorCurve | None, Field(exclude_if=lambda it: it is None)] = None
 
     def among(self, name: str, warned: bool = False) -> "DecisionRule":
         """The rule where a different person would be one of this population.
@@ -354,6 +355,7 @@ class DecisionRule(Value):
             own.name,
             own.warned,
             self.joins,
+            own.false_non_matches,
         )
 
     @property
@@ -439,6 +441,7 @@ class DecisionRule(Value):
             likelihood_ratio_bounds=self.bounds,
             logit=logit,
             different_people_as_similar=self.similar(logit),
+            same_person_as_unlike=self.unlike(logit),
             population=self.population,
             warned=self.warned,
             false_matches_among=self.false_matches_among(point),
@@ -509,7 +512,7 @@ class DecisionRule(Value):
             logits, self.bounded(logits), none_prior, lambda best, logit: self.decide(logit, point)
         )
 
-    def false_matches_among(self, point: OperatingPoint) -> dict[str, Similar]:
+    def false_matches_among(self, point: OperatingPoint) -> dict[str, Counted]:
         """How often two people of each other population are called the same at a point of this."""
         scale, offset = self.support_scales[0]
         limit = (self.limits(point)[1] - offset) / scale
@@ -539,9 +542,13 @@ class DecisionRule(Value):
                 )
         return found
 
-    def similar(self, logit: float) -> Similar | None:
+    def similar(self, logit: float) -> Counted | None:
         """How often different people look at least this similar; None where it is not known."""
         return None if self.false_matches is None else self.false_matches.at(logit)
+
+    def unlike(self, logit: float) -> Counted | None:
+        """How often photos of one person look at most this similar; None where it is not known."""
+        return None if self.false_non_matches is None else self.false_non_matches.at(-logit)
 
     def pair_logit(self, logit: np.ndarray) -> np.ndarray:
         """Calibrated logits of pairs of photos from those of the network, of any shape."""

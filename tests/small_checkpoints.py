@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from siamese import checkpoint as checkpoints
-from siamese.calibration import DecisionRule, FalseMatchCurve, OperatingPoint, Rate
+from siamese.calibration import DecisionRule, ErrorCurve, OperatingPoint, Rate
 from siamese.checkpoint import CARD, CONFIG, WEIGHTS, CheckpointConfig
 from siamese.network import NetworkConfig
 from siamese.pretrained import SiameseNetwork
@@ -27,8 +27,11 @@ RULE = DecisionRule(
     ),
     different_below=-1.0,
     support_scales=((1.0, 0.0), (1.1, -0.2)),
-    false_matches=FalseMatchCurve(
+    false_matches=ErrorCurve(
         "Toy faces", 100, ((-3.0, 100, 0.963, 1.0), (0.5, 3, 0.006, 0.086), (2.0, 0, 0.0, 0.037))
+    ),
+    false_non_matches=ErrorCurve(
+        "Toy faces", 100, ((-4.0, 100, 0.963, 1.0), (1.0, 2, 0.002, 0.071), (3.0, 0, 0.0, 0.037))
     ),
 )
 

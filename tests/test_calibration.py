@@ -13,7 +13,7 @@ from siamese.calibration import (
     Bounds,
     Decision,
     DecisionRule,
-    FalseMatchCurve,
+    ErrorCurve,
     OperatingPoint,
     Rate,
     Reason,
@@ -161,7 +161,7 @@ def test_careful_is_the_default_wherever_it_stands_and_older_names_are_known() -
     assert RULE.point() is BALANCED, "the first one where none is called careful"
 
 
-CURVE = FalseMatchCurve(
+CURVE = ErrorCurve(
     "toys",
     3000,
     ((-4.0, 3000, 0.99, 1.0), (0.0, 150, 0.04, 0.06), (2.0, 30, 0.006, 0.02),
@@ -231,7 +231,7 @@ def test_one_identity_and_an_even_prior_is_a_verification() -> None:
 
 def test_how_often_different_people_look_as_similar() -> None:
     levels = ((-3.0, 100, 0.96, 1.0), (0.0, 20, 0.13, 0.29), (2.0, 0, 0.0, 0.04))
-    rule = DecisionRule((BALANCED,), -2.0, false_matches=FalseMatchCurve("toys", 100, levels))
+    rule = DecisionRule((BALANCED,), -2.0, false_matches=ErrorCurve("toys", 100, levels))
 
     def errors(logit: float) -> int:
         found = rule.similar(logit)
@@ -241,3 +241,13 @@ def test_how_often_different_people_look_as_similar() -> None:
     at = {-9.0: 100, -3.0: 100, -0.001: 100, 0.0: 20, 1.9: 20, 2.0: 0, 50.0: 0}
     assert {logit: errors(logit) for logit in at} == at
     assert RULE.similar(0.0) is None
+
+
+def test_how_often_photos_of_one_person_look_as_unlike() -> None:
+    """Counted from the other end: the lower the logit, the fewer."""
+    levels = ((-4.0, 100, 0.96, 1.0), (0.0, 20, 0.13, 0.29), (2.0, 0, 0.0, 0.04))
+    rule = DecisionRule((BALANCED,), -2.0, false_non_matches=ErrorCurve("toys", 100, levels))
+    at = {9.0: 100, 4.0: 100, 0.001: 100, 0.0: 20, -1.9: 20, -2.0: 0, -50.0: 0}
+    judged = {logit: rule.judge(logit, BALANCED).same_person_as_unlike for logit in at}
+    assert {logit: found.errors for logit, found in judged.items() if found} == at
+    assert RULE.judge(0.0, BALANCED).same_person_as_unlike is None

@@ -24,7 +24,7 @@ from siamese.calibration import (
     ANYBODY,
     Bounds,
     DecisionRule,
-    FalseMatchCurve,
+    ErrorCurve,
     OperatingPoint,
     Population,
     Rate,
@@ -106,7 +106,7 @@ def test_the_prior_moves_the_probability_and_never_the_decision(verifier: Verifi
 
 def test_a_photo_that_is_warned_of_is_judged_by_its_own_rule() -> None:
     """For a pair and for a pick, and by the warnings of the faces that were compared."""
-    curve = FalseMatchCurve("blurred toys", 50, ((-40.0, 50, 0.9, 1.0), (40.0, 0, 0.0, 0.08)))
+    curve = ErrorCurve("blurred toys", 50, ((-40.0, 50, 0.9, 1.0), (40.0, 0, 0.0, 0.08)))
     point = OperatingPoint("careful", 30.0, RATE, RATE, "blurred toys")
     bounds = Bounds(-1.0, 1.0, 9, 99)
     own = Population(ANYBODY, 0.5, -1.0, (point,), -30.0, curve, bounds, warned=True)

@@ -27,7 +27,7 @@ from siamese import writing
 from siamese.calibration import (
     ANYBODY,
     DecisionRule,
-    FalseMatchCurve,
+    ErrorCurve,
     OperatingPoint,
     Population,
     Rate,
@@ -191,7 +191,7 @@ def _started(out: Path, checkpoint: Checkpoint) -> dict[str, Any]:
 def _with_measured_rates(
     checkpoint: Checkpoint, reports: dict[str, Any], folder: Path
 ) -> Checkpoint:
-    """Store what was measured in config.json: FMR and FNMR, and the false match curves.
+    """Store what was measured in config.json: FMR and FNMR, and their curves.
 
     `reports` are those of the protocols.
     """
@@ -226,10 +226,12 @@ def _measured(rule: Rule, report: dict[str, Any]) -> Rule:
         )
         for point in rule.operating_points
     )
-    curve = rule.false_matches
-    if "false_matches" in report:  # older files do not have it
-        curve = checkpoints.parsed(FalseMatchCurve, report["false_matches"], "metrics.json")
-    return dataclasses.replace(rule, operating_points=points, false_matches=curve)
+    curves = {
+        name: checkpoints.parsed(ErrorCurve, report[name], "metrics.json")
+        for name in ("false_matches", "false_non_matches")
+        if name in report  # older files do not have them
+    }
+    return dataclasses.replace(rule, operating_points=points, **curves)
 
 
 def _rate(data: dict[str, Any]) -> Rate:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from siamese.calibration import DecisionRule, FalseMatchCurve, OperatingPoint
+from siamese.calibration import DecisionRule, ErrorCurve, OperatingPoint
 from siamese.evaluation import metrics
 from siamese.evaluation.folds import fold_accuracy
 from siamese.evaluation.metrics import Scores
@@ -80,16 +80,14 @@ def points_report(
     return {point.name: point.to_dict() for point in points}
 
 
-def false_match_curve(
-    impostor: np.ndarray, on: str, people: np.ndarray | None = None
-) -> FalseMatchCurve:
-    """How many impostor scores (N,) lie at or above each of about a hundred levels.
+def error_curve(scores: np.ndarray, on: str, people: np.ndarray | None = None) -> ErrorCurve:
+    """How many scores (N,) of pairs of one kind lie at or above each of about a hundred levels.
 
     `people`, int (N, 2), are those of the pairs, where they share them: see `metrics.rates_among`.
     A level for each of the highest scores, then one for every 5 % more: far less than the 95 %
     interval is wide. Levels have four decimals, rounded down, and are counted at that value.
     """
-    ordered = np.sort(np.asarray(impostor, np.float64))
+    ordered = np.sort(np.asarray(scores, np.float64))
     ranks = {len(ordered)}
     rank = 1
     while rank < len(ordered):
@@ -101,11 +99,21 @@ def false_match_curve(
     if people is None:
         rates = [metrics.false_match_rate(ordered, level) for level in limits]
     else:
-        rates = metrics.rates_among(impostor, people, limits)
+        rates = metrics.rates_among(scores, people, limits)
     levels: dict[int, tuple[float, int, float, float]] = {}
     for level, found in zip(limits, rates, strict=True):
         levels.setdefault(found.errors, (level, found.errors, found.low, found.high))
-    return FalseMatchCurve(on, len(ordered), tuple(levels.values()))
+    return ErrorCurve(on, len(ordered), tuple(levels.values()))
+
+
+def curves_report(
+    scores: Scores, on: str, people: np.ndarray | None = None
+) -> dict[str, dict[str, Any]]:
+    """The curves of both kinds of pairs as data; `people` are those of the impostor pairs."""
+    return {
+        "false_matches": error_curve(scores.impostor, on, people).to_dict(),
+        "false_non_matches": error_curve(-scores.genuine, on).to_dict(),
+    }
 
 
 def decisions_report(scores: Scores, rule: DecisionRule) -> dict[str, dict[str, dict[str, float]]]:

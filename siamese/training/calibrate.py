@@ -40,7 +40,7 @@ from siamese.evaluation.cross_validation import cross_validate
 from siamese.evaluation.fitting import SupportMethod
 from siamese.evaluation.joins import fit_joins
 from siamese.evaluation.metrics import Scores
-from siamese.evaluation.verification import false_match_curve, measured_point
+from siamese.evaluation.verification import error_curve, measured_point
 from siamese.network import Siamese
 from siamese.training.cohort import (
     Fit,
@@ -211,8 +211,9 @@ def _decision(compare: Comparison, found: Collection) -> DecisionRule:
         points,
         thresholds.different_below,
         fitting.fit_support(compare, fit, RUNTIME_METHOD),
-        false_match_curve(measured.impostor, REPORTED_ON),
+        error_curve(measured.impostor, REPORTED_ON),
         fitting.fit_bounds(compare.scores(pairs.distinct(), fit.vectors)),
+        false_non_matches=error_curve(-measured.genuine, REPORTED_ON),
     )
 
 
@@ -254,8 +255,9 @@ def _crossed_decision(compare: Comparison, found: Collection) -> DecisionRule:
         points,
         thresholds.different_below,
         fitting.fit_support(compare, found, RUNTIME_METHOD),
-        false_match_curve(impostor.logits, CROSS_VALIDATED, impostor.people),
+        error_curve(impostor.logits, CROSS_VALIDATED, impostor.people),
         fitting.fit_bounds(Scores(genuine.logits, impostor.logits), _paired(found, pairs)),
+        false_non_matches=error_curve(-genuine.logits, CROSS_VALIDATED),
     )
 
 

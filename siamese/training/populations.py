@@ -34,7 +34,7 @@ from siamese.evaluation import fitting
 from siamese.evaluation.comparison import Comparison
 from siamese.evaluation.fitting import Thresholds
 from siamese.evaluation.metrics import Scores
-from siamese.evaluation.verification import false_match_curve, measured_point
+from siamese.evaluation.verification import error_curve, measured_point
 
 MIN_BAND = 500  # pairs of one band of ages, in each half, to have a say in the thresholds
 MIN_PAIRS = 1000  # of different people, in each half: the rate of 0.1 % rests on one of them
@@ -128,9 +128,10 @@ def _population(
             for point, threshold in thresholds.points.items()
         ),
         thresholds.different_below,
-        false_match_curve(measured.impostor, on, report.people),
+        error_curve(measured.impostor, on, report.people),
         fitting.fit_bounds(fitted),
         warned,
+        error_curve(-measured.genuine, on),
     )
 
 

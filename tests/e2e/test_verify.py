@@ -75,7 +75,9 @@ def test_a_visit(visit: Visit, photos: Path) -> None:
     decided = answer.get_by_text("Decided at")
     expect(decided).to_be_visible()
     expect(decided).to_contain_text("95 % interval")
-    expect(answer.get_by_text("at least this similar")).to_have_count(1 if same.similar else 0)
+    expect(answer.get_by_text("at least this similar")).to_have_count(
+        1 if same.different_people_as_similar else 0
+    )
     spoken = page.get_by_role("status").filter(has_text=words[same.decision.value])
     expect(spoken).to_have_count(1)
     # What has to be said, and who answered.

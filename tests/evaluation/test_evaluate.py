@@ -304,6 +304,9 @@ def test_measured_rates_reach_the_answers(place: Place, measured: dict[str, Any]
         similar = rule.similar(point.threshold)
         assert similar is not None and similar.measured_on == "LFW View 2"
         assert point.fmr.errors <= similar.errors <= max(1, 1.3 * point.fmr.errors)
+        unlike = rule.unlike(point.threshold)
+        assert unlike is not None and unlike.measured_on == "LFW View 2"
+        assert point.fnmr.errors <= unlike.errors <= max(1, 1.3 * point.fnmr.errors)
 
 
 def test_what_was_counted_among_relatives_reaches_the_answers(
@@ -317,6 +320,8 @@ def test_what_was_counted_among_relatives_reaches_the_answers(
         assert "LFW View 2" in point.measured_on and point.fnmr.trials == 24
         assert point.fmr.trials == report["impostor_pairs"]
     assert relatives.false_matches.to_dict() == report["false_matches"]
+    assert relatives.false_non_matches is not None
+    assert relatives.false_non_matches.to_dict() == report["false_non_matches"]
     names = ("Star_0/Star_0_0001.jpg", "Star_0/Star_0_0002.jpg")
     pair = [photo for _, photo in PhotoSet(place.data / "lfw.zip", names).read()]
     verifier = Verifier.from_pretrained(place.calibrated)

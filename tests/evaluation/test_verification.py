@@ -159,7 +159,7 @@ def test_measured_points_and_decisions() -> None:
 def test_the_curve_of_false_matches_counts_right_and_never_too_few(decimals: int) -> None:
     """Against plain counts; with one decimal most scores are tied."""
     impostor = np.random.default_rng(7).normal(-4, 2, 3000).round(decimals)
-    curve = verification.false_match_curve(impostor, "toys")
+    curve = verification.error_curve(impostor, "toys")
     assert len(curve.levels) < 150
     for logit, errors, low, high in curve.levels:
         assert errors == np.count_nonzero(impostor >= logit)

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from siamese import Verification
 from siamese.answers import SAME_PHOTO, Explanation
-from siamese.calibration import ANYBODY, LN10, REASONS, DecisionRule, Judgement
+from siamese.calibration import ANYBODY, LN10, REASONS, Decision, DecisionRule, Judgement
 from ui import words
 from ui.html import details, numbers, why
 from ui.html.templates import macros
@@ -73,7 +73,9 @@ def lead(found: Verification) -> str:
         return words.LEADS_DESPITE[found.decision.value]
     if found.reason is not None:
         return f"{said(REASONS[found.reason])} {words.LEADS[tone]}"
-    similar = found.different_people_as_similar
+    similar, unlike = found.different_people_as_similar, found.same_person_as_unlike
+    if tone == Decision.DIFFERENT and unlike is not None:
+        return details.one_person(unlike)
     return words.LEADS[tone] if similar is None else details.strangers(similar, found.population)
 
 
@@ -117,7 +119,7 @@ def searched(found: Verification) -> str:
 def _more(found: Verification, tone: str, verdict: str, report: str) -> Markup:
     """How sure it is, how it was decided, and the answer to take along."""
     percent, prior = numbers.percent(found.probability), numbers.exact(found.prior)
-    among, similar = searched(found), found.different_people_as_similar
+    among = searched(found)
     picture = details.picture(
         tone,
         verdict,
@@ -140,14 +142,12 @@ def _more(found: Verification, tone: str, verdict: str, report: str) -> Markup:
         evidence(found),
         *details.warned(found),
         among,
-        details.similar(similar) if similar else "",
+        " ".join(filter(None, details.alike(found))),
         details.rates(found.operating_point),
-        *details.among_counted(found),
     ]
     return details.more(
-        found.checkpoint,
-        found.milliseconds,
-        [sentence for sentence in sentences if sentence],
+        found,
+        sentences,
         details.take_along(found.to_dict(), "verification", picture, report),
     )
 

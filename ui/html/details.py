@@ -12,10 +12,10 @@ from siamese.calibration import (
     ANYBODY,
     CHILDREN,
     RELATIVES,
+    Counted,
     Decision,
     OperatingPoint,
     Otherwise,
-    Similar,
 )
 from ui import words
 from ui.html import numbers
@@ -70,7 +70,7 @@ def rates(point: OperatingPoint, sentence: str = "") -> str:
     )
 
 
-def strangers(found: Similar, population: str) -> str:
+def strangers(found: Counted, population: str) -> str:
     """One sentence on how often two people of a population look at least this similar."""
     who = words.OTHERS_OF[population]
     if not found.errors:
@@ -82,12 +82,21 @@ def strangers(found: Similar, population: str) -> str:
     return sentence.format(one=one, many=many, who=who)
 
 
+def one_person(found: Counted) -> str:
+    """One sentence on how often two photos of one person look at most this similar."""
+    if not found.errors:
+        return words.ONE_PERSON_NONE.format(trials=numbers.count(found.trials))
+    one, many = numbers.one_in(found.value)
+    return words.ONE_PERSON.format(one=one, many=many)
+
+
 def among(found: Verification | Pick) -> Markup:
     """How often children and relatives are taken for each other; nothing where not counted.
 
-    Beside every answer, since nothing tells the page whom the photos show; first the population
-    that was named.
+    Beside every answer but "different", since nothing tells the page whom the photos show; first
+    the population that was named.
     """
+    tone = headline(found)[0] if isinstance(found, Verification) else ""
     lines = [named(found.population)] if found.population != ANYBODY else []
     rates = {found.population: found.operating_point.fmr, **found.false_matches_among}
     shares = [
@@ -95,10 +104,10 @@ def among(found: Verification | Pick) -> Markup:
         for name in dict.fromkeys((found.population, CHILDREN, RELATIVES))
         if name in rates and rates[name].trials
     ]
-    if found.false_matches_among:
+    if found.false_matches_among and tone != Decision.DIFFERENT:
         lines.append(words.AMONG.format(shares=listed(shares)))
     said_of = [" ".join(lines)] if lines else []
-    if isinstance(found, Verification) and headline(found)[0] == Decision.SAME:
+    if isinstance(found, Verification) and tone == Decision.SAME:
         kin = found.otherwise.get(RELATIVES)
         said_of += [_if_relatives(kin)] if kin else []
     return Markup(_HTML.among(said_of))
@@ -141,11 +150,11 @@ def warned(found: Verification | Pick) -> list[str]:
 
 
 def among_counted(found: Verification | Pick) -> list[str]:
-    """The same with counts and intervals, a sentence for each population."""
-    sentences = []
+    """The rates of `among` with counts and intervals, one line for each population."""
+    lines = []
     for name, share in found.false_matches_among.items():
         low, high = numbers.interval(share)
-        sentences.append(
+        lines.append(
             words.AMONG_COUNTS.format(
                 who=words.OTHERS_OF[name],
                 rate=numbers.rate(share.value),
@@ -156,13 +165,21 @@ def among_counted(found: Verification | Pick) -> list[str]:
                 high=high,
             )
         )
-    return [words.AMONG.format(shares=sentence) for sentence in sentences]
+    return lines
 
 
-def similar(found: Similar) -> str:
-    """The same with its counts and its interval."""
+def alike(found: Verification) -> list[str]:
+    """How often pairs of both kinds look like this one, counted; "" where one was not."""
+    kinds = (
+        (words.SIMILAR, found.different_people_as_similar),
+        (words.DISSIMILAR, found.same_person_as_unlike),
+    )
+    return [_counted(sentence, rate) if rate else "" for sentence, rate in kinds]
+
+
+def _counted(sentence: str, found: Counted) -> str:
     low, high = numbers.interval(found)
-    return words.SIMILAR.format(
+    return sentence.format(
         count=numbers.per_thousand(found.value),
         errors=numbers.count(found.errors),
         trials=numbers.count(found.trials),
@@ -172,19 +189,19 @@ def similar(found: Similar) -> str:
     )
 
 
-def more(
-    origin: Origin, milliseconds: Mapping[str, float], sentences: Sequence[str], taking: Markup
-) -> Markup:
+def more(found: Verification | Pick, sentences: Sequence[str], taking: Markup) -> Markup:
     """How the answer came about, to be opened by whoever wants to know; `taking` it along."""
-    stages = [words.STAGES[name].format(spent=numbers.count(t)) for name, t in milliseconds.items()]
-    total = numbers.count(sum(milliseconds.values()))
-    lines = [
-        *sentences,
+    origin, spent = found.checkpoint, found.milliseconds
+    stages = [words.STAGES[name].format(spent=numbers.count(t)) for name, t in spent.items()]
+    total = numbers.count(sum(spent.values()))
+    last = [
         words.NOT_CERTAIN,
         words.WEIGHTS.format(sha=origin.sha256[:SHA], name=origin.source),
         words.MILLISECONDS.format(total=total, stages=listed(stages)),
     ]
-    return folded("details", words.DETAILS, _HTML.paragraphs(lines) + taking)
+    said_first = [sentence for sentence in sentences if sentence]
+    content = _HTML.more(said_first, among_counted(found), last) + taking
+    return folded("details", words.DETAILS, content)
 
 
 def folded(key: str, title: str, content: Markup) -> Markup:

@@ -106,13 +106,8 @@ def _why(found: Explanation | None) -> Markup:
 def _more(found: Pick, said: words.PickWords, picture: Mapping[str, Any]) -> Markup:
     """How it was decided, and the answer to take along."""
     return details.more(
-        found.origin,
-        found.milliseconds,
-        [
-            *details.warned(found),
-            details.rates(found.operating_point, said.rates),
-            *details.among_counted(found),
-        ],
+        found,
+        [*details.warned(found), details.rates(found.operating_point, said.rates)],
         details.take_along(found.to_dict(), "pick", picture),
     )
 

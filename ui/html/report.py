@@ -53,7 +53,8 @@ def verification(
 
 def _facts(found: Verification) -> list[tuple[str, str]]:
     """The likelihood ratio, what it is bounded by, and against whom it was measured."""
-    bounds, similar = found.likelihood_ratio_bounds, found.different_people_as_similar
+    bounds = found.likelihood_ratio_bounds
+    strangers, one_person = details.alike(found)
     between = (
         words.REPORT_BETWEEN.format(
             low=numbers.log10(bounds.log10_low), high=numbers.log10(bounds.log10_high)
@@ -68,7 +69,8 @@ def _facts(found: Verification) -> list[tuple[str, str]]:
         (words.REPORT_PRIOR, numbers.exact(found.prior)),
         (words.REPORT_FACES, answers.searched(found)),
         (words.POPULATION, words.POPULATIONS[found.population]),
-        (words.REPORT_STRANGERS, details.similar(similar) if similar else ""),
+        (words.REPORT_STRANGERS, strangers),
+        (words.REPORT_ONE_PERSON, one_person),
         (words.REPORT_RATES, details.rates(found.operating_point)),
-        (words.REPORT_AMONG, " ".join(details.among_counted(found))),
+        (words.REPORT_AMONG, "; ".join(details.among_counted(found))),
     ]

@@ -25,8 +25,7 @@ def run(bench: Bench) -> dict[str, Any]:
     report["pairs_warned_of"] = int(bench.lfw_warned.sum())
     report["failures"]["photos"] = bench.lfw.failures()
     report["operating_points"] = verification.points_report(bench.rule, known, MEASURED_ON)
-    curve = verification.false_match_curve(known.impostor, MEASURED_ON)
-    report["false_matches"] = curve.to_dict()
+    report |= verification.curves_report(known, MEASURED_ON)
     report["decisions"] = verification.decisions_report(known, bench.rule)
     plots.draw_scores(bench.out / plots.FOLDER, known, answers, report, MEASURED_ON)
     return report

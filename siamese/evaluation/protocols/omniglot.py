@@ -117,14 +117,13 @@ def pairs_report(compare: Comparison, found: Collection, rule: DecisionRule) -> 
     """
     within = _balanced(compare, found, found)
     anywhere = _balanced(compare, found, Collection.named(found.identities))
-    curve = verification.false_match_curve(within.impostor, MEASURED_ON)
     return {
         "characters": len(set(found.identities)),
         "alphabets": len(set(found.sources)),
         "operating_point": rule.point().name,
         **_pairs(within, rule),
         "operating_points": verification.points_report(rule, within, MEASURED_ON),
-        "false_matches": curve.to_dict(),
+        **verification.curves_report(within, MEASURED_ON),
         "anywhere": _pairs(anywhere, rule),
     }
 

@@ -40,7 +40,7 @@ def _report(bench: Bench, name: str) -> dict[str, Any]:
         "impostor_pairs": len(alike.rows),
         "as_anybody": verification.points_report(bench.rule, scores, on, alike.people),
         "operating_points": verification.points_report(rule, own, on, alike.people),
-        "false_matches": verification.false_match_curve(own.impostor, on, alike.people).to_dict(),
+        **verification.curves_report(own, on, alike.people),
         "cllr_as_anybody": metrics.cllr(verification.answered(bench.rule, scores)),
         "cllr": metrics.cllr(answers),
     }

@@ -28,7 +28,7 @@ def run(bench: Bench) -> dict[str, Any]:
     report = {
         **metrics.curve_report(own),
         **_judged(rule, own),
-        "false_matches": verification.false_match_curve(own.impostor, MEASURED_ON).to_dict(),
+        **verification.curves_report(own, MEASURED_ON),
         "as_without_warning": _judged(bench.rule, scores),
     }
     answers = verification.answered(rule, own)

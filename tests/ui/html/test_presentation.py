@@ -16,12 +16,12 @@ from siamese import ImageError, Verification
 from siamese.answers import SAME_PHOTO, Explanation, Grid, Origin, PhotoFaces
 from siamese.calibration import (
     Bounds,
+    Counted,
     DecisionRule,
-    FalseMatchCurve,
+    ErrorCurve,
     OperatingPoint,
     Population,
     Rate,
-    Similar,
     probability,
 )
 from siamese.faces import quality
@@ -163,7 +163,7 @@ POINT = OperatingPoint("balanced", 0.5, Rate(1, 9, 0, 1), Rate(1, 9, 0, 1), "toy
 RULE = DecisionRule((POINT,), -2.0)
 
 
-def answer(similar: Similar | None, logit: float = 0.85, prior: float = 0.5) -> str:
+def answer(similar: Counted | None, logit: float = 0.85, prior: float = 0.5) -> str:
     found = replace(judged(RULE, logit, prior), different_people_as_similar=similar)
     return answers.verification(found, RULE)
 
@@ -182,8 +182,39 @@ def answer(similar: Similar | None, logit: float = 0.85, prior: float = 0.5) -> 
     ],
 )
 def test_how_often_strangers_look_this_alike_is_one_sentence(errors: int, said: str) -> None:
-    similar = Similar(errors, 3000, 0.0, 1.0, "LFW View 2")
+    similar = Counted(errors, 3000, 0.0, 1.0, "LFW View 2")
     assert said in answer(similar)
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        (0, "None of 3,000 pairs of photos of one person looked this unlike."),
+        (19, "About 1 in 150 pairs of photos of one person look at least this unlike."),
+        (600, "About 2 in 10 pairs of photos of one person look at least this unlike."),
+    ],
+)
+def test_different_people_are_told_of_by_how_rarely_one_person_looks_so(
+    errors: int, said: str
+) -> None:
+    """How often others are called the same says nothing of an answer that says "different"."""
+    unlike = Counted(errors, 3000, 0.0, 1.0, "LFW View 2")
+    counted = {
+        "same_person_as_unlike": unlike,
+        "different_people_as_similar": unlike,
+        "false_matches_among": {"children": unlike},
+    }
+
+    def shown(logit: float) -> str:
+        found = replace(judged(RULE, logit), **counted)
+        return answers.verification(found, RULE).partition("<details")[0]
+
+    assert said in shown(-3.0) and said not in shown(0.85)
+    assert "strangers" not in shown(-3.0) and "strangers" in shown(0.85)
+    assert "Wrongly called" not in shown(-3.0) and "Wrongly called" in shown(0.85)
+    assert "At most this similar: " in answers.verification(
+        replace(judged(RULE, 0.85), **counted), RULE
+    )
 
 
 @pytest.mark.parametrize("share", [0.0001, 0.0021, 0.034, 0.0512, 0.11, 0.1499])
@@ -197,19 +228,19 @@ def test_one_in_many_is_rounded_by_little(share: float) -> None:
     ("found", "words", "interval"),
     [
         (
-            Similar(61, 3000, 0.0156, 0.026, "LFW View 2"),
+            Counted(61, 3000, 0.0156, 0.026, "LFW View 2"),
             "At least this similar: about 20 of 1,000 random pairs of different people (61",
             "1.6 % to 2.6 %",
         ),
         (
-            Similar(0, 3000, 0.0, 0.0012, "LFW View 2"),
+            Counted(0, 3000, 0.0, 0.0012, "LFW View 2"),
             "At least this similar: fewer than 1 of 1,000 random pairs of different people (0",
             "0 % to 0.12 %",
         ),
     ],
 )
 def test_how_often_different_people_look_as_similar_is_stated(
-    found: Similar, words: str, interval: str
+    found: Counted, words: str, interval: str
 ) -> None:
     shown = answer(found)
     assert words in shown
@@ -277,9 +308,7 @@ def among(name: str, scale: float, errors: int) -> Population:
         0.0,
         (OperatingPoint("balanced", 1.0, rate, rate, "kin of toys"),),
         -2.0,
-        FalseMatchCurve(
-            "kin of toys", 100, ((-9.0, 100, 0.9, 1.0), (limit - 0.01, errors, 0.0, 1.0))
-        ),
+        ErrorCurve("kin of toys", 100, ((-9.0, 100, 0.9, 1.0), (limit - 0.01, errors, 0.0, 1.0))),
         Bounds(-1.0, 1.5, 100, 100),
     )
 
@@ -307,16 +336,17 @@ def test_a_same_person_says_what_it_would_be_of_relatives(prior: float) -> None:
     assert "If they may be" not in answers.verification(unlike, rule)
 
 
-def test_beside_every_answer_stands_how_often_children_and_relatives_are_confused() -> None:
+def test_beside_an_answer_stands_how_often_children_and_relatives_are_confused() -> None:
     rule = replace(RULE, populations=(among("children", 0.5, 12), among("relatives", 0.4, 25)))
-    for logit in (-9.0, 0.1, 3.0):
+    for logit in (-1.9, 0.1, 3.0):
         page = answers.verification(judged(rule, logit), rule)
         line = next(re.finditer(r'<p class="among">(.*?)</p>', page))[1]
         assert line == words.AMONG.format(
             shares="11 % of strangers, 12 % of different children, and 25 % of close relatives"
         )
         assert "close relatives: 25 % (25 of 100 pairs, kin of toys" in page
-    assert 'class="among"' not in answers.verification(judged(RULE), RULE)
+    for nothing in (judged(RULE), judged(rule, -9.0)):
+        assert 'class="among"' not in answers.verification(nothing, rule)
 
 
 def test_whoever_names_a_population_is_answered_for_it() -> None:
