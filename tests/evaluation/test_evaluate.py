@@ -43,7 +43,7 @@ from siamese.evaluation.protocols.identification import run_one_shot, run_pick
 from siamese.evaluation.protocols.unusual_photos import upright_face
 from siamese.faces.alignment import Alignment
 from siamese.faces.detector import FaceDetector
-from siamese.identities import groups
+from siamese.grouping import FALSE_JOINS, Joins
 from siamese.network import NetworkConfig, Siamese
 from siamese.training import populations
 from siamese.training.calibrate import CROSS_VALIDATED, REPORTED_ON, calibrate
@@ -469,22 +469,21 @@ def test_one_shot_and_pick_run_from_files(place: Place, monkeypatch: pytest.Monk
         assert sum(shares) == pytest.approx(1)
 
 
-def test_what_a_pick_proposes_is_measured(place: Place) -> None:
+def test_a_sorted_folder_is_measured(place: Place) -> None:
     """By the groups that the product makes of the same photos."""
     bench = Bench(place.load(), place.data, place.calibrated, place.cache)
     found = grouping.run(bench)
     counts = Counter(bench.lfw_people)
     rows = [k for k, who in enumerate(bench.lfw_people) if counts[who] >= 4]
     vectors = bench.lfw.vectors[rows]
-    limit = bench.rule.limits(bench.rule.default)[1]
-    labels = np.empty(len(vectors), np.int64)
-    for number, own in enumerate(groups(bench.compare.matrix(vectors, vectors), limit)):
-        labels[own] = number
+    joins = Joins.of(bench.compare.matrix(vectors, vectors))
+    labels = joins.labels(joins.within(FALSE_JOINS, bench.rule))
     people = numbers([bench.lfw_people[k] for k in rows])
     precision, recall = grouping.b_cubed(labels, people)
-    assert found["proposed"]["precision"] == pytest.approx(precision)
-    assert found["proposed"]["recall"] == pytest.approx(recall)
-    assert found["photos"] == len(rows) and 0 < found["proposed"]["f"] <= 1
+    assert found["b_cubed"]["precision"] == pytest.approx(precision)
+    assert found["b_cubed"]["recall"] == pytest.approx(recall)
+    assert found["photos"] == len(rows) and 0 < found["b_cubed"]["f"] <= 1
+    assert found["groups"] == len(set(labels.tolist()))
 
 
 def test_only_an_upright_face_is_an_upright_face() -> None:

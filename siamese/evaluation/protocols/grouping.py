@@ -16,11 +16,7 @@ PHOTOS = 4  # of a person, at least
 
 
 def run(bench: Bench) -> dict[str, Any]:
-    """B-cubed figures, and false joins as expected and as counted; the labels are LFW's own.
-
-    "proposed" are those of joining all that is as alike on average as the default operating point
-    asks of two photos: what a pick proposes, though never for so many.
-    """
+    """B-cubed figures, and false joins as expected and as counted; the labels are LFW's own."""
     counts = Counter(bench.lfw_people)
     chosen = bench.lfw.found & np.array([counts[who] >= PHOTOS for who in bench.lfw_people])
     people = numbers([bench.lfw_people[row] for row in np.flatnonzero(chosen)])
@@ -28,13 +24,11 @@ def run(bench: Bench) -> dict[str, Any]:
     joins = Joins.of(bench.compare.matrix(vectors, vectors))
     count = joins.within(FALSE_JOINS, bench.rule)
     wrong = false_joins(joins.pairs, people)[:count]
-    proposed = int(np.count_nonzero(joins.logits >= bench.rule.limits(bench.rule.default)[1]))
     return {
         "people": len(set(people.tolist())),
         "photos": len(people),
         "groups": len(people) - count,
         "b_cubed": _figures(joins.labels(count), people),
-        "proposed": _figures(joins.labels(proposed), people),
         "expected_false_joins": float(joins.expected_false(bench.rule)[count - 1])
         if count
         else 0.0,
