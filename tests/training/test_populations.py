@@ -295,6 +295,17 @@ def test_curves_allow_for_what_pairs_share(rule: DecisionRule) -> None:
         assert near.high == pytest.approx(point.fmr.high, rel=0.3, abs=1e-3)
 
 
+def test_photos_of_one_person_are_counted_from_the_other_end(rule: DecisionRule) -> None:
+    for population in rule.populations:
+        assert population.false_non_matches is not None
+        own = rule.among(population.name, population.warned)
+        for point in population.operating_points:
+            unlike = own.judge(point.threshold, point).same_person_as_unlike
+            assert unlike is not None and unlike.trials == point.fnmr.trials
+            assert unlike.measured_on == point.measured_on
+            assert point.fnmr.errors <= unlike.errors <= max(1, 1.3 * point.fnmr.errors)
+
+
 def test_children_of_two_sources_are_no_pair(aged: Collection) -> None:
     """How pictures were taken tells two sources apart for free, which would dilute the rate."""
     half = [replace(p, source="c.zip") if n % 2 else p for n, p in enumerate(aged.pictures)]
