@@ -202,6 +202,8 @@ def test_ten_people_of_another_set_are_cross_validated(place: Place, tmp_path: P
         assert (point.fnmr.trials, point.fmr.trials) == (10 * 6, 45 * 16)
         exact = rate(point.fmr.errors, point.fmr.trials)
         assert point.fmr.low <= exact.low and point.fmr.high > max(exact.high, 1 / 45)
+        unlike = rule.unlike(point.threshold)
+        assert unlike and (unlike.trials, unlike.measured_on) == (10 * 6, CROSS_VALIDATED)
     assert rule.bounds is not None
     assert rule.bounds.log10_high <= np.log10(46) and rule.bounds.log10_low >= -np.log10(11)
     missing = protocols.PROTOCOLS["calibration_people"].missing(tmp_path, found.config)
