@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image
 from siamese import Verifier, checkpoint
 from siamese import __main__ as cli
 from siamese.answers import SAME_PHOTO
+from siamese.calibration import ErrorCurve
 from siamese.commands import exit_codes
 from siamese.faces import quality
 from siamese.network import Siamese
@@ -68,8 +70,6 @@ def test_every_decision_has_its_exit_code(folder: Path) -> None:
     def ask(threshold: float, below: float) -> int:
         made = checkpoint.load_folder(folder / "tiny")
         assert made.config.decision is not None
-        from dataclasses import replace
-
         points = tuple(
             replace(p, threshold=threshold) for p in made.config.decision.operating_points
         )
@@ -86,6 +86,22 @@ def test_every_decision_has_its_exit_code(folder: Path) -> None:
     made.network.fold(1.0, -100.0)
     checkpoint.save(folder / "tiny", made.network, made.config)
     assert ask(1e9, 1e9) == exit_codes.DIFFERENT
+
+
+def test_verify_says_how_often_others_are_as_alike(
+    folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    words = ["verify", *[str(folder / "dark.png")] * 2, "--checkpoint", str(folder / "tiny")]
+    assert cli.main(words) == exit_codes.SAME
+    assert "this similar" not in capsys.readouterr().out, "where it was not counted"
+    made = checkpoint.load_folder(folder / "tiny")
+    curve = ErrorCurve("toys", 100, ((-99.0, 100, 0.96, 1.0), (0.0, 2, 0.002, 0.08)))
+    rule = replace(made.rule, false_matches=curve, false_non_matches=curve)
+    checkpoint.write_config(folder / "tiny", replace(made.config, decision=rule), made.sha256)
+    assert cli.main(words) == exit_codes.SAME
+    said = capsys.readouterr().out
+    assert "impostor pairs at least this similar 2 % (2 of 100)" in said
+    assert "genuine pairs at most this similar 100 % (100 of 100)" in said
 
 
 def test_pick_prints_the_name_and_says_none(folder: Path, capsys: pytest.CaptureFixture) -> None:

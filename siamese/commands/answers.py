@@ -283,6 +283,12 @@ def _print_evidence(answer: "Verification") -> None:
     which = "same" if log10 > 0 else "different"
     support = f"{answer.support.value} support for '{which}'" if log10 else "supports neither"
     print(f"log10 of the likelihood ratio {log10:.2f}: {support}")
+    for who, found in (
+        ("impostor pairs at least", answer.different_people_as_similar),
+        ("genuine pairs at most", answer.same_person_as_unlike),
+    ):
+        if found is not None:
+            print(f"{who} this similar {rate(found.value)} ({found.errors:,} of {found.trials:,})")
     _print_warned(answer)
     if answer.reason is not None:
         print(REASONS[answer.reason])
