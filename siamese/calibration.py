@@ -176,8 +176,8 @@ class OperatingPoint(Value):
 class ErrorCurve(Value):
     """How many pairs of one kind score at least as high as a level, counted on a test.
 
-    The score of two different people is their logit, and that of one person's photos its negative:
-    those above a level are wrong where it is the limit. `levels` are (level, errors, low, high),
+    Impostor pairs are scored by their logit, genuine pairs by its negative: the higher, the more
+    wrong. `levels` are (level, errors, low, high),
     levels rising: of `trials` pairs `errors` score at or above the level; `low` and `high` are the
     exact 95 % interval of that rate. All pairs do at the lowest level, fewer at each higher one.
     """
@@ -195,15 +195,6 @@ class ErrorCurve(Value):
         if not all(low <= n / self.trials <= high for _, n, low, high in self.levels):
             raise ValueError("contradicts itself: a rate is not inside its own interval")
         return self
-
-    @property
-    def rates(self) -> tuple[float, float]:
-        """The lowest and the highest rate of false matches that can be asked for.
-
-        One error is the least that can be counted; nothing is called the same at an LR below 1.
-        """
-        lowest = min((errors for _, errors, *_ in self.levels if errors), default=self.trials)
-        return lowest / self.trials, self.at(ABOVE_EVEN).value
 
     def at(self, score: float) -> Counted:
         """The rate at this score; between two levels that of the lower one, never too few."""
@@ -398,7 +389,9 @@ class DecisionRule(Value):
                 f"'{name}' cannot be set: false matches of this checkpoint have not been counted at"
                 " other rates than those of its operating points."
             )
-        lowest, highest = curve.rates
+        # One error is the least that can be counted; nothing is the same at an LR below 1.
+        fewest = min((errors for _, errors, *_ in curve.levels if errors), default=curve.trials)
+        lowest, highest = fewest / curve.trials, curve.at(ABOVE_EVEN).value
         try:
             rate = float(name.removeprefix(ASKED_RATE))
         except ValueError:

@@ -214,7 +214,7 @@ def _with_measured_rates(
 
 
 def _measured(rule: Rule, report: dict[str, Any]) -> Rule:
-    """The rule with the rates of its points and the curve of the report."""
+    """The rule with the rates of its points and the curves of the report."""
     measured = report["operating_points"]
     points = tuple(
         OperatingPoint(

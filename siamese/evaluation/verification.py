@@ -14,7 +14,7 @@ from siamese.evaluation.folds import fold_accuracy
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.pair_lists import Pair
 
-LEVEL_STEP = 1.05  # between two levels of a curve of false matches
+LEVEL_STEP = 1.05  # between two levels of an `ErrorCurve`
 
 
 def answered(rule: DecisionRule, scores: Scores) -> Scores:
@@ -97,7 +97,8 @@ def error_curve(scores: np.ndarray, on: str, people: np.ndarray | None = None) -
     rounded.add(float(np.floor(ordered[-1] * 1e4 + 1) / 1e4))  # above all of them
     limits = sorted(rounded)
     if people is None:
-        rates = [metrics.false_match_rate(ordered, level) for level in limits]
+        hits = [int(np.count_nonzero(ordered >= level)) for level in limits]
+        rates = [metrics.rate(count, len(ordered)) for count in hits]
     else:
         rates = metrics.rates_among(scores, people, limits)
     levels: dict[int, tuple[float, int, float, float]] = {}
@@ -107,12 +108,16 @@ def error_curve(scores: np.ndarray, on: str, people: np.ndarray | None = None) -
 
 
 def curves_report(
-    scores: Scores, on: str, people: np.ndarray | None = None
+    scores: Scores, on: str, genuine_on: str = "", people: np.ndarray | None = None
 ) -> dict[str, dict[str, Any]]:
-    """The curves of both kinds of pairs as data; `people` are those of the impostor pairs."""
+    """The curves of both kinds of pairs as data.
+
+    `genuine_on` is where the genuine pairs are from, if from elsewhere; `people` are those of the
+    impostor pairs, see `error_curve`.
+    """
     return {
         "false_matches": error_curve(scores.impostor, on, people).to_dict(),
-        "false_non_matches": error_curve(-scores.genuine, on).to_dict(),
+        "false_non_matches": error_curve(-scores.genuine, genuine_on or on).to_dict(),
     }
 
 

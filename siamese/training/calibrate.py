@@ -257,7 +257,7 @@ def _crossed_decision(compare: Comparison, found: Collection) -> DecisionRule:
         fitting.fit_support(compare, found, RUNTIME_METHOD),
         error_curve(impostor.logits, CROSS_VALIDATED, impostor.people),
         fitting.fit_bounds(Scores(genuine.logits, impostor.logits), _paired(found, pairs)),
-        false_non_matches=error_curve(-genuine.logits, CROSS_VALIDATED),
+        false_non_matches=error_curve(-genuine.logits, CROSS_VALIDATED, genuine.people),
     )
 
 

@@ -118,7 +118,10 @@ def _population(
     platt = fitting.fit_platt(fit.scores)
     fitted, measured = platt.of(fit.scores), platt.of(report.scores)
     thresholds = _strictest(fitted, fit.bands)
-    on = ", ".join([WHO[name], *([SPOILED] if warned else []), "the half that reports"])
+    on, genuine_on = (
+        ", ".join([who, *([SPOILED] if warned else []), "the half that reports"])
+        for who in (WHO[name], WHO[ANYBODY])
+    )
     return Population(
         name,  # type: ignore[arg-type]  # a key of `WHO`
         platt.scale,
@@ -131,7 +134,7 @@ def _population(
         error_curve(measured.impostor, on, report.people),
         fitting.fit_bounds(fitted),
         warned,
-        error_curve(-measured.genuine, on),
+        error_curve(-measured.genuine, genuine_on),
     )
 
 

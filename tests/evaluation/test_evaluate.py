@@ -204,6 +204,8 @@ def test_ten_people_of_another_set_are_cross_validated(place: Place, tmp_path: P
         assert point.fmr.low <= exact.low and point.fmr.high > max(exact.high, 1 / 45)
         unlike = rule.unlike(point.threshold)
         assert unlike and (unlike.trials, unlike.measured_on) == (10 * 6, CROSS_VALIDATED)
+        exact = rate(unlike.errors, unlike.trials)
+        assert unlike.high - unlike.low > exact.high - exact.low
     assert rule.bounds is not None
     assert rule.bounds.log10_high <= np.log10(46) and rule.bounds.log10_low >= -np.log10(11)
     missing = protocols.PROTOCOLS["calibration_people"].missing(tmp_path, found.config)

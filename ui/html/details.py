@@ -150,7 +150,7 @@ def warned(found: Verification | Pick) -> list[str]:
 
 
 def among_counted(found: Verification | Pick) -> list[str]:
-    """The rates of `among` with counts and intervals, one line for each population."""
+    """How often people of each other population are called the same, counted: a line each."""
     lines = []
     for name, share in found.false_matches_among.items():
         low, high = numbers.interval(share)
@@ -168,16 +168,17 @@ def among_counted(found: Verification | Pick) -> list[str]:
     return lines
 
 
-def alike(found: Verification) -> list[str]:
+def alike(found: Verification) -> tuple[str, str]:
     """How often pairs of both kinds look like this one, counted; "" where one was not."""
-    kinds = (
-        (words.SIMILAR, found.different_people_as_similar),
-        (words.DISSIMILAR, found.same_person_as_unlike),
+    return (
+        _counted(words.SIMILAR, found.different_people_as_similar),
+        _counted(words.DISSIMILAR, found.same_person_as_unlike),
     )
-    return [_counted(sentence, rate) if rate else "" for sentence, rate in kinds]
 
 
-def _counted(sentence: str, found: Counted) -> str:
+def _counted(sentence: str, found: Counted | None) -> str:
+    if found is None:
+        return ""
     low, high = numbers.interval(found)
     return sentence.format(
         count=numbers.per_thousand(found.value),

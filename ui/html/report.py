@@ -12,7 +12,7 @@ from siamese.answers import Explanation
 from ui import words
 from ui.html import answers, details, numbers, why
 from ui.html.templates import macros
-from ui.languages import locale
+from ui.languages import listed, locale
 
 _HTML = macros("report")
 _STYLE = Markup(Path(__file__).with_name("report.css").read_text(encoding="utf-8"))
@@ -72,5 +72,5 @@ def _facts(found: Verification) -> list[tuple[str, str]]:
         (words.REPORT_STRANGERS, strangers),
         (words.REPORT_ONE_PERSON, one_person),
         (words.REPORT_RATES, details.rates(found.operating_point)),
-        (words.REPORT_AMONG, "; ".join(details.among_counted(found))),
+        (words.REPORT_AMONG, listed(details.among_counted(found))),
     ]

@@ -191,7 +191,7 @@ def test_how_often_strangers_look_this_alike_is_one_sentence(errors: int, said: 
     [
         (0, "None of 3,000 pairs of photos of one person looked this unlike."),
         (19, "About 1 in 150 pairs of photos of one person look at least this unlike."),
-        (600, "About 2 in 10 pairs of photos of one person look at least this unlike."),
+        (61, "About 1 in 50 pairs of photos of one person look at least this unlike."),
     ],
 )
 def test_different_people_are_told_of_by_how_rarely_one_person_looks_so(
