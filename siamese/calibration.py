@@ -177,9 +177,9 @@ class ErrorCurve(Value):
     """How many pairs of one kind score at least as high as a level, counted on a test.
 
     Impostor pairs are scored by their logit, genuine pairs by its negative: the higher, the more
-    wrong. `levels` are (level, errors, low, high),
-    levels rising: of `trials` pairs `errors` score at or above the level; `low` and `high` are the
-    exact 95 % interval of that rate. All pairs do at the lowest level, fewer at each higher one.
+    wrong. `levels` are (level, errors, low, high), levels rising: of `trials` pairs `errors` score
+    at or above the level; `low` and `high` are the 95 % interval of that rate. All pairs do at the
+    lowest level, fewer at each higher one.
     """
 
     measured_on: str
