@@ -16,7 +16,7 @@ from pydantic import PlainSerializer, WithJsonSchema, WrapValidator
 from pydantic.dataclasses import dataclass
 
 from siamese.calibration import (
-    Counted,
+    CountedRate,
     Decided,
     Decision,
     Judgement,
@@ -329,7 +329,7 @@ class Pick(Answer):
     """Whether the query, or every photo of the most probable person, bears a warning that it tells
     little of who it shows; the operating point and its rates are then those of such photos. Each
     person's likelihood ratio is by the rule for what the query and their own photos tell."""
-    false_matches_among: dict[str, Counted]
+    false_matches_among: dict[str, CountedRate]
     """How often two different people of each other population are called the same at this setting,
     where that was counted."""
     operating_point: OperatingPoint

@@ -152,7 +152,7 @@ UNMEASURED = Rate(0, 0, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Counted(Rate):
+class CountedRate(Rate):
     """An error rate, and which pairs it was counted on."""
 
     measured_on: str
@@ -196,11 +196,11 @@ class ErrorCurve(Value):
             raise ValueError("contradicts itself: a rate is not inside its own interval")
         return self
 
-    def at(self, score: float) -> Counted:
+    def at(self, score: float) -> CountedRate:
         """The rate at this score; between two levels that of the lower one, never too few."""
         position = bisect_right(self.levels, score, key=lambda level: level[0])
         _, errors, low, high = self.levels[max(0, position - 1)]
-        return Counted(errors, self.trials, low, high, self.measured_on)
+        return CountedRate(errors, self.trials, low, high, self.measured_on)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -276,9 +276,9 @@ class Judgement(Value):
     """Null where none were fitted."""
     logit: float
     """Natural logarithm of the likelihood ratio before it is bounded."""
-    different_people_as_similar: Counted | None
+    different_people_as_similar: CountedRate | None
     """How often random different people look at least this similar; null where not measured."""
-    same_person_as_unlike: Counted | None
+    same_person_as_unlike: CountedRate | None
     """How often two photos of one person look at most this similar; null where not measured."""
     population: Named
     """Who different people are taken to be: likelihood ratio, thresholds and rates hold for two of
@@ -286,7 +286,7 @@ class Judgement(Value):
     warned: bool
     """Whether a photo bears a warning that it tells little of who it shows, and likelihood ratio,
     thresholds and rates are those of such pairs."""
-    false_matches_among: dict[str, Counted]
+    false_matches_among: dict[str, CountedRate]
     """How often two different people of each other population are called the same at this setting,
     where that was counted."""
     operating_point: OperatingPoint
@@ -505,7 +505,7 @@ class DecisionRule(Value):
             logits, self.bounded(logits), none_prior, lambda best, logit: self.decide(logit, point)
         )
 
-    def false_matches_among(self, point: OperatingPoint) -> dict[str, Counted]:
+    def false_matches_among(self, point: OperatingPoint) -> dict[str, CountedRate]:
         """How often two people of each other population are called the same at a point of this."""
         scale, offset = self.support_scales[0]
         limit = (self.limits(point)[1] - offset) / scale
@@ -535,11 +535,11 @@ class DecisionRule(Value):
                 )
         return found
 
-    def similar(self, logit: float) -> Counted | None:
+    def similar(self, logit: float) -> CountedRate | None:
         """How often different people look at least this similar; None where it is not known."""
         return None if self.false_matches is None else self.false_matches.at(logit)
 
-    def unlike(self, logit: float) -> Counted | None:
+    def unlike(self, logit: float) -> CountedRate | None:
         """How often photos of one person look at most this similar; None where it is not known."""
         return None if self.false_non_matches is None else self.false_non_matches.at(-logit)
 

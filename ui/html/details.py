@@ -12,7 +12,7 @@ from siamese.calibration import (
     ANYBODY,
     CHILDREN,
     RELATIVES,
-    Counted,
+    CountedRate,
     Decision,
     OperatingPoint,
     Otherwise,
@@ -70,7 +70,7 @@ def rates(point: OperatingPoint, sentence: str = "") -> str:
     )
 
 
-def strangers(found: Counted, population: str) -> str:
+def strangers(found: CountedRate, population: str) -> str:
     """One sentence on how often two people of a population look at least this similar."""
     who = words.OTHERS_OF[population]
     if not found.errors:
@@ -82,7 +82,7 @@ def strangers(found: Counted, population: str) -> str:
     return sentence.format(one=one, many=many, who=who)
 
 
-def one_person(found: Counted) -> str:
+def one_person(found: CountedRate) -> str:
     """One sentence on how often two photos of one person look at most this similar."""
     if not found.errors:
         return words.ONE_PERSON_NONE.format(trials=numbers.count(found.trials))
@@ -176,7 +176,7 @@ def alike(found: Verification) -> tuple[str, str]:
     )
 
 
-def _counted(sentence: str, found: Counted | None) -> str:
+def _counted(sentence: str, found: CountedRate | None) -> str:
     if found is None:
         return ""
     low, high = numbers.interval(found)

@@ -16,7 +16,7 @@ from siamese import ImageError, Verification
 from siamese.answers import SAME_PHOTO, Explanation, Grid, Origin, PhotoFaces
 from siamese.calibration import (
     Bounds,
-    Counted,
+    CountedRate,
     DecisionRule,
     ErrorCurve,
     OperatingPoint,
@@ -163,7 +163,7 @@ POINT = OperatingPoint("balanced", 0.5, Rate(1, 9, 0, 1), Rate(1, 9, 0, 1), "toy
 RULE = DecisionRule((POINT,), -2.0)
 
 
-def answer(similar: Counted | None, logit: float = 0.85, prior: float = 0.5) -> str:
+def answer(similar: CountedRate | None, logit: float = 0.85, prior: float = 0.5) -> str:
     found = replace(judged(RULE, logit, prior), different_people_as_similar=similar)
     return answers.verification(found, RULE)
 
@@ -182,7 +182,7 @@ def answer(similar: Counted | None, logit: float = 0.85, prior: float = 0.5) -> 
     ],
 )
 def test_how_often_strangers_look_this_alike_is_one_sentence(errors: int, said: str) -> None:
-    similar = Counted(errors, 3000, 0.0, 1.0, "LFW View 2")
+    similar = CountedRate(errors, 3000, 0.0, 1.0, "LFW View 2")
     assert said in answer(similar)
 
 
@@ -198,7 +198,7 @@ def test_different_people_are_told_of_by_how_rarely_one_person_looks_so(
     errors: int, said: str
 ) -> None:
     """How often others are called the same says nothing of an answer that says "different"."""
-    unlike = Counted(errors, 3000, 0.0, 1.0, "LFW View 2")
+    unlike = CountedRate(errors, 3000, 0.0, 1.0, "LFW View 2")
     counted = {
         "same_person_as_unlike": unlike,
         "different_people_as_similar": unlike,
@@ -228,19 +228,19 @@ def test_one_in_many_is_rounded_by_little(share: float) -> None:
     ("found", "words", "interval"),
     [
         (
-            Counted(61, 3000, 0.0156, 0.026, "LFW View 2"),
+            CountedRate(61, 3000, 0.0156, 0.026, "LFW View 2"),
             "At least this similar: about 20 of 1,000 random pairs of different people (61",
             "1.6 % to 2.6 %",
         ),
         (
-            Counted(0, 3000, 0.0, 0.0012, "LFW View 2"),
+            CountedRate(0, 3000, 0.0, 0.0012, "LFW View 2"),
             "At least this similar: fewer than 1 of 1,000 random pairs of different people (0",
             "0 % to 0.12 %",
         ),
     ],
 )
 def test_how_often_different_people_look_as_similar_is_stated(
-    found: Counted, words: str, interval: str
+    found: CountedRate, words: str, interval: str
 ) -> None:
     shown = answer(found)
     assert words in shown
