@@ -203,6 +203,9 @@ class ErrorCurve(Value):
         return CountedRate(errors, self.trials, low, high, self.measured_on)
 
 
+MaybeCurve = Annotated[ErrorCurve | None, Field(exclude_if=lambda it: it is None)]
+
+
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Bounds(Value):
     """Between which likelihood ratios the calibration pairs can support a claim."""
@@ -236,7 +239,7 @@ class Population(Value):
     false_matches: ErrorCurve
     bounds: Bounds
     warned: Warned = False
-    false_non_matches: Annotated[ErrorCurve | None, Field(exclude_if=lambda it: it is None)] = None
+    false_non_matches: MaybeCurve = None
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -314,13 +317,13 @@ class DecisionRule(Value):
     operating_points: Annotated[tuple[OperatingPoint, ...], Field(min_length=1)]
     different_below: float
     support_scales: Annotated[tuple[tuple[float, float], ...], Field(min_length=1)] = ((1.0, 0.0),)
-    false_matches: Annotated[ErrorCurve | None, Field(exclude_if=lambda it: it is None)] = None
+    false_matches: MaybeCurve = None
     bounds: Annotated[Bounds | None, Field(exclude_if=lambda it: it is None)] = None
     populations: Annotated[tuple[Population, ...], Field(exclude_if=lambda it: not it)] = ()
     population: Annotated[Named, Field(exclude_if=lambda it: it == ANYBODY)] = "anybody"
     warned: Warned = False
     joins: Annotated[tuple[float, float], Field(exclude_if=lambda it: it == JOINS)] = JOINS
-    false_non_matches: Annotated[ErrorCurve | None, Field(exclude_if=lambda it: it is None)] = None
+    false_non_matches: MaybeCurve = None
 
     def among(self, name: str, warned: bool = False) -> "DecisionRule":
         """The rule where a different person would be one of this population.

@@ -17,8 +17,8 @@ from siamese.evaluation import metrics, plots, verification
 from siamese.evaluation.bench import FAMILIES, GROUPS, LFW, LFW_PAIRS, Bench
 from siamese.evaluation.metrics import Scores
 from siamese.evaluation.protocol import Protocol
+from siamese.evaluation.protocols.lfw import MEASURED_ON
 
-MEASURED_ON = "LFW View 2"  # the genuine pairs
 SOURCES = {PEERS: GROUPS, CHILDREN: GROUPS, RELATIVES: FAMILIES}
 
 
